@@ -1,0 +1,21 @@
+"""One LSTM for many time series, as ordinary scikit-learn estimators.
+
+A panel is a long table with one row for each (series, time step). Every class maps n
+rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers work as
+they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
+"""
+
+from sklstm.panel import make_targets, stack_series, unstack_series
+from sklstm.weights import series_weights
+from sklstm.windows import Windows, WindowTransformer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "WindowTransformer",
+    "Windows",
+    "make_targets",
+    "series_weights",
+    "stack_series",
+    "unstack_series",
+]

@@ -1,0 +1,153 @@
+"""Forecast metrics as the published tables define them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_array, check_consistent_length
+
+from sklstm.panel import feature_names, read_panel, select_features
+
+
+def mase(y_true, y_pred, *, scale) -> float:
+    """Mean absolute scaled error: the mean over rows of mean(abs(error)) / scale.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_rows,) or (n_rows, horizon)
+        With one row a series this is the plain mean over series of the published tables.
+        Missing elements of `y_true` are left out.
+    scale : float, array-like of shape (n_rows,) or Series by id
+        Seasonal naive error on training rows, from :func:`seasonal_scale`. A Series by id
+        is looked up in the index level of `y_true` that carries its index name.
+
+    Returns
+    -------
+    float
+        NaN where no row has both a true value and a positive scale.
+
+    References
+    ----------
+    R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy",
+    International Journal of Forecasting 22 (2006).
+
+    Examples
+    --------
+    >>> from sklstm.metrics import mase
+    >>> mase([[3.0, 4.0], [5.0, 5.0]], [[2.0, 4.0], [5.0, 9.0]], scale=[1.0, 2.0])
+    0.75
+    """
+    if isinstance(scale, pd.Series):
+        scale = _look_up(scale, y_true)
+    true, predicted = _check_pair(y_true, y_pred)
+    scale = np.broadcast_to(np.asarray(scale, dtype=float), len(true))
+    scale = np.where(scale > 0, scale, np.nan)
+    return _mean(_mean_rows(np.abs(true - predicted)) / scale)
+
+
+def smape(y_true, y_pred) -> float:
+    """Symmetric mean absolute percentage error, in percent (0 to 200).
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_rows,) or (n_rows, horizon)
+        Missing elements of `y_true` are left out. Where both values are 0 the error is 0.
+
+    Returns
+    -------
+    float
+        Mean over rows of mean(200 * abs(y - f) / (abs(y) + abs(f))).
+
+    Examples
+    --------
+    >>> from sklstm.metrics import smape
+    >>> smape([100.0, 300.0], [300.0, 300.0])
+    50.0
+    """
+    true, predicted = _check_pair(y_true, y_pred)
+    size = np.abs(true) + np.abs(predicted)
+    error = 200 * np.abs(true - predicted) / np.where(size == 0, 1, size)
+    return _mean(_mean_rows(error))
+
+
+def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
+    """Mean absolute error of the seasonal naive forecast, by series: the scale of MASE.
+
+    Parameters
+    ----------
+    panel : DataFrame or array-like of shape (n_rows, n_columns)
+        Training rows.
+    m : int, default=1
+        Rows in a season.
+    columns : str, int or list of them, default=None
+        The columns to scale, by default every feature.
+    series, time : str, int or None, default=None
+        Column name, index level name or column position of the ids and of the time.
+
+    Returns
+    -------
+    Series (one column) or DataFrame of shape (n_series, n_columns)
+        By id; NaN where a series has no two rows a season apart.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm.metrics import seasonal_scale
+    >>> seasonal_scale(pd.DataFrame({"id": [1, 1, 1], "y": [0.0, 2.0, 3.0]}), series="id")
+    id
+    1    1.5
+    Name: y, dtype: float64
+    """
+    if not isinstance(m, (int, np.integer)) or m < 1:
+        raise ValueError(f"m={m!r} must be a positive integer.")
+    table = read_panel(panel, series=series, time=time)
+    frame = panel if isinstance(panel, pd.DataFrame) else np.asarray(panel)
+    chosen = select_features(frame, columns, series, time)
+    labels = [feature_names(frame, series, time)[position] for position in chosen]
+    order = slice(None) if table.order is None else table.order
+    values, codes = table.values[order][:, chosen], table.codes[order]
+    difference = np.abs(values[m:] - values[:-m])
+    difference[codes[m:] != codes[:-m]] = np.nan
+    means = pd.DataFrame(difference.astype(float), columns=labels).groupby(codes[m:]).mean()
+    means = means.reindex(np.arange(len(table.ids)))
+    means.index = table.ids.rename(series if isinstance(series, str) else None)
+    return means.iloc[:, 0] if len(chosen) == 1 else means
+
+
+def _look_up(scale, y_true):
+    index = getattr(y_true, "index", None)
+    if index is None or scale.index.name not in index.names:
+        raise ValueError(
+            f"scale is a Series by id, so y_true must be a Series or DataFrame with the index "
+            f"level {scale.index.name!r}. Else pass one scale a row."
+        )
+    ids = index.get_level_values(scale.index.name)
+    unknown = ids.difference(scale.index)
+    if len(unknown):
+        raise ValueError(f"scale holds no value for series {list(unknown[:10])}.")
+    return scale.loc[ids].to_numpy()
+
+
+def _check_pair(y_true, y_pred):
+    true = check_array(
+        y_true, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y_true"
+    )
+    predicted = check_array(y_pred, ensure_2d=False, dtype=float, input_name="y_pred")
+    check_consistent_length(true, predicted)
+    true, predicted = true.reshape(len(true), -1), predicted.reshape(len(predicted), -1)
+    if true.shape != predicted.shape:
+        raise ValueError(f"y_true has shape {true.shape}, y_pred has shape {predicted.shape}.")
+    return true, predicted
+
+
+def _mean_rows(error):
+    """Mean of each row over its known elements; NaN for a row without any."""
+    known = ~np.isnan(error)
+    count = known.sum(axis=1)
+    total = np.where(known, error, 0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _mean(rows) -> float:
+    known = rows[~np.isnan(rows)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,500 @@
+"""Panels: where the ids are, which rows belong together, and in which order.
+
+A panel is a long table with one row for each (series, time step). Everything else in
+sklstm sees a panel through :class:`Panel`: features as one float array, a number for
+each row's series, the time as plain numbers, and the permutation that sorts the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_array, validate_data
+
+FLOATS = [np.float64, np.float32]
+
+
+# --------------------------------------------------------------------- reading a panel
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The rows of many series, in the order in which they came.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_features)
+        The features, float32 or float64.
+    codes : ndarray of shape (n_rows,)
+        Number of each row's series: its position in `ids`.
+    ids : pandas.Index of shape (n_series,)
+        The ids in order of first appearance; a single 0 where no `series` was named.
+    time : ndarray of shape (n_rows,) or None
+        Time as integers or floats (nanoseconds for dates, ordinals for periods).
+    time_kind : str or None
+        "number", "datetime", "timedelta" or "period[freq]".
+    order : ndarray of shape (n_rows,) or None
+        Positions of the rows sorted by series and then by time; None where the rows
+        stand so already.
+    """
+
+    values: np.ndarray
+    codes: np.ndarray
+    ids: pd.Index
+    time: np.ndarray | None
+    time_kind: str | None
+    order: np.ndarray | None
+
+
+def read_panel(
+    X, *, series=None, time=None, estimator=None, reset=True, ensure_all_finite="allow-nan"
+) -> Panel:
+    """Split `X` into features and ids, and find the order of its rows.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+    series, time : str, int or None
+        Column name, index level name or column position of the ids and of the time.
+    estimator : estimator, default=None
+        Its ``n_features_in_`` and ``feature_names_in_`` are set or checked.
+    reset : bool, default=True
+        Whether to set (in fit) or to check (afterwards).
+    ensure_all_finite : bool or "allow-nan", default="allow-nan"
+        As in :func:`sklearn.utils.check_array`, for the features.
+
+    Returns
+    -------
+    Panel
+    """
+    name = None if estimator is None else type(estimator).__name__
+    options: dict[str, Any] = {
+        "dtype": FLOATS,
+        "ensure_all_finite": ensure_all_finite,
+        "estimator": name,
+        "input_name": "X",
+    }
+    if series is None and time is None and not isinstance(X, pd.DataFrame):
+        if estimator is None:
+            values = check_array(X, **options)
+        else:
+            options.pop("estimator"), options.pop("input_name")
+            values = validate_data(estimator, X, reset=reset, **options)
+        n_rows = values.shape[0]
+        return Panel(values, np.zeros(n_rows, np.int32), pd.Index([0]), None, None, None)
+
+    if not isinstance(X, pd.DataFrame):
+        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
+    if estimator is not None:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if X.shape[0] == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required"
+            f"{'' if name is None else ' by ' + name}: the panel is empty."
+        )
+    series_ids = None if series is None else _id_values(X, series, "series")
+    times = None if time is None else _id_values(X, time, "time")
+    values = check_array(_features(X, feature_positions(X, series, time)), **options)
+    codes, ids = _encode(series_ids, X.shape[0])
+    numbers, kind = (None, None) if times is None else time_numbers(times)
+    return Panel(values, codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
+
+
+def column_position(X, name) -> int | None:
+    """Position of the column called `name`, or at position `name`; None if there is none."""
+    if isinstance(X, pd.DataFrame):
+        hits = np.flatnonzero([column == name for column in X.columns])
+        if len(hits) > 1:
+            raise ValueError(f"X has {len(hits)} columns named {name!r}; rename all but one.")
+        if len(hits) == 1:
+            return int(hits[0])
+        if name in X.index.names:
+            return None
+    if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
+        if -X.shape[1] <= name < X.shape[1]:
+            return int(name) % X.shape[1]
+    return None
+
+
+def feature_positions(X, series, time) -> list[int]:
+    """Positions of the columns that are neither the series id nor the time."""
+    taken = {column_position(X, name) for name in (series, time) if name is not None}
+    return [position for position in range(X.shape[1]) if position not in taken]
+
+
+def feature_names(X, series, time) -> list[str]:
+    """Names of the feature columns; ``x0``, ``x1``... by position where X has no names."""
+    positions = feature_positions(X, series, time)
+    if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
+        return [X.columns[position] for position in positions]
+    return [f"x{position}" for position in positions]
+
+
+def select_features(X, columns, series, time) -> list[int]:
+    """Resolve a `columns` parameter to positions among the *features* of X.
+
+    None means every feature. Raises ValueError for a name or position that is not
+    there, and for one that is the id or the time.
+    """
+    positions = feature_positions(X, series, time)
+    if columns is None:
+        return list(range(len(positions)))
+    if isinstance(columns, (str, int)):
+        columns = [columns]
+    found = []
+    for name in columns:
+        position = column_position(X, name)
+        if position is None:
+            raise ValueError(f"columns names {name!r}, which is not in X ({_describe(X)}).")
+        if position not in positions:
+            raise ValueError(f"columns names {name!r}, which is the series id or the time.")
+        found.append(positions.index(position))
+    if len(set(found)) < len(found):
+        raise ValueError(f"columns names a column twice: {list(columns)!r}.")
+    if not found:
+        raise ValueError("columns is empty: name at least one feature, or pass None for all.")
+    return found
+
+
+def _describe(X) -> str:
+    if not isinstance(X, pd.DataFrame):
+        return f"an array of {X.shape[1]} columns without names"
+    levels = [level for level in X.index.names if level is not None]
+    return f"columns: {list(X.columns)}; index levels: {levels}"
+
+
+def _id_values(X, name, parameter):
+    """Values of the column or index level called `name`."""
+    position = column_position(X, name)
+    if position is not None:
+        return X.iloc[:, position] if isinstance(X, pd.DataFrame) else X[:, position]
+    if isinstance(X, pd.DataFrame) and name in X.index.names:
+        return X.index.get_level_values(name)
+    raise ValueError(
+        f"{parameter}={name!r} is neither a column nor an index level of X ({_describe(X)}). "
+        "An earlier step may have dropped it: a stock scikit-learn transformer returns a plain "
+        "array unless set_output(transform='pandas') is on."
+    )
+
+
+def _features(X, positions):
+    """Feature block of X, or a clear error where a column is not numeric."""
+    if not isinstance(X, pd.DataFrame):
+        return X if len(positions) == X.shape[1] else X[:, positions]
+    features = X if len(positions) == X.shape[1] else X.iloc[:, positions]
+    other = [
+        column
+        for column, dtype in features.dtypes.items()
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_object_dtype(dtype))
+    ]
+    if other:
+        raise ValueError(
+            f"The feature columns {other} are not numeric. Encode or drop them before this step, "
+            "or name them with series= or time= if they are ids."
+        )
+    return features
+
+
+def _encode(values, n_rows):
+    """Number the ids in order of appearance: (codes, ids)."""
+    if values is None:
+        return np.zeros(n_rows, np.int32), pd.Index([0])
+    codes, ids = pd.factorize(values)
+    if len(codes) and codes.min() < 0:
+        missing = np.flatnonzero(codes < 0)
+        raise ValueError(
+            f"The series id is missing in {len(missing)} of {n_rows} rows (the first is row "
+            f"{missing[0]}). Fill it in or drop those rows."
+        )
+    ids = pd.Index(np.asarray(ids) if isinstance(ids, pd.Categorical) else ids)
+    return codes.astype(np.int32, copy=False), ids.rename(None)
+
+
+def time_numbers(values) -> tuple[np.ndarray, str]:
+    """Time stamps as numbers that sort and subtract as the stamps do.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,)
+        Numbers, datetimes, periods or timedeltas.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_rows,)
+        int64 or float64; nanoseconds for datetimes and timedeltas, ordinals for periods.
+    kind : str
+        "number", "datetime", "timedelta" or "period[freq]".
+    """
+    index = pd.Index(values)
+    if index.dtype == object:
+        index = index.infer_objects()
+    if index.hasnans:
+        missing = np.flatnonzero(np.asarray(index.isna()))
+        raise ValueError(
+            f"The time is missing in {len(missing)} of {len(index)} rows (the first is row "
+            f"{missing[0]}). Fill it in or drop those rows."
+        )
+    if isinstance(index, pd.PeriodIndex):
+        return index.asi8, str(index.dtype)
+    if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        kind = "datetime" if isinstance(index, pd.DatetimeIndex) else "timedelta"
+        return index.as_unit("ns").asi8, kind
+    if pd.api.types.is_bool_dtype(index.dtype) or not pd.api.types.is_any_real_numeric_dtype(
+        index.dtype
+    ):
+        raise ValueError(
+            f"The time must hold numbers, dates or periods, got dtype {index.dtype} (the first "
+            f"value is {index[0]!r}). pandas.to_datetime reads dates from text."
+        )
+    numbers = index.to_numpy()
+    if numbers.dtype.kind == "f":
+        if not np.isfinite(numbers).all():
+            raise ValueError("The time holds infinite values.")
+        return numbers.astype(np.float64, copy=False), "number"
+    return numbers.astype(np.int64, copy=False), "number"
+
+
+def gap_number(max_gap, kind: str | None) -> float | None:
+    """`max_gap` in the unit of :func:`time_numbers`; dates take anything Timedelta does."""
+    if max_gap is None:
+        return None
+    if kind is None:
+        raise ValueError("max_gap needs the time of each row: name it with time=.")
+    if kind in ("datetime", "timedelta"):
+        if isinstance(max_gap, (int, float, np.number)):
+            raise ValueError(
+                f"max_gap={max_gap!r} is a plain number, but the time holds dates: "
+                "pass a timedelta or a text such as '2h'."
+            )
+        gap = float(pd.Timedelta(max_gap).as_unit("ns").value)
+    elif isinstance(max_gap, (int, float, np.number)) and not isinstance(max_gap, bool):
+        gap = float(max_gap)
+    else:
+        raise ValueError(f"max_gap={max_gap!r} must be a number, as the time is.")
+    if not gap > 0:
+        raise ValueError(f"max_gap={max_gap!r} must be positive.")
+    return gap
+
+
+# ------------------------------------------------------------------------ order of rows
+def _sorting_order(codes, time, ids):
+    """Permutation that sorts rows by series, then time; None if they are sorted."""
+    same = codes[1:] == codes[:-1]
+    if time is None:
+        if (codes[1:] >= codes[:-1]).all():
+            return None
+        return np.argsort(codes, kind="stable")
+    if ((codes[1:] > codes[:-1]) | (same & (time[1:] > time[:-1]))).all():
+        return None
+    order = np.lexsort((time, codes))
+    sorted_codes, sorted_time = codes[order], time[order]
+    twice = (sorted_codes[1:] == sorted_codes[:-1]) & (sorted_time[1:] == sorted_time[:-1])
+    if twice.any():
+        first, second = np.sort(order[np.flatnonzero(twice)[0] : np.flatnonzero(twice)[0] + 2])
+        raise ValueError(
+            f"{int(twice.sum())} rows repeat a (series, time) pair; the first are rows {first} "
+            f"and {second} of series {ids[codes[first]]!r}. Each series may have one row a time."
+        )
+    return order
+
+
+def run_starts(codes, time, max_gap, also=None) -> np.ndarray:
+    """For rows sorted by series and time, position of the first row of each row's run.
+
+    A run ends where the series changes, where two rows are farther apart in time than
+    `max_gap`, and where the mark `also` (an array, one value a row) changes.
+    """
+    n_rows = len(codes)
+    new = np.ones(n_rows, bool)
+    new[1:] = codes[1:] != codes[:-1]
+    if max_gap is not None:
+        new[1:] |= np.diff(time) > max_gap
+    if also is not None:
+        new[1:] |= also[1:] != also[:-1]
+    return np.maximum.accumulate(np.where(new, np.arange(n_rows), 0))
+
+
+# ------------------------------------------------------------- lists of arrays <-> panel
+def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
+    """Stack arrays of unequal length into one panel.
+
+    Parameters
+    ----------
+    arrays : list or dict of array-like of shape (n_steps_i, n_features) or (n_steps_i,)
+        One array a series, oldest row first. The keys of a dict are the names.
+    names : array-like of shape (n_series,), default=None
+        Ids of the series, by default 0, 1, 2...
+    columns : list of str, default=None
+        Names of the features, by default those of the arrays where they are DataFrames,
+        else ``x0``, ``x1``...
+
+    Returns
+    -------
+    DataFrame of shape (sum of n_steps_i, n_features)
+        With index levels ``series`` and ``time`` (0, 1, 2... in each series).
+
+    Raises
+    ------
+    ValueError
+        If there is no array, one has no rows, their features differ, or names repeat.
+
+    See Also
+    --------
+    unstack_series : The way back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import stack_series
+    >>> stack_series([np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0]])])
+                  x0   x1
+    series time
+    0      0     1.0  2.0
+           1     3.0  4.0
+    1      0     5.0  6.0
+    """
+    if isinstance(arrays, Mapping):
+        if names is not None:
+            raise ValueError("The keys of the dict are the names already: leave names=None.")
+        names, arrays = list(arrays.keys()), list(arrays.values())
+    else:
+        arrays = list(arrays)
+    if not arrays:
+        raise ValueError("stack_series needs at least one array, got none.")
+    names = range(len(arrays)) if names is None else list(names)
+    if len(names) != len(arrays):
+        raise ValueError(f"Got {len(names)} names for {len(arrays)} arrays.")
+    if len(set(names)) < len(names):
+        raise ValueError("names holds an id more than once; every series needs its own.")
+    first = arrays[0]
+    if columns is None and isinstance(first, pd.DataFrame):
+        columns = list(first.columns)
+    blocks = []
+    for name, array in zip(names, arrays, strict=True):
+        if isinstance(array, pd.DataFrame) and isinstance(first, pd.DataFrame):
+            if list(array.columns) != list(first.columns):
+                raise ValueError(
+                    f"Series {name!r} has columns {list(array.columns)}, the first series has "
+                    f"{list(first.columns)}."
+                )
+        block = np.asarray(array)
+        block = block[:, np.newaxis] if block.ndim == 1 else block
+        if block.ndim != 2 or block.shape[0] == 0:
+            raise ValueError(
+                f"Series {name!r} has shape {np.shape(array)}; expected (n_steps, n_features) "
+                "with at least one step."
+            )
+        if blocks and block.shape[1] != blocks[0].shape[1]:
+            raise ValueError(
+                f"Series {name!r} has {block.shape[1]} features, the first series has "
+                f"{blocks[0].shape[1]}."
+            )
+        blocks.append(block)
+    if columns is None:
+        columns = [f"x{position}" for position in range(blocks[0].shape[1])]
+    lengths = [len(block) for block in blocks]
+    index = pd.MultiIndex.from_arrays(
+        [
+            pd.Index(names).repeat(lengths),
+            np.concatenate([np.arange(length) for length in lengths]),
+        ],
+        names=["series", "time"],
+    )
+    return pd.DataFrame(np.concatenate(blocks), index=index, columns=columns)
+
+
+def unstack_series(panel, *, series="series", time="time", as_dict=False):
+    """Split a panel into one array a series, the way back from :func:`stack_series`.
+
+    Parameters
+    ----------
+    panel : DataFrame or Series of shape (n_rows, ...)
+        With the ids and the time in columns or index levels; a Series (of targets or
+        predictions, say) in index levels.
+    series, time : str or int, default="series" and "time"
+        Where the ids and the time are. ``time=None``: rows are in time order as given.
+    as_dict : bool, default=False
+        Whether to return a dict by id and not a list.
+
+    Returns
+    -------
+    list or dict of ndarray of shape (n_steps_i, n_features) or (n_steps_i,)
+        In order of first appearance, oldest row first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import stack_series, unstack_series
+    >>> panel = stack_series({"a": np.zeros((3, 2)), "b": np.ones((1, 2))})
+    >>> [array.shape for array in unstack_series(panel)]
+    [(3, 2), (1, 2)]
+    """
+    flat = isinstance(panel, pd.Series)
+    frame = panel.to_frame("value") if flat else panel
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"unstack_series takes a DataFrame or a Series, got {type(panel)!r}.")
+    codes, ids = _encode(_id_values(frame, series, "series"), len(frame))
+    numbers = None if time is None else time_numbers(_id_values(frame, time, "time"))[0]
+    order = _sorting_order(codes, numbers, ids)
+    values = frame.iloc[:, feature_positions(frame, series, time)].to_numpy()
+    if order is not None:
+        values, codes = values[order], codes[order]
+    ends = np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1]
+    arrays = np.split(values[:, 0] if flat else values, ends)
+    return dict(zip(ids, arrays, strict=True)) if as_dict else arrays
+
+
+# ------------------------------------------------------------------------------ targets
+def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
+    """Row-aligned targets: the next `horizon` rows' values of the same series.
+
+    Parameters
+    ----------
+    panel : DataFrame or array-like of shape (n_rows, n_columns)
+    horizon : int, default=1
+        How many rows to look ahead.
+    columns : list of str or int, default=None
+        The columns to predict, by default every feature.
+    series, time : str, int or None, default=None
+        Column name, index level name or column position of the ids and of the time.
+
+    Returns
+    -------
+    DataFrame or ndarray of shape (n_rows, n_columns * horizon)
+        Rows as in `panel`, a DataFrame for a DataFrame. Target-major: all steps of the
+        first column, then all steps of the second. NaN where the series has ended. Steps
+        are rows: fill gaps in time first where a step must be a unit of time.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm import make_targets
+    >>> panel = pd.DataFrame({"shop": ["a", "a", "a", "b"], "sales": [1.0, 2.0, 3.0, 9.0]})
+    >>> make_targets(panel, horizon=2, series="shop")
+       sales_lead1  sales_lead2
+    0          2.0          3.0
+    1          3.0          NaN
+    2          NaN          NaN
+    3          NaN          NaN
+    """
+    if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
+        raise ValueError(f"horizon={horizon!r} must be a positive integer.")
+    table = read_panel(panel, series=series, time=time)
+    frame = panel if isinstance(panel, pd.DataFrame) else np.asarray(panel)
+    chosen = select_features(frame, columns, series, time)
+    names = feature_names(frame, series, time)
+    order = np.arange(len(table.codes)) if table.order is None else table.order
+    values, codes = table.values[order][:, chosen], table.codes[order]
+    targets = np.full((len(values), len(chosen), horizon), np.nan, values.dtype)
+    for step in range(1, min(horizon, len(values) - 1) + 1):
+        same = codes[step:] == codes[:-step]
+        targets[:-step, :, step - 1][same] = values[step:][same]
+    out = np.empty_like(targets)
+    out[order] = targets
+    out = out.reshape(len(values), -1)
+    if not isinstance(panel, pd.DataFrame):
+        return out
+    labels = [f"{names[i]}_lead{step}" for i in chosen for step in range(1, horizon + 1)]
+    return pd.DataFrame(out, index=panel.index, columns=labels)

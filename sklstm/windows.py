@@ -1,0 +1,527 @@
+"""Windows over a panel: row t becomes the window that ends at row t of its series."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sklstm.panel import (
+    feature_names,
+    gap_number,
+    read_panel,
+    run_starts,
+    select_features,
+)
+
+# ----------------------------------------------------------------------- pure functions
+
+
+def gather(rows, ends, n_observed, window_length, step=1, padding="edge"):
+    """Copy windows out of sorted rows.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Rows sorted by series and time.
+    ends : ndarray of shape (n_windows,)
+        Position of each window's last row.
+    n_observed : ndarray of shape (n_windows,)
+        Real rows in each window, at least one.
+    window_length, step : int
+        Rows in a window and their spacing.
+    padding : {"edge", "zero", "nan"}
+        What stands where a window has no real row: its oldest real row, 0 or NaN.
+
+    Returns
+    -------
+    ndarray of shape (n_windows, window_length, n_features)
+        C-contiguous, dtype as `rows`.
+    """
+    lags = np.arange(window_length - 1, -1, -1)
+    short = n_observed < window_length
+    if not short.any():
+        return rows[ends[:, np.newaxis] - step * lags]
+    back = np.minimum(lags, n_observed[:, np.newaxis] - 1)
+    out = rows[ends[:, np.newaxis] - step * back]
+    if padding != "edge":
+        out[lags >= n_observed[:, np.newaxis]] = 0 if padding == "zero" else np.nan
+    return out
+
+
+# ------------------------------------------------------------------- the lazy container
+
+
+class Windows:
+    """Windows over the rows of a panel, looked at as one 3-D array.
+
+    The rows are held once and each window as the position of its last row, so memory
+    grows with the rows and not with rows times window length. NumPy sees an array
+    of shape ``(n_rows, window_length, n_features)``: ``np.asarray`` makes it, and an
+    integer gives one window as an ndarray. A slice, a mask or an array of positions gives
+    `Windows` again, over the same rows.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_held, n_features)
+        Rows sorted by series and time.
+    ends : ndarray of shape (n_rows,)
+        Position in `rows` of each window's last row.
+    n_observed : ndarray of shape (n_rows,)
+        Real rows in each window; the others are padding.
+    window_length : int
+        Rows in a window.
+    step : int, default=1
+        Spacing of the rows inside a window.
+    padding : {"edge", "zero", "nan"}, default="edge"
+        What stands in front of too short a history.
+    codes : ndarray of shape (n_rows,), default=None
+        Number of each window's series: its position in `ids`. By default one series.
+    ids : pandas.Index of shape (n_series,), default=None
+        The ids.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import WindowTransformer
+    >>> windows = WindowTransformer(3).fit_transform(np.arange(10.0).reshape(5, 2))
+    >>> windows.shape
+    (5, 3, 2)
+    >>> windows.n_observed
+    array([1, 2, 3, 3, 3], dtype=int32)
+    >>> windows[4]
+    array([[4., 5.],
+           [6., 7.],
+           [8., 9.]])
+    """
+
+    ndim = 3
+
+    def __init__(
+        self,
+        rows,
+        ends,
+        n_observed,
+        window_length,
+        *,
+        step=1,
+        padding="edge",
+        codes=None,
+        ids=None,
+    ):
+        self.rows = rows
+        self.ends = ends
+        self.n_observed = n_observed
+        self.window_length = window_length
+        self.step = step
+        self.padding = padding
+        self.codes = np.zeros(len(ends), np.int32) if codes is None else codes
+        self.ids = pd.Index([0]) if ids is None else ids
+
+    @classmethod
+    def from_array(cls, array):
+        """Look at a 3-D array (n_windows, window_length, n_features) as Windows."""
+        n_windows, window_length, n_features = array.shape
+        return cls(
+            array.reshape(n_windows * window_length, n_features),
+            np.arange(window_length - 1, n_windows * window_length, window_length),
+            np.full(n_windows, window_length, np.int32),
+            window_length,
+        )
+
+    @property
+    def shape(self):
+        """Shape as an array: (n_rows, window_length, n_features)."""
+        return (len(self.ends), self.window_length, self.rows.shape[1])
+
+    @property
+    def dtype(self):
+        """Data type of the values."""
+        return self.rows.dtype
+
+    @property
+    def size(self):
+        """Number of values that the array would hold."""
+        return int(np.prod(self.shape))
+
+    @property
+    def nbytes(self):
+        """Bytes really held, shared rows included."""
+        held = (self.rows, self.ends, self.n_observed, self.codes)
+        return sum(array.nbytes for array in held)
+
+    @property
+    def series(self):
+        """The id of each window's series, a pandas Index."""
+        return self.ids.take(self.codes)
+
+    def __len__(self):
+        return len(self.ends)
+
+    def __repr__(self):
+        return f"<Windows of shape {self.shape}, {self.dtype}, {self.nbytes / 1e6:.1f} MB held>"
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("Windows hold each row once; making an array of them takes a copy.")
+        array = self.gather(slice(None))
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __getitem__(self, key):
+        first, rest = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
+        if first is Ellipsis:
+            first, rest = slice(None), ((Ellipsis, *rest) if rest else ())
+        if isinstance(first, Integral) and not isinstance(first, (bool, np.bool_)):
+            window = self.gather(np.array([range(len(self))[first]]))[0]
+            return window[rest] if rest else window
+        if not isinstance(first, slice):
+            first = np.asarray(first)
+            if first.size == 0:
+                first = first.astype(np.intp)
+            if first.ndim != 1:
+                raise IndexError(f"Windows take one-dimensional row keys, got {first.ndim}-D.")
+        if all(part is Ellipsis for part in rest):
+            return self._with(
+                ends=self.ends[first],
+                n_observed=self.n_observed[first],
+                codes=self.codes[first],
+            )
+        return self.gather(first)[(slice(None), *rest)]
+
+    def gather(self, key):
+        """Windows chosen by a slice, mask or position array, as a new 3-D ndarray."""
+        return gather(
+            self.rows,
+            self.ends[key],
+            self.n_observed[key],
+            self.window_length,
+            self.step,
+            self.padding,
+        )
+
+    def with_series(self, codes, ids):
+        """Return the same windows under other series ids."""
+        return self._with(codes=codes, ids=ids)
+
+    def _with(self, **changed):
+        kept = {
+            name: changed.get(name, getattr(self, name))
+            for name in ("rows", "ends", "n_observed", "window_length")
+        }
+        options = {
+            name: changed.get(name, getattr(self, name))
+            for name in ("step", "padding", "codes", "ids")
+        }
+        return type(self)(**kept, **options)
+
+
+# ------------------------------------------------------------------------ the estimator
+
+
+class WindowTransformer(TransformerMixin, BaseEstimator):
+    """Turn each row of a panel into the window that ends at it.
+
+    Rows stay rows: n rows give n windows, in the order of the input. A window holds rows
+    of one series only, none later than its own row and none across a gap in time that is
+    longer than allowed. So `window_length` is an ordinary parameter of a grid search.
+
+    Parameters
+    ----------
+    window_length : int, default=24
+        Rows in a window, the row itself included.
+    step : int, default=1
+        Spacing of the rows inside a window: 2 takes every second row.
+    padding : {"edge", "zero", "nan"}, default="edge"
+        What fills a window whose history is too short: its oldest real row, 0 or NaN.
+        `Windows.n_observed` counts the real rows.
+    max_gap : number, timedelta or str, default=None
+        Largest step in time that a window may cross, in units of `time` (anything that
+        pandas.Timedelta takes, for dates). None: gaps are no bounds. Needs `time`.
+    output : {"windows", "3d", "2d"}, default="windows"
+        Lazy :class:`Windows`, a 3-D array, or a 2-D lag table with names such as
+        ``pressure_lag3``, so that other regressors take the same pipeline.
+    columns : list of str or int, default=None
+        The features that enter the windows, by default all.
+    series, time : str, int or None, default=None
+        Column name, index level name or column position of the ids and of the time.
+        ``series=None``: all rows are one series. ``time=None``: rows of a series are in
+        time order as given.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns seen in fit, ids included.
+    feature_names_in_ : ndarray of str
+        Their names, where X had them.
+    context_ : dict or None
+        Where `time` is known, what `transform` puts before rows that continue a series of
+        fit: the last rows of each series (``rows``, ``time``, ``codes``), the ``ids``, each
+        series' ``last_time`` and the largest distance ``max_gap`` to its next row.
+
+    Notes
+    -----
+    **Context.** Where `time` is known, rows of a fitted series that are later than its last
+    fitted row are windows over the fitted rows too, if the first of them is no farther
+    from the last fitted row than `max_gap` (None: the largest step of that series in fit).
+    Such rows never look at earlier rows passed beside them, so that predictions are the
+    same with and without the history. All other rows see only rows passed with them.
+
+    Splits that shuffle the rows of a series (KFold with ``shuffle=True``, say) tear the
+    windows and are not supported: use GroupKFold by series, or splits in time.
+
+    With `output` "windows" and "3d", `set_output` is accepted and has no effect.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm import WindowTransformer
+    >>> X = pd.DataFrame({"unit": [1, 1, 1, 2], "p": [1.0, 2.0, 3.0, 9.0]})
+    >>> WindowTransformer(2, output="2d", series="unit").set_output(
+    ...     transform="pandas").fit_transform(X)
+       p_lag1  p_lag0
+    0     1.0     1.0
+    1     1.0     2.0
+    2     2.0     3.0
+    3     9.0     9.0
+    """
+
+    _parameter_constraints: dict = {
+        "window_length": [Interval(Integral, 1, None, closed="left")],
+        "step": [Interval(Integral, 1, None, closed="left")],
+        "padding": [StrOptions({"edge", "zero", "nan"})],
+        "max_gap": "no_validation",
+        "output": [StrOptions({"windows", "3d", "2d"})],
+        "columns": ["array-like", str, Integral, None],
+        "series": [str, Integral, None],
+        "time": [str, Integral, None],
+    }
+
+    def __init__(
+        self,
+        window_length=24,
+        *,
+        step=1,
+        padding="edge",
+        max_gap=None,
+        output="windows",
+        columns=None,
+        series=None,
+        time=None,
+    ):
+        self.window_length = window_length
+        self.step = step
+        self.padding = padding
+        self.max_gap = max_gap
+        self.output = output
+        self.columns = columns
+        self.series = series
+        self.time = time
+
+    def fit(self, X, y=None):
+        """Learn the columns and, where `time` is known, each series' last rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        panel = read_panel(X, series=self.series, time=self.time, estimator=self)
+        X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
+        self._chosen = select_features(X, self.columns, self.series, self.time)
+        self._names = [feature_names(X, self.series, self.time)[i] for i in self._chosen]
+        self._time_kind = panel.time_kind
+        gap = gap_number(self.max_gap, panel.time_kind)
+        self.context_ = None if self.time is None else self._last_rows(panel, gap)
+        return self
+
+    def transform(self, X):
+        """Give each row its window.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel with the columns of fit.
+
+        Returns
+        -------
+        Windows, ndarray or DataFrame
+            Of shape (n_rows, window_length, n_features), or with ``output="2d"``
+            (n_rows, window_length * n_features): oldest row first, rows as in X.
+        """
+        check_is_fitted(self)
+        panel = read_panel(X, series=self.series, time=self.time, estimator=self, reset=False)
+        if panel.time_kind != self._time_kind:
+            raise ValueError(
+                f"The time was {self._time_kind} in fit and is {panel.time_kind} now."
+            )
+        windows = self._windows(panel)
+        if self.output == "windows":
+            return windows
+        array = np.asarray(windows)
+        return array if self.output == "3d" else array.reshape(len(array), -1)
+
+    @available_if(lambda self: self.output == "2d")
+    def get_feature_names_out(self, input_features=None):
+        """Names of the lag table's columns (only with ``output="2d"``).
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            The columns of fit; only checked.
+
+        Returns
+        -------
+        ndarray of str
+            ``<feature>_lag<rows back>``, the oldest row's features first.
+        """
+        check_is_fitted(self)
+        names = self._names
+        if input_features is not None:
+            input_features = np.asarray(input_features, dtype=object)
+            known = getattr(self, "feature_names_in_", None)
+            if known is not None and not np.array_equal(known, input_features):
+                raise ValueError("input_features is not equal to feature_names_in_")
+            if len(input_features) != self.n_features_in_:
+                raise ValueError(
+                    "input_features should have length equal to number of features "
+                    f"({self.n_features_in_}), got {len(input_features)}"
+                )
+            if known is None:
+                names = [str(input_features[position]) for position in self._positions_in_x()]
+        lags = range((self.window_length - 1) * self.step, -1, -self.step)
+        return np.asarray([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Set the container of the lag table (``output="2d"``).
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            As in scikit-learn; remembered, but without effect for other outputs.
+
+        Returns
+        -------
+        self
+        """
+        if transform is not None:
+            self._sklearn_output_config = {
+                **getattr(self, "_sklearn_output_config", {}),
+                "transform": transform,
+            }
+        return self
+
+    def _positions_in_x(self):
+        """Positions of the chosen features among all columns of an X without names."""
+        ids = {
+            int(name) % self.n_features_in_
+            for name in (self.series, self.time)
+            if isinstance(name, Integral)
+        }
+        features = [i for i in range(self.n_features_in_) if i not in ids]
+        return [features[i] for i in self._chosen]
+
+    def _last_rows(self, panel, gap):
+        """Context for transform: of each series, the rows that later windows can reach."""
+        order = np.arange(len(panel.codes)) if panel.order is None else panel.order
+        codes, time = panel.codes[order], panel.time[order]
+        n_series = len(panel.ids)
+        ends = np.cumsum(np.bincount(codes, minlength=n_series))
+        reach = (self.window_length - 1) * self.step
+        starts = run_starts(codes, time, gap)
+        position = np.arange(len(codes))
+        # A later row may reach back `reach` rows, but not beyond the run's first row.
+        last = (ends - 1)[codes]
+        keep = (position > last - reach) & (position >= starts[last])
+        if gap is None:
+            step = np.where(codes[1:] == codes[:-1], np.diff(time).astype(float), 0.0)
+            largest = np.zeros(n_series)
+            np.maximum.at(largest, codes[1:], step)
+            # A series of one row has no step of its own: it takes the panel's largest.
+            allowed = np.where(largest > 0, largest, largest.max())
+        else:
+            allowed = np.full(n_series, gap)
+        return {
+            "rows": panel.values[order[keep]][:, self._chosen],
+            "time": time[keep],
+            "codes": codes[keep],
+            "ids": panel.ids,
+            "last_time": time[ends - 1],
+            "max_gap": allowed,
+        }
+
+    def _windows(self, panel):
+        values, codes, time, order = panel.values, panel.codes, panel.time, panel.order
+        if len(self._chosen) < values.shape[1]:
+            values = values[:, self._chosen]
+        later, n_context = None, 0
+        if self.context_ is not None:
+            later, context = self._context_for(panel)
+            n_context = len(context["codes"])
+            if n_context:
+                values = np.concatenate([context["rows"].astype(values.dtype), values])
+                codes = np.concatenate([context["codes"], codes])
+                time = np.concatenate([context["time"], time])
+                later = np.concatenate([np.ones(n_context, bool), later])
+                # Earlier rows passed beside the later ones sort before the context.
+                order = np.lexsort((time, later, codes))
+        ends = np.arange(len(codes))
+        if order is not None:
+            values, codes = values[order], codes[order]
+            time = None if time is None else time[order]
+            later = None if later is None else later[order]
+            ends[order] = np.arange(len(codes))
+        starts = run_starts(codes, time, gap_number(self.max_gap, panel.time_kind), later)
+        observed = np.minimum(self.window_length, (np.arange(len(codes)) - starts) // self.step + 1)
+        ends = ends[n_context:]
+        return Windows(
+            values,
+            ends,
+            observed[ends].astype(np.int32),
+            self.window_length,
+            step=self.step,
+            padding=self.padding,
+            codes=panel.codes,
+            ids=panel.ids,
+        )
+
+    def _context_for(self, panel):
+        """Rows later than their series' last fitted one, and the context they get."""
+        context = self.context_
+        fitted = context["ids"].get_indexer(panel.ids)
+        number = fitted[panel.codes]
+        later = (number >= 0) & (panel.time > context["last_time"][number])
+        first = np.full(len(panel.ids), panel.time.max(), panel.time.dtype)
+        np.minimum.at(first, panel.codes[later], panel.time[later])
+        continued = np.zeros(len(panel.ids), bool)
+        continued[panel.codes[later]] = True
+        continued &= first - context["last_time"][fitted] <= context["max_gap"][fitted]
+        # From the numbers of fit to those of this panel; -1 where no context is wanted.
+        code = np.full(len(context["ids"]), -1, np.int32)
+        code[fitted[continued]] = np.flatnonzero(continued)
+        wanted = code[context["codes"]] >= 0
+        return later, {
+            "rows": context["rows"][wanted],
+            "time": context["time"][wanted],
+            "codes": code[context["codes"][wanted]],
+        }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
