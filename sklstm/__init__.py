@@ -6,12 +6,16 @@ they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit d
 """
 
 from sklstm.panel import make_targets, stack_series, unstack_series
+from sklstm.regressor import MultiSeriesLSTMRegressor
+from sklstm.scaling import PerSeriesScaler
 from sklstm.weights import series_weights
 from sklstm.windows import Windows, WindowTransformer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "MultiSeriesLSTMRegressor",
+    "PerSeriesScaler",
     "WindowTransformer",
     "Windows",
     "make_targets",

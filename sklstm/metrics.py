@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklstm.panel import feature_names, read_panel, select_features
+from sklstm.panel import column_names, read_panel
 
 
 def mase(y_true, y_pred, *, scale) -> float:
@@ -100,18 +100,16 @@ def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
     """
     if not isinstance(m, (int, np.integer)) or m < 1:
         raise ValueError(f"m={m!r} must be a positive integer.")
-    table = read_panel(panel, series=series, time=time)
-    frame = panel if isinstance(panel, pd.DataFrame) else np.asarray(panel)
-    chosen = select_features(frame, columns, series, time)
-    labels = [feature_names(frame, series, time)[position] for position in chosen]
+    table = read_panel(panel, columns=columns, series=series, time=time)
+    labels = column_names(panel, table.positions)
     order = slice(None) if table.order is None else table.order
-    values, codes = table.values[order][:, chosen], table.codes[order]
+    values, codes = table.values[order], table.codes[order]
     difference = np.abs(values[m:] - values[:-m])
     difference[codes[m:] != codes[:-m]] = np.nan
     means = pd.DataFrame(difference.astype(float), columns=labels).groupby(codes[m:]).mean()
     means = means.reindex(np.arange(len(table.ids)))
     means.index = table.ids.rename(series if isinstance(series, str) else None)
-    return means.iloc[:, 0] if len(chosen) == 1 else means
+    return means.iloc[:, 0] if len(labels) == 1 else means
 
 
 def _look_up(scale, y_true):

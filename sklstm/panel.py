@@ -26,7 +26,9 @@ class Panel:
     Attributes
     ----------
     values : ndarray of shape (n_rows, n_features)
-        The features, float32 or float64.
+        The chosen features, float32 or float64.
+    positions : list of int
+        Positions of these features among the columns of X.
     codes : ndarray of shape (n_rows,)
         Number of each row's series: its position in `ids`.
     ids : pandas.Index of shape (n_series,)
@@ -41,6 +43,7 @@ class Panel:
     """
 
     values: np.ndarray
+    positions: list[int]
     codes: np.ndarray
     ids: pd.Index
     time: np.ndarray | None
@@ -49,13 +52,23 @@ class Panel:
 
 
 def read_panel(
-    X, *, series=None, time=None, estimator=None, reset=True, ensure_all_finite="allow-nan"
+    X,
+    *,
+    columns=None,
+    series=None,
+    time=None,
+    estimator=None,
+    reset=True,
+    ensure_all_finite="allow-nan",
 ) -> Panel:
     """Split `X` into features and ids, and find the order of its rows.
 
     Parameters
     ----------
     X : DataFrame or array-like of shape (n_rows, n_columns)
+    columns : list of str or int, default=None
+        The features to read, by default every column but the ids and the time. The
+        others are not looked at.
     series, time : str, int or None
         Column name, index level name or column position of the ids and of the time.
     estimator : estimator, default=None
@@ -70,23 +83,14 @@ def read_panel(
     Panel
     """
     name = None if estimator is None else type(estimator).__name__
-    options: dict[str, Any] = {
-        "dtype": FLOATS,
-        "ensure_all_finite": ensure_all_finite,
-        "estimator": name,
-        "input_name": "X",
-    }
-    if series is None and time is None and not isinstance(X, pd.DataFrame):
-        if estimator is None:
-            values = check_array(X, **options)
-        else:
-            options.pop("estimator"), options.pop("input_name")
-            values = validate_data(estimator, X, reset=reset, **options)
-        n_rows = values.shape[0]
-        return Panel(values, np.zeros(n_rows, np.int32), pd.Index([0]), None, None, None)
-
+    options: dict[str, Any] = {"dtype": FLOATS, "ensure_all_finite": ensure_all_finite}
     if not isinstance(X, pd.DataFrame):
-        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
+        if columns is None and series is None and time is None and estimator is not None:
+            # A plain table: scikit-learn's own validation, with its own messages.
+            X = validate_data(estimator, X, reset=reset, **options)
+            estimator = None
+        else:
+            X = check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
     if estimator is not None:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     if X.shape[0] == 0:
@@ -94,12 +98,13 @@ def read_panel(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required"
             f"{'' if name is None else ' by ' + name}: the panel is empty."
         )
-    series_ids = None if series is None else _id_values(X, series, "series")
-    times = None if time is None else _id_values(X, time, "time")
-    values = check_array(_features(X, feature_positions(X, series, time)), **options)
-    codes, ids = _encode(series_ids, X.shape[0])
-    numbers, kind = (None, None) if times is None else time_numbers(times)
-    return Panel(values, codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
+    ids = None if series is None else _id_values(X, series, "series")
+    stamps = None if time is None else _id_values(X, time, "time")
+    positions = select_features(X, columns, series, time)
+    values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
+    codes, ids = encode_ids(ids, X.shape[0])
+    numbers, kind = (None, None) if stamps is None else time_numbers(stamps)
+    return Panel(values, positions, codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
 
 
 def column_position(X, name) -> int | None:
@@ -118,41 +123,32 @@ def column_position(X, name) -> int | None:
     return None
 
 
-def feature_positions(X, series, time) -> list[int]:
-    """Positions of the columns that are neither the series id nor the time."""
-    taken = {column_position(X, name) for name in (series, time) if name is not None}
-    return [position for position in range(X.shape[1]) if position not in taken]
-
-
-def feature_names(X, series, time) -> list[str]:
-    """Names of the feature columns; ``x0``, ``x1``... by position where X has no names."""
-    positions = feature_positions(X, series, time)
+def column_names(X, positions) -> list[str]:
+    """Names of the columns at `positions`; ``x0``, ``x1``... where X has none."""
     if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
         return [X.columns[position] for position in positions]
     return [f"x{position}" for position in positions]
 
 
 def select_features(X, columns, series, time) -> list[int]:
-    """Resolve a `columns` parameter to positions among the *features* of X.
+    """Positions of the features that `columns` names; None means every feature.
 
-    None means every feature. Raises ValueError for a name or position that is not
-    there, and for one that is the id or the time.
+    Raises ValueError for a name or position that is not there, one that is the id or the
+    time, one named twice, and an empty list.
     """
-    positions = feature_positions(X, series, time)
+    taken = {column_position(X, name) for name in (series, time) if name is not None}
     if columns is None:
-        return list(range(len(positions)))
-    if isinstance(columns, (str, int)):
-        columns = [columns]
-    found = []
-    for name in columns:
+        return [position for position in range(X.shape[1]) if position not in taken]
+    found: list[int] = []
+    for name in [columns] if isinstance(columns, (str, int, np.integer)) else columns:
         position = column_position(X, name)
         if position is None:
             raise ValueError(f"columns names {name!r}, which is not in X ({_describe(X)}).")
-        if position not in positions:
+        if position in taken:
             raise ValueError(f"columns names {name!r}, which is the series id or the time.")
-        found.append(positions.index(position))
-    if len(set(found)) < len(found):
-        raise ValueError(f"columns names a column twice: {list(columns)!r}.")
+        if position in found:
+            raise ValueError(f"columns names {name!r} twice.")
+        found.append(position)
     if not found:
         raise ValueError("columns is empty: name at least one feature, or pass None for all.")
     return found
@@ -197,8 +193,8 @@ def _features(X, positions):
     return features
 
 
-def _encode(values, n_rows):
-    """Number the ids in order of appearance: (codes, ids)."""
+def encode_ids(values, n_rows):
+    """Return (codes, ids): ids in order of appearance, and each row's position among them."""
     if values is None:
         return np.zeros(n_rows, np.int32), pd.Index([0])
     codes, ids = pd.factorize(values)
@@ -435,10 +431,10 @@ def unstack_series(panel, *, series="series", time="time", as_dict=False):
     frame = panel.to_frame("value") if flat else panel
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"unstack_series takes a DataFrame or a Series, got {type(panel)!r}.")
-    codes, ids = _encode(_id_values(frame, series, "series"), len(frame))
+    codes, ids = encode_ids(_id_values(frame, series, "series"), len(frame))
     numbers = None if time is None else time_numbers(_id_values(frame, time, "time"))[0]
     order = _sorting_order(codes, numbers, ids)
-    values = frame.iloc[:, feature_positions(frame, series, time)].to_numpy()
+    values = frame.iloc[:, select_features(frame, None, series, time)].to_numpy()
     if order is not None:
         values, codes = values[order], codes[order]
     ends = np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1]
@@ -481,13 +477,10 @@ def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
     """
     if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
         raise ValueError(f"horizon={horizon!r} must be a positive integer.")
-    table = read_panel(panel, series=series, time=time)
-    frame = panel if isinstance(panel, pd.DataFrame) else np.asarray(panel)
-    chosen = select_features(frame, columns, series, time)
-    names = feature_names(frame, series, time)
+    table = read_panel(panel, columns=columns, series=series, time=time)
     order = np.arange(len(table.codes)) if table.order is None else table.order
-    values, codes = table.values[order][:, chosen], table.codes[order]
-    targets = np.full((len(values), len(chosen), horizon), np.nan, values.dtype)
+    values, codes = table.values[order], table.codes[order]
+    targets = np.full((*values.shape, horizon), np.nan, values.dtype)
     for step in range(1, min(horizon, len(values) - 1) + 1):
         same = codes[step:] == codes[:-step]
         targets[:-step, :, step - 1][same] = values[step:][same]
@@ -496,5 +489,6 @@ def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
     out = out.reshape(len(values), -1)
     if not isinstance(panel, pd.DataFrame):
         return out
-    labels = [f"{names[i]}_lead{step}" for i in chosen for step in range(1, horizon + 1)]
+    names = column_names(panel, table.positions)
+    labels = [f"{name}_lead{step}" for name in names for step in range(1, horizon + 1)]
     return pd.DataFrame(out, index=panel.index, columns=labels)

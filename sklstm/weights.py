@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklstm.panel import _encode
+from sklstm.panel import encode_ids
 
 
 def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
@@ -50,7 +50,7 @@ def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
     >>> series_weights(["a", "a", "a", "b"])
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
-    codes, ids = _encode(pd.Index(series), len(series))
+    codes, ids = encode_ids(pd.Index(series), len(series))
     return weights_by_code(codes, ids, scheme, sample_weight)
 
 
@@ -97,13 +97,14 @@ def _factors(scheme, sizes, ids) -> np.ndarray:
             f"id, a callable or None, got {scheme!r}."
         )
     factors = pd.Series(scheme, dtype=float).reindex(ids).to_numpy()
-    unknown = [name for name, factor in zip(ids, factors, strict=True) if np.isnan(factor)]
+    unknown = list(ids[present & np.isnan(factors)])
     if unknown:
         unused = [name for name in dict(scheme) if name not in ids]
         raise ValueError(
             f"The weights by id hold no (or a missing) weight for series {unknown[:10]}; they hold "
             f"{unused[:10]} that do not occur. Give every series a weight."
         )
+    factors = np.where(present, factors, 0.0)
     _refuse_negative(factors, "the weights by id")
     return factors
 

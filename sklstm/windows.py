@@ -11,13 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm.panel import (
-    feature_names,
-    gap_number,
-    read_panel,
-    run_starts,
-    select_features,
-)
+from sklstm.panel import column_names, gap_number, read_panel, run_starts
 
 # ----------------------------------------------------------------------- pure functions
 
@@ -211,6 +205,10 @@ class Windows:
         """Return the same windows under other series ids."""
         return self._with(codes=codes, ids=ids)
 
+    def with_rows(self, rows):
+        """Return the same windows over rows of other values or another dtype."""
+        return self._with(rows=rows)
+
     def _with(self, **changed):
         kept = {
             name: changed.get(name, getattr(self, name))
@@ -340,10 +338,9 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self
         """
         self._validate_params()
-        panel = read_panel(X, series=self.series, time=self.time, estimator=self)
-        X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
-        self._chosen = select_features(X, self.columns, self.series, self.time)
-        self._names = [feature_names(X, self.series, self.time)[i] for i in self._chosen]
+        panel = self._read(X, reset=True)
+        self._positions = panel.positions
+        self._names = column_names(X, panel.positions)
         self._time_kind = panel.time_kind
         gap = gap_number(self.max_gap, panel.time_kind)
         self.context_ = None if self.time is None else self._last_rows(panel, gap)
@@ -364,7 +361,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             (n_rows, window_length * n_features): oldest row first, rows as in X.
         """
         check_is_fitted(self)
-        panel = read_panel(X, series=self.series, time=self.time, estimator=self, reset=False)
+        panel = self._read(X, reset=False)
         if panel.time_kind != self._time_kind:
             raise ValueError(
                 f"The time was {self._time_kind} in fit and is {panel.time_kind} now."
@@ -402,7 +399,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
                     f"({self.n_features_in_}), got {len(input_features)}"
                 )
             if known is None:
-                names = [str(input_features[position]) for position in self._positions_in_x()]
+                names = [str(input_features[position]) for position in self._positions]
         lags = range((self.window_length - 1) * self.step, -1, -self.step)
         return np.asarray([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
@@ -425,15 +422,15 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             }
         return self
 
-    def _positions_in_x(self):
-        """Positions of the chosen features among all columns of an X without names."""
-        ids = {
-            int(name) % self.n_features_in_
-            for name in (self.series, self.time)
-            if isinstance(name, Integral)
-        }
-        features = [i for i in range(self.n_features_in_) if i not in ids]
-        return [features[i] for i in self._chosen]
+    def _read(self, X, reset):
+        return read_panel(
+            X,
+            columns=self.columns,
+            series=self.series,
+            time=self.time,
+            estimator=self,
+            reset=reset,
+        )
 
     def _last_rows(self, panel, gap):
         """Context for transform: of each series, the rows that later windows can reach."""
@@ -456,7 +453,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         else:
             allowed = np.full(n_series, gap)
         return {
-            "rows": panel.values[order[keep]][:, self._chosen],
+            "rows": panel.values[order[keep]],
             "time": time[keep],
             "codes": codes[keep],
             "ids": panel.ids,
@@ -466,8 +463,6 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
 
     def _windows(self, panel):
         values, codes, time, order = panel.values, panel.codes, panel.time, panel.order
-        if len(self._chosen) < values.shape[1]:
-            values = values[:, self._chosen]
         later, n_context = None, 0
         if self.context_ is not None:
             later, context = self._context_for(panel)

@@ -1,0 +1,118 @@
+"""The Keras network: layers and their builder. No data, no scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """All that fixes the shape of a network; equal specs build equal networks.
+
+    Attributes
+    ----------
+    window_length, n_features, n_outputs : int
+        Shape of input and output.
+    hidden_units : int
+        Units of each LSTM layer.
+    n_layers : int
+        LSTM layers on top of one another.
+    segment_length : int
+        Rows that enter the LSTM at once; divides `window_length`.
+    dropout : float
+        Share of each LSTM layer's outputs that training drops.
+    """
+
+    window_length: int
+    n_features: int
+    n_outputs: int
+    hidden_units: int
+    n_layers: int
+    segment_length: int
+    dropout: float
+
+
+@keras.saving.register_keras_serializable("sklstm")
+class TargetScale(keras.layers.Layer):
+    """Map the net's unit-size outputs to the units of the targets.
+
+    ``offset + scale * x`` with one fixed pair an output: the net learns in numbers near
+    1 whatever the targets' units are, and losses are in these units all the same.
+    """
+
+    def build(self, input_shape):
+        """Make the two fixed weights."""
+        shape = (input_shape[-1],)
+        self.offset = self.add_weight(shape, "zeros", trainable=False, name="offset")
+        self.scale = self.add_weight(shape, "ones", trainable=False, name="scale")
+
+    def call(self, inputs):
+        """Apply the map."""
+        return self.offset + self.scale * inputs
+
+
+@keras.saving.register_keras_serializable("sklstm")
+class KnownElementsLoss(keras.losses.Loss):
+    """A Keras loss that leaves out missing (NaN) target elements.
+
+    They are replaced by the prediction itself, where every distance is zero and has no
+    gradient. Weights make up for the smaller sum (see :func:`sklstm.training.fit`).
+    """
+
+    def __init__(self, loss, name="loss"):
+        super().__init__(name=name)
+        self.loss = loss
+        loss = keras.losses.get(loss)
+        self.function = loss.call if isinstance(loss, keras.losses.Loss) else loss
+
+    def call(self, y_true, y_pred):
+        """Loss of each row."""
+        known = keras.ops.where(
+            keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred), y_true
+        )
+        return self.function(known, y_pred)
+
+    def get_config(self):
+        """Return what rebuilds the loss."""
+        return {"loss": self.loss, "name": self.name}
+
+
+def build_network(spec: NetworkSpec, seed: int) -> keras.Model:
+    """Build a network of shape `spec`, with weights drawn from `seed` alone.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    seed : int
+        Every layer gets its own seed from it; no global random state is touched.
+
+    Returns
+    -------
+    keras.Model
+        From (n, window_length, n_features) to (n, n_outputs), not compiled.
+    """
+    seeds = iter(np.random.SeedSequence(seed).generate_state(5 * spec.n_layers + 1).tolist())
+
+    def glorot():
+        return keras.initializers.GlorotUniform(seed=next(seeds))
+
+    segments = spec.window_length // spec.segment_length
+    inputs = keras.Input((spec.window_length, spec.n_features), name="window")
+    x = inputs
+    if spec.segment_length > 1:
+        x = keras.layers.Reshape((segments, spec.segment_length * spec.n_features))(x)
+    for layer in range(spec.n_layers):
+        x = keras.layers.LSTM(
+            spec.hidden_units,
+            return_sequences=layer < spec.n_layers - 1,
+            kernel_initializer=glorot(),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
+            seed=next(seeds),
+        )(x)
+        if spec.dropout > 0:
+            x = keras.layers.Dropout(spec.dropout, seed=next(seeds))(x)
+    x = keras.layers.Dense(spec.n_outputs, kernel_initializer=glorot(), name="head")(x)
+    return keras.Model(inputs, TargetScale(name="target_scale")(x), name="sklstm")

@@ -1,0 +1,715 @@
+"""One LSTM over the windows of many series, as a scikit-learn regressor."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from sklstm.panel import FLOATS, encode_ids, read_panel
+from sklstm.quiet import quiet_import
+from sklstm.weights import weights_by_code
+from sklstm.windows import Windows
+
+# ----------------------------------------------------------------------- pure functions
+
+
+def rows_from_end(codes, ends):
+    """Count, for each row, how many rows of its series end later.
+
+    0 for the last row of a series. Rows that end at the same position (a row chosen twice)
+    count once.
+    """
+    order = np.lexsort((ends, codes))
+    sorted_codes, sorted_ends = codes[order], ends[order]
+    new = np.ones(len(codes), bool)
+    new[1:] = (np.diff(sorted_codes) != 0) | (np.diff(sorted_ends) != 0)
+    rank = np.cumsum(new)
+    last_rank = np.zeros(codes.max() + 1, np.intp)
+    last_rank[sorted_codes] = rank  # the last assignment of each series stays
+    out = np.empty(len(codes), np.intp)
+    out[order] = last_rank[sorted_codes] - rank
+    return out
+
+
+def split_by_series(codes, fraction, rng):
+    """Mark the rows of a random share of the series, at least one."""
+    present = np.unique(codes)
+    if len(present) < 2:
+        raise ValueError(
+            "validation_by='series' needs at least two series with rows in the loss, got "
+            f"{len(present)}. Choose validation_by='time', or name the ids with series=."
+        )
+    n_held = min(max(1, round(fraction * len(present))), len(present) - 1)
+    return np.isin(codes, rng.choice(present, n_held, replace=False))
+
+
+def split_by_time(codes, ends, fraction, embargo):
+    """Cut each series in time: (rows before the cut less the embargo, rows after it)."""
+    from_end = rows_from_end(codes, ends)
+    size = np.zeros(codes.max() + 1, np.intp)
+    np.maximum.at(size, codes, from_end + 1)
+    n_held = np.floor(fraction * size)[codes]
+    return from_end >= n_held + embargo, from_end < n_held
+
+
+def target_moments(y, weights):
+    """Weighted mean and deviation of each output, missing elements left out."""
+    w = np.where(np.isnan(y), 0.0, weights[:, np.newaxis])
+    total = w.sum(axis=0)
+    mean = np.where(np.isnan(y), 0.0, y * w).sum(axis=0) / np.where(total > 0, total, 1)
+    squares = np.where(np.isnan(y), 0.0, (y - mean) ** 2 * w).sum(axis=0)
+    deviation = np.sqrt(squares / np.where(total > 0, total, 1))
+    return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
+
+
+# ------------------------------------------------------------------------ the estimator
+
+
+class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
+    """One LSTM trained over the windows of many series.
+
+    Each row's window goes through one or more LSTM layers and a linear head; row t gets
+    one prediction, from its own window alone. Every series counts the same in the loss
+    unless `series_weight` says otherwise.
+
+    Parameters
+    ----------
+    hidden_units : int, default=64
+        Units of each LSTM layer.
+    n_layers : int, default=1
+        LSTM layers on top of one another.
+    segment_length : int, default=1
+        Rows that enter the LSTM at once; must divide the window length. With p, the LSTM
+        takes L / p steps of p rows instead of L steps of one: about p times faster.
+    dropout : float, default=0.0
+        Share of each LSTM layer's outputs that training drops.
+    loss : str, keras.losses.Loss or callable, default="mse"
+        As in Keras.
+    optimizer : str, class, keras.optimizers.Optimizer or dict, default="adam"
+        As in Keras. An optimizer object is copied and keeps its own learning rate.
+    learning_rate : float or keras LearningRateSchedule, default=1e-3
+        Learning rate of an optimizer given by name or class.
+    epochs : int, default=30
+        Passes over the rows in the loss.
+    steps_per_epoch : int, default=None
+        Batches an epoch, by default one pass. Passes go on across epochs.
+    batch_size : int, default=64
+        Rows in a batch.
+    series_weight : "balanced", float, dict, Series, callable or None, default="balanced"
+        How much each series counts in training and validation loss; see
+        :func:`sklstm.series_weights`. It multiplies `sample_weight`.
+    min_observed : int, default=None
+        Rows with fewer real rows in their window carry no loss. None: only full windows.
+    embargo : int, default=0
+        Each series' last rows in fit that give context but carry no loss. Set it to the
+        horizon of the targets, so that none reaches into the test period. It applies
+        again before a validation cut in time.
+    early_stopping : bool, default=False
+        Whether to hold out validation rows, stop when their loss no longer falls, and go
+        back to the best epoch's weights.
+    validation_fraction : float, default=0.1
+        Share that early stopping holds out: of the series, or of each series' rows.
+    validation_by : {"series", "time"}, default="series"
+        Whether to hold out whole series or each series' last rows.
+    n_iter_no_change : int, default=10
+        Epochs without a lower validation loss after which training stops.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit's weights, optimizer and history.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Called by Keras during fit, with ``model_`` as their model.
+    random_state : int, RandomState instance or None, default=None
+        Seeds initial weights, order of rows, dropout and validation series.
+    verbose : int, default=0
+        0 is silent, 1 a progress bar, 2 a line an epoch.
+    series, time : str, int or None, default=None
+        For 2-D input: column name, index level name or column position of the ids and the
+        time. `Windows` carry their ids.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The network, from (n, window_length, n_features) to (n, n_outputs) in units of y.
+    history_ : dict of list of float
+        Loss (and with early stopping ``val_loss``) by epoch.
+    n_iter_ : int
+        Epochs trained, those of earlier warm starts and partial fits included.
+    n_features_in_ : int
+        Features of a row of a window; for 2-D input, columns with ids included.
+    feature_names_in_ : ndarray of str
+        Column names, for 2-D input that has them.
+    window_length_ : int
+        Rows of a window; 1 for 2-D input.
+    n_outputs_ : int
+        Outputs of a row.
+
+    See Also
+    --------
+    WindowTransformer : Makes the windows.
+    PerSeriesScaler : Scales the series before.
+
+    Notes
+    -----
+    Targets need no scaling: the last layer maps the net's unit-size outputs to the mean and
+    deviation of the training targets, fixed before training. Losses and predictions are in
+    the units of y.
+
+    Missing target elements are left out of the loss; a row's loss is the mean over its
+    known elements. Rows without any carry no loss.
+
+    Training runs in float32.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
+    >>> from sklstm.datasets import make_series_panel
+    >>> X, y = make_series_panel(random_state=0)
+    >>> pipe = make_pipeline(
+    ...     PerSeriesScaler(series="series", time="time"),
+    ...     WindowTransformer(10, series="series", time="time"),
+    ...     MultiSeriesLSTMRegressor(epochs=2, random_state=0),
+    ... )
+    >>> pipe.fit(X, y).predict(X).shape == (len(X),)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_units": [Interval(Integral, 1, None, closed="left")],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "segment_length": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "loss": "no_validation",
+        "optimizer": "no_validation",
+        "learning_rate": [Interval(Real, 0, None, closed="left"), HasMethods("get_config")],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "steps_per_epoch": [Interval(Integral, 1, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "series_weight": "no_validation",
+        "min_observed": [Interval(Integral, 1, None, closed="left"), None],
+        "embargo": [Interval(Integral, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_by": [StrOptions({"series", "time"})],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "series": [str, Integral, None],
+        "time": [str, Integral, None],
+    }
+
+    def __init__(
+        self,
+        hidden_units=64,
+        *,
+        n_layers=1,
+        segment_length=1,
+        dropout=0.0,
+        loss="mse",
+        optimizer="adam",
+        learning_rate=1e-3,
+        epochs=30,
+        steps_per_epoch=None,
+        batch_size=64,
+        series_weight="balanced",
+        min_observed=None,
+        embargo=0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        validation_by="series",
+        n_iter_no_change=10,
+        warm_start=False,
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+        series=None,
+        time=None,
+    ):
+        self.hidden_units = hidden_units
+        self.n_layers = n_layers
+        self.segment_length = segment_length
+        self.dropout = dropout
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.series_weight = series_weight
+        self.min_observed = min_observed
+        self.embargo = embargo
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.validation_by = validation_by
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+        self.series = series
+        self.time = time
+
+    # --------------------------------------------------------------------------- fitting
+
+    def fit(self, X, y, sample_weight=None, series_ids=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : Windows, array of shape (n_rows, window_length, n_features) or 2-D table
+            A 2-D table of shape (n_rows, n_columns) stands for windows of length one.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            Whatever belongs to each row. NaN elements are missing.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weight of each row, multiplied by the series' weight. Rows of weight 0 are as if
+            they were not there, but for the context that they give.
+        series_ids : array-like of shape (n_rows,), default=None
+            Ids of the series, for a 3-D array or a table without an id column.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        fresh = not (self.warm_start and hasattr(self, "model_"))
+        return self._fit(
+            X, y, sample_weight, series_ids, fresh, self.epochs, self.early_stopping
+        )
+
+    def partial_fit(self, X, y, sample_weight=None, series_ids=None):
+        """Train for one more epoch on these rows, without early stopping.
+
+        Parameters
+        ----------
+        X, y, sample_weight, series_ids
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        fresh = not hasattr(self, "model_")
+        return self._fit(X, y, sample_weight, series_ids, fresh, 1, False)
+
+    def _fit(self, X, y, sample_weight, series_ids, fresh, epochs, early_stopping):
+        # Everything that can be wrong with the input is found before TensorFlow is loaded.
+        windows = self._read(X, series_ids, reset=fresh)
+        y, one_dimensional = self._read_targets(y, len(windows))
+        own_weight = _read_weights(sample_weight, len(windows))
+        if windows.window_length % self.segment_length:
+            raise ValueError(
+                f"segment_length={self.segment_length} does not divide the window length "
+                f"{windows.window_length}."
+            )
+        random = check_random_state(self.random_state)
+        seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
+        rows = self._rows_in_loss(windows, y, own_weight)
+        held_out = np.zeros(0, np.intp)
+        if early_stopping:
+            rows, held_out = self._hold_out(windows, rows, np.random.default_rng(split_seed))
+        weights = self._weights(windows, own_weight, rows)
+        held_out_weights = self._weights(windows, own_weight, held_out) if early_stopping else None
+
+        training = _load_training()
+        batch_size = self._fitting_batch_size(len(rows))
+        batches = training.Batches(
+            windows[rows],
+            y[rows].astype(np.float32),
+            weights,
+            batch_size,
+            n_steps=self.steps_per_epoch,
+            seed=None if batch_size >= len(rows) else int(order_seed),
+        )
+        validation = None
+        if early_stopping:
+            validation = training.Batches(
+                windows[held_out], y[held_out].astype(np.float32), held_out_weights, batch_size
+            )
+        network = training.NetworkSpec(
+            window_length=windows.window_length,
+            n_features=windows.shape[2],
+            n_outputs=y.shape[1],
+            hidden_units=int(self.hidden_units),
+            n_layers=int(self.n_layers),
+            segment_length=int(self.segment_length),
+            dropout=float(self.dropout),
+        )
+        if fresh:
+            self.model_ = training.build_network(network, int(seed))
+            training.set_target_scale(self.model_, *target_moments(y[rows], weights))
+            self.window_length_, self.n_outputs_ = windows.window_length, y.shape[1]
+            self._network, self._one_dimensional = network, one_dimensional
+            self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
+            self._optimizer_state = None
+            self.history_, self.n_iter_ = {}, 0
+        elif network != self._network:
+            raise ValueError(
+                f"Going on from an earlier fit needs the same network: it was {self._network}, "
+                f"the parameters and the data now ask for {network}."
+            )
+        history, self._optimizer_state = training.fit(
+            self.model_,
+            training.TrainingSpec(
+                network, batch_size, self.loss, self.optimizer, self.learning_rate
+            ),
+            batches,
+            epochs=epochs,
+            validation=validation,
+            patience=self.n_iter_no_change if early_stopping else None,
+            callbacks=self.callbacks or (),
+            verbose=int(self.verbose),
+            optimizer_state=self._optimizer_state,
+        )
+        for name, values in history.items():
+            self.history_[name] = self.history_.get(name, []) + values
+        self.n_iter_ += len(history["loss"])
+        return self
+
+    def _rows_in_loss(self, windows, y, own_weight):
+        """Positions of the rows that carry loss; a warning names the series without any."""
+        enough = windows.window_length if self.min_observed is None else self.min_observed
+        if enough > windows.window_length:
+            raise ValueError(
+                f"min_observed={enough} is more than the window length {windows.window_length}: "
+                "no window can hold so many rows."
+            )
+        full = windows.n_observed >= enough
+        known = ~np.isnan(y).all(axis=1)
+        free = rows_from_end(windows.codes, windows.ends) >= self.embargo
+        chosen = full & known & free & (own_weight > 0)
+        if not chosen.any():
+            if not full.any():
+                raise ValueError(
+                    f"No row has a window of {enough} real rows: the longest history has "
+                    f"{windows.n_observed.max()} rows. Shorten the windows or lower min_observed."
+                )
+            raise ValueError(
+                f"No row is left for the loss: of {len(y)} rows, {full.sum()} have {enough} real "
+                f"rows in their window, {known.sum()} a known target, {free.sum()} lie before the "
+                f"embargo of {self.embargo} rows and {(own_weight > 0).sum()} have a positive "
+                "weight."
+            )
+        without = np.setdiff1d(windows.codes, windows.codes[chosen])
+        if len(without):
+            names = ", ".join(repr(name) for name in windows.ids[without[:5]].tolist())
+            more = ", ..." if len(without) > 5 else ""
+            warnings.warn(
+                f"{len(without)} of {len(np.unique(windows.codes))} series have no row in the loss "
+                f"({names}{more}): none with {enough} real rows in its window, a known target, a "
+                f"positive weight and outside of the embargo of {self.embargo} rows.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return np.flatnonzero(chosen)
+
+    def _hold_out(self, windows, rows, rng):
+        """Split the rows in the loss into training and validation rows."""
+        codes, ends = windows.codes[rows], windows.ends[rows]
+        if self.validation_by == "series":
+            after = split_by_series(codes, self.validation_fraction, rng)
+            before = ~after
+        else:
+            before, after = split_by_time(codes, ends, self.validation_fraction, self.embargo)
+        if not (before.any() and after.any()):
+            raise ValueError(
+                f"Early stopping left {before.sum()} rows for training and {after.sum()} for "
+                f"validation (validation_fraction={self.validation_fraction}, validation_by="
+                f"{self.validation_by!r}, embargo={self.embargo}). Change the fraction."
+            )
+        return rows[before], rows[after]
+
+    def _weights(self, windows, own_weight, rows):
+        return weights_by_code(
+            windows.codes[rows], windows.ids, self.series_weight, own_weight[rows]
+        )
+
+    def _fitting_batch_size(self, n_rows):
+        """Return the batch size, or for fewer rows the next power of two.
+
+        Powers of two keep the number of compiled shapes small over folds of any size.
+        """
+        return min(self.batch_size, 1 << (n_rows - 1).bit_length())
+
+    # -------------------------------------------------------------------------- applying
+
+    def predict(self, X):
+        """Predict every row.
+
+        Parameters
+        ----------
+        X : Windows, 3-D array or 2-D table
+            As in `fit`. Rows with padded windows are predicted like all others.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            In the order of X and the shape of y in fit.
+        """
+        check_is_fitted(self)
+        return self._predict(self._read(X, None, reset=False))
+
+    def _predict(self, windows):
+        prediction = _load_training().predict(self.model_, self._network, windows)
+        prediction = prediction.astype(self._y_dtype, copy=False)
+        return prediction[:, 0] if self._one_dimensional else prediction
+
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination, missing target elements left out.
+
+        Parameters
+        ----------
+        X : Windows, 3-D array or 2-D table
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            NaN elements are skipped.
+        sample_weight : array-like of shape (n_rows,), default=None
+
+        Returns
+        -------
+        float
+            Plain mean over the outputs that have a known target.
+        """
+        y_pred = self.predict(X)
+        true, _ = self._read_targets(y, len(y_pred))
+        y_pred = y_pred.reshape(true.shape)
+        weights = _read_weights(sample_weight, len(true))
+        known = ~np.isnan(true)
+        return float(
+            np.mean(
+                [
+                    r2_score(true[k, j], y_pred[k, j], sample_weight=weights[k])
+                    for j, k in enumerate(known.T)
+                    if k.any()
+                ]
+            )
+        )
+
+    def series_report(self, X, y, sample_weight=None, series_ids=None):
+        """How the rows of each series count, and how well they are predicted.
+
+        Parameters
+        ----------
+        X, y, sample_weight, series_ids
+            As in `fit`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each series, with index ``series``: ``rows``; ``windows``, those that
+            would carry loss in fit; ``weight``, the sum of their weights (over all series
+            the number of windows); ``loss``, their mean loss; ``error``, the root mean
+            squared error of all rows with a known target, in units of y.
+        """
+        check_is_fitted(self)
+        windows = self._read(X, series_ids, reset=False)
+        true, _ = self._read_targets(y, len(windows))
+        own_weight = _read_weights(sample_weight, len(windows))
+        predicted = np.reshape(self._predict(windows), true.shape)
+        rows = self._rows_in_loss(windows, true, own_weight)
+        codes, n_series = windows.codes, len(windows.ids)
+        row_loss = np.zeros(len(true))
+        row_loss[rows] = _load_training().row_losses(self.loss, true[rows], predicted[rows])
+        weight = np.zeros(len(true))
+        weight[rows] = self._weights(windows, own_weight, rows)
+        in_loss = np.zeros(len(true))
+        in_loss[rows] = 1
+
+        def total(values):
+            return np.bincount(codes, weights=values, minlength=n_series)
+
+        known = ~np.isnan(true)
+        squares = np.where(known, (true - predicted) ** 2, 0).sum(axis=1)
+        with np.errstate(invalid="ignore"):  # 0 / 0 for series without such rows gives NaN
+            report = pd.DataFrame(
+                {
+                    "rows": total(None).astype(int),
+                    "windows": total(in_loss).astype(int),
+                    "weight": total(weight),
+                    "loss": total(row_loss) / total(in_loss),
+                    "error": np.sqrt(total(squares) / total(known.sum(axis=1))),
+                },
+                index=windows.ids.rename("series"),
+            )
+        return report[report["rows"] > 0]
+
+    # ------------------------------------------------------------------- reading the input
+
+    def _read(self, X, series_ids, reset):
+        """Make `Windows` with float32 rows of whatever X is, and check them."""
+        if not isinstance(X, Windows) and not hasattr(X, "ndim") and not hasattr(X, "shape"):
+            X = _array_of(X)
+        if isinstance(X, Windows) or X.ndim == 3:
+            windows = X if isinstance(X, Windows) else _windows_of(X, type(self).__name__)
+            self._check_windows(windows, reset)
+        else:
+            windows = self._windows_of_table(X, reset)
+        if series_ids is not None:
+            if isinstance(X, Windows) or (self.series is not None and X.ndim == 2):
+                raise ValueError("X carries its series ids already: leave series_ids=None.")
+            check_consistent_length(windows, series_ids)
+            windows = windows.with_series(*encode_ids(pd.Index(series_ids), len(windows)))
+        if windows.rows.dtype != np.float32:
+            windows = windows.with_rows(windows.rows.astype(np.float32))
+        return windows
+
+    def _windows_of_table(self, X, reset):
+        panel = read_panel(
+            X,
+            series=self.series,
+            time=self.time,
+            estimator=self,
+            reset=reset,
+            ensure_all_finite=True,
+        )
+        if not reset and self.window_length_ != 1:
+            raise ValueError(
+                f"X is a 2-D table, but {type(self).__name__} was fitted on windows of "
+                f"{self.window_length_} rows."
+            )
+        n_rows = len(panel.codes)
+        ends = np.arange(n_rows)
+        order = ends if panel.order is None else panel.order
+        positions = np.empty(n_rows, np.intp)
+        positions[order] = ends
+        return Windows(
+            panel.values[order],
+            positions,
+            np.ones(n_rows, np.int32),
+            1,
+            codes=panel.codes,
+            ids=panel.ids,
+        )
+
+    def _check_windows(self, windows, reset):
+        name = type(self).__name__
+        n_rows, window_length, n_features = windows.shape
+        if n_rows == 0 or n_features == 0:
+            raise ValueError(
+                f"Found array with {n_rows} sample(s) and {n_features} feature(s) "
+                f"(shape={windows.shape}) while a minimum of 1 is required by {name}."
+            )
+        if windows.padding == "nan" and (windows.n_observed < window_length).any():
+            raise ValueError(
+                f"The windows are padded with NaN, which {name} cannot read: choose "
+                "padding='edge' or 'zero' in WindowTransformer."
+            )
+        # The sum is finite where all are, and costs one pass without a mask.
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(windows.rows.sum()) or np.isfinite(windows.rows).all()
+        if not finite:
+            missing = np.isnan(windows.rows).any()
+            raise ValueError(
+                f"Input X contains {'NaN' if missing else 'infinity'}: {name} needs finite "
+                "features. Impute before the windows, with SimpleImputer for example."
+            )
+        if reset:
+            self.n_features_in_ = n_features
+            vars(self).pop("feature_names_in_", None)
+        elif n_features != self.n_features_in_ or window_length != self.window_length_:
+            raise ValueError(
+                f"X has windows of {window_length} rows x {n_features} features, but {name} is "
+                f"expecting {self.window_length_} rows x {self.n_features_in_} features as input."
+            )
+
+    def _read_targets(self, y, n_rows):
+        """Return y as a float array of two dimensions, and whether it had one."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        y = check_array(
+            y, ensure_2d=False, dtype=FLOATS, ensure_all_finite="allow-nan", input_name="y"
+        )
+        if y.ndim > 2:
+            raise ValueError(
+                f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs)."
+            )
+        if len(y) != n_rows:
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
+                f"y has {len(y)}."
+            )
+        if np.isnan(y).all():
+            raise ValueError("Input y contains NaN only: there is no target to learn.")
+        return y.reshape(n_rows, -1), y.ndim == 1
+
+    # --------------------------------------------------------------------------- plumbing
+
+    def __getstate__(self):
+        # A Keras model is kept as its weights: the spec builds the rest again.
+        state = super().__getstate__().copy()
+        if "model_" in state:
+            state["model_"] = _load_training().weights_of(self.model_)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "model_" in state:
+            self.model_ = _load_training().model_from(self._network, state["model_"])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _load_training():
+    """Import the module that imports Keras, on first need."""
+    with quiet_import():
+        from sklstm import training
+    return training
+
+
+def _array_of(X):
+    """Make an array of a nested list."""
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        if isinstance(X, Iterable):
+            raise ValueError(
+                "X is a list that makes no array. Are these series of unequal length? "
+                "sklstm.stack_series makes a panel of them, WindowTransformer its windows."
+            ) from error
+        raise
+
+
+def _windows_of(X, name):
+    array = check_array(
+        X, allow_nd=True, dtype=FLOATS, ensure_all_finite=False, estimator=name, input_name="X"
+    )
+    return Windows.from_array(np.ascontiguousarray(array))
+
+
+def _read_weights(sample_weight, n_rows):
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar")
+    if len(weights) != n_rows:
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
+    check_array(weights, ensure_2d=False, input_name="sample_weight")
+    if (weights < 0).any():
+        raise ValueError(
+            f"Negative values in data passed to sample_weight (the smallest is {weights.min()})."
+        )
+    if not weights.any():
+        raise ValueError("All sample weights are zero: no row would count.")
+    return weights

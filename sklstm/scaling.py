@@ -1,0 +1,443 @@
+"""Scaling of each series by its own statistics, over all series at once."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sklstm.panel import Panel, read_panel
+from sklstm.statistics import KINDS
+
+# ----------------------------------------------------------------------- pure functions
+
+
+def shrink(count, center, scale, pooled_center, pooled_scale, prior_rows):
+    """Draw statistics of few rows towards the pooled ones, by ``n / (n + prior_rows)``."""
+    own = count / np.maximum(count + prior_rows, 1e-300)
+    return own * center + (1 - own) * pooled_center, own * scale + (1 - own) * pooled_scale
+
+
+def no_zero(scale):
+    """Let constant features keep their units: a scale of 0 becomes 1."""
+    return np.where(scale == 0, 1.0, scale)
+
+
+def _check_can_merge(scaler):
+    """Raise where `partial_fit` has nothing to go on from."""
+    kind = KINDS.get(scaler.scaler) if isinstance(scaler.scaler, str) else None
+    if kind.can_merge if kind else hasattr(scaler.scaler, "partial_fit"):
+        return True
+    raise ValueError(
+        f"partial_fit cannot go on from the statistics of scaler={scaler.scaler!r}: they are no "
+        "sums or extrema. Call fit with all rows."
+    )
+
+
+# ------------------------------------------------------------------------ the estimator
+
+
+class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Scale each series by its own statistics.
+
+    All series are scaled at once by group-wise sums. Ids and time stay in place, rows and
+    columns keep their order, and a DataFrame gives a DataFrame.
+
+    Parameters
+    ----------
+    scaler : {"standard", "minmax", "maxabs", "robust"} or transformer, default="standard"
+        What to scale by, as the scikit-learn scaler of that name with its default
+        parameters. A scikit-learn transformer is cloned for every series; that takes
+        ``statistics="fit"`` or "pooled".
+    statistics : {"expanding", "fit", "pooled"}, default="expanding"
+        Which rows the statistics are taken over.
+
+        - "expanding": each row is scaled by its own series up to and including that row,
+          in `fit_transform` and in `transform` alike, with center and scale shrunk to the
+          pooled ones by ``n / (n + prior_rows)``. Nothing looks ahead, and series never
+          seen before look as those of fit do.
+        - "fit": all rows of the series in `fit`. Right for splits in time, *wrong* for
+          held-out series: a z-score over a whole life knows when that life ends, and a new
+          series has none. On the embedded engines (ridge on mean and slope of 30 rows) the
+          RMSE on held-out engines is 36.5 with it, 16.2 with "expanding", 14.8 with
+          "pooled" and 41.9 for a constant.
+        - "pooled": one set for all rows of all series, as scikit-learn's scaler does; the
+          baseline that the other two must beat.
+    unknown : {"pooled", "expanding", "error"}, default="pooled"
+        With ``statistics="fit"``, what scales a series that was not in fit.
+    prior_rows : float, default=30
+        With expanding statistics, how many rows the pooled statistics count for.
+    columns : list of str or int, default=None
+        The features to scale, by default all. The others pass through as they are.
+    series, time : str, int or None, default=None
+        Column name, index level name or column position of the ids and of the time.
+        ``series=None``: all rows are one series. ``time=None``: rows of a series are in
+        time order as given. `series` may name any column that groups the rows: an
+        operating regime as well as a machine.
+
+    Attributes
+    ----------
+    series_ids_ : pandas.Index of shape (n_series,)
+        The series of fit.
+    center_, scale_ : ndarray of shape (n_series, n_scaled)
+        Statistics of each series over its rows in fit (built-in scalers).
+    pooled_center_, pooled_scale_ : ndarray of shape (n_scaled,)
+        Statistics of all rows of fit (built-in scalers).
+    scalers_ : dict
+        With a transformer as `scaler`: its fitted clone by id.
+    pooled_scaler_ : transformer
+        With a transformer as `scaler`: the clone for all rows.
+    n_features_in_ : int
+        Columns seen in fit, ids included.
+    feature_names_in_ : ndarray of str
+        Their names, where X had them.
+
+    Notes
+    -----
+    NaN passes through and is left out of the statistics. Constant features are shifted
+    and not divided.
+
+    Where `time` is known, "expanding" goes on from remembered sums in rows that are later
+    than their series' last row of fit; all other rows start anew, as they did in fit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm import PerSeriesScaler
+    >>> X = pd.DataFrame({"unit": ["a", "a", "b", "b"], "p": [1.0, 3.0, 100.0, 300.0]})
+    >>> PerSeriesScaler(statistics="fit", series="unit").fit_transform(X)
+      unit    p
+    0    a -1.0
+    1    a  1.0
+    2    b -1.0
+    3    b  1.0
+    """
+
+    _parameter_constraints: dict = {
+        "scaler": [StrOptions(set(KINDS)), HasMethods(["fit", "transform"])],
+        "statistics": [StrOptions({"expanding", "fit", "pooled"})],
+        "unknown": [StrOptions({"pooled", "expanding", "error"})],
+        "prior_rows": [Interval(Real, 0, None, closed="left")],
+        "columns": ["array-like", str, Integral, None],
+        "series": [str, Integral, None],
+        "time": [str, Integral, None],
+    }
+
+    def __init__(
+        self,
+        scaler="standard",
+        *,
+        statistics="expanding",
+        unknown="pooled",
+        prior_rows=30,
+        columns=None,
+        series=None,
+        time=None,
+    ):
+        self.scaler = scaler
+        self.statistics = statistics
+        self.unknown = unknown
+        self.prior_rows = prior_rows
+        self.columns = columns
+        self.series = series
+        self.time = time
+
+    # --------------------------------------------------------------------------- fitting
+
+    def fit(self, X, y=None):
+        """Learn the statistics of each series and of all rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        self._check_combination()
+        panel = self._read(X, reset=True)
+        self.series_ids_ = panel.ids
+        self._time_kind = panel.time_kind
+        self._last_time = None if panel.time is None else _last_times(panel)
+        self._framed = isinstance(X, pd.DataFrame)
+        n_series = len(panel.ids)
+        if isinstance(self.scaler, str):
+            kind = KINDS[self.scaler]
+            order = slice(None) if panel.order is None else panel.order
+            self._learned = kind.of(panel.values[order], panel.codes[order], n_series)
+            if kind.can_merge:
+                self._pooled = self._learned.pooled()
+            else:
+                self._pooled = kind.of(panel.values, np.zeros(len(panel.codes), np.intp), 1)
+            self._set_statistics()
+        else:
+            self.pooled_scaler_ = clone(self.scaler).fit(panel.values)
+            self.scalers_ = {}
+            if self.statistics == "fit":
+                for number, rows in _rows_by_series(panel):
+                    self.scalers_[panel.ids[number]] = clone(self.scaler).fit(panel.values[rows])
+        return self
+
+    @available_if(_check_can_merge)
+    def partial_fit(self, X, y=None):
+        """Go on learning from more rows, of series known and new.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel; with `time`, rows of known series may continue them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        AttributeError
+            If the statistics cannot be merged: quartiles, or a transformer without
+            `partial_fit`.
+        """
+        if not hasattr(self, "series_ids_"):
+            return self.fit(X)
+        panel = self._read(X, reset=False)
+        known, self.series_ids_ = self.series_ids_, self.series_ids_.append(
+            panel.ids[self.series_ids_.get_indexer(panel.ids) < 0]
+        )
+        before, now = known.get_indexer(self.series_ids_), panel.ids.get_indexer(self.series_ids_)
+        if panel.time is not None:
+            last = np.where(before >= 0, self._last_time[before], panel.time.min())
+            latest = np.where(now >= 0, _last_times(panel)[now], last)
+            self._last_time = np.maximum(last, latest)
+        if isinstance(self.scaler, str):
+            order = slice(None) if panel.order is None else panel.order
+            new = KINDS[self.scaler].of(panel.values[order], panel.codes[order], len(panel.ids))
+            self._learned = self._learned.take(before).merge(new.take(now))
+            self._pooled = self._learned.pooled()
+            self._set_statistics()
+        else:
+            self.pooled_scaler_.partial_fit(panel.values)
+            if self.statistics == "fit":
+                for number, rows in _rows_by_series(panel):
+                    name = panel.ids[number]
+                    own = self.scalers_.setdefault(name, clone(self.scaler))
+                    own.partial_fit(panel.values[rows])
+        return self
+
+    # -------------------------------------------------------------------------- applying
+
+    def transform(self, X):
+        """Scale a panel.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel with the columns of fit.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_rows, n_columns)
+            As X, ids and other columns in place; a DataFrame for a DataFrame.
+        """
+        check_is_fitted(self)
+        panel = self._read(X, reset=False)
+        if not isinstance(self.scaler, str):
+            return self._assemble(X, panel, self._apply_clones(panel, "transform"))
+        expanding = self._expanding_rows(panel)
+        scaled = np.empty(panel.values.shape, panel.values.dtype)
+        if not expanding.all():
+            scaled[:] = self._apply_stored(panel, inverse=False)
+        if expanding.any():
+            self._apply_expanding(panel, expanding, scaled)
+        return self._assemble(X, panel, scaled)
+
+    def inverse_transform(self, X):
+        """Undo the scaling where the statistics are stored.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel as `transform` returns it.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_rows, n_columns)
+
+        Raises
+        ------
+        ValueError
+            With expanding statistics: they are a row's own and are not kept.
+        """
+        check_is_fitted(self)
+        panel = self._read(X, reset=False)
+        if isinstance(self.scaler, str):
+            if self._expanding_rows(panel).any():
+                raise ValueError(
+                    "inverse_transform needs stored statistics: statistics='fit' (and, for series "
+                    "not seen in fit, unknown='pooled') or 'pooled'. Expanding ones are not kept."
+                )
+            values = self._apply_stored(panel, inverse=True)
+        else:
+            values = self._apply_clones(panel, "inverse_transform")
+        return self._assemble(X, panel, values)
+
+    # ---------------------------------------------------------------------------- pieces
+
+    def _read(self, X, reset):
+        panel = read_panel(
+            X,
+            columns=self.columns,
+            series=self.series,
+            time=self.time,
+            estimator=self,
+            reset=reset,
+        )
+        if not reset and panel.time_kind != self._time_kind:
+            raise ValueError(
+                f"The time was {self._time_kind} in fit and is {panel.time_kind} now."
+            )
+        return panel
+
+    def _check_combination(self):
+        if isinstance(self.scaler, str):
+            return
+        if self.statistics == "expanding" or (
+            self.statistics == "fit" and self.unknown == "expanding"
+        ):
+            raise ValueError(
+                f"A transformer as scaler ({self.scaler!r}) has no expanding statistics: choose "
+                "statistics='fit' with unknown='pooled' or 'error', or statistics='pooled'."
+            )
+
+    def _set_statistics(self):
+        self.center_, self.scale_ = self._learned.center_scale()
+        pooled_center, pooled_scale = self._pooled.center_scale()
+        self.pooled_center_, self.pooled_scale_ = pooled_center[0], pooled_scale[0]
+        # A feature that a series never showed is scaled as in an unknown series.
+        unseen = self._learned.count == 0
+        self.center_ = np.where(unseen, self.pooled_center_, self.center_)
+        self.scale_ = no_zero(np.where(unseen, self.pooled_scale_, self.scale_))
+
+    def _series_numbers(self, panel: Panel):
+        """Position of each panel series in `series_ids_`, -1 for one not seen in fit."""
+        numbers = self.series_ids_.get_indexer(panel.ids)
+        if self.statistics == "fit" and self.unknown == "error" and (numbers < 0).any():
+            unseen = list(panel.ids[numbers < 0][:10])
+            raise ValueError(
+                f"Series {unseen} were not seen in fit and unknown='error'. Fit on them, or choose "
+                "unknown='pooled' or 'expanding'."
+            )
+        return numbers
+
+    def _expanding_rows(self, panel):
+        if self.statistics == "expanding":
+            return np.ones(len(panel.codes), bool)
+        if self.statistics == "fit" and self.unknown == "expanding":
+            return (self._series_numbers(panel) < 0)[panel.codes]
+        return np.zeros(len(panel.codes), bool)
+
+    def _apply_stored(self, panel, inverse):
+        center, scale = self.pooled_center_, no_zero(self.pooled_scale_)
+        if self.statistics == "fit":
+            numbers = self._series_numbers(panel)[panel.codes]
+            known = len(self.series_ids_)
+            numbers = np.where(numbers < 0, known, numbers)
+            center = np.vstack([self.center_, center])
+            scale = np.vstack([self.scale_, scale])
+        out = np.empty(panel.values.shape, panel.values.dtype)
+        for j in range(out.shape[1]):
+            c, s = center[..., j], scale[..., j]
+            if self.statistics == "fit":
+                c, s = c[numbers], s[numbers]
+            column = panel.values[:, j]
+            out[:, j] = column * s + c if inverse else (column - c) / s
+        return out
+
+    def _apply_expanding(self, panel, chosen, out):
+        """Scale the chosen rows by their own series so far, into `out`."""
+        numbers = self._series_numbers(panel)[panel.codes]
+        # One group for each series as it goes on from fit, one for each as it starts anew.
+        goes_on = np.zeros(len(panel.codes), bool)
+        if panel.time is not None:
+            goes_on = (numbers >= 0) & (panel.time > self._last_time[numbers])
+        order = np.arange(len(panel.codes)) if panel.order is None else panel.order
+        order = order[chosen[order]]
+        groups = (2 * panel.codes.astype(np.int64) + goes_on)[order]
+        starts = np.flatnonzero(np.diff(groups, prepend=-1))
+        codes = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(groups))))
+        first = order[starts]
+        past = self._learned.take(np.where(goes_on[first], numbers[first], -1))
+        for j in range(out.shape[1]):
+            column = panel.values[order, j].astype(np.float64)
+            center, scale = shrink(
+                *past.expanding(column, codes, j),
+                self.pooled_center_[j],
+                self.pooled_scale_[j],
+                self.prior_rows,
+            )
+            out[order, j] = (column - center) / no_zero(scale)
+
+    def _apply_clones(self, panel, method):
+        if self.statistics == "pooled":
+            parts = [(slice(None), self.pooled_scaler_)]
+        else:
+            self._series_numbers(panel)
+            parts = [
+                (rows, self.scalers_.get(panel.ids[number], self.pooled_scaler_))
+                for number, rows in _rows_by_series(panel)
+            ]
+        out = np.empty(panel.values.shape, panel.values.dtype)
+        for rows, scaler in parts:
+            part = np.asarray(getattr(scaler, method)(panel.values[rows]))
+            if part.shape != out[rows].shape:
+                raise ValueError(
+                    f"{scaler!r} turned {out[rows].shape[1]} columns into shape {part.shape}; a "
+                    "scaler must keep rows and columns."
+                )
+            out[rows] = part
+        return out
+
+    def _assemble(self, X, panel, scaled):
+        """Put scaled features in place of the raw ones."""
+        if isinstance(X, pd.DataFrame) and self._framed:
+            out = X.copy(deep=False)
+            for j, position in enumerate(panel.positions):
+                out.isetitem(position, scaled[:, j])
+            return out
+        X = np.asarray(X)
+        if len(panel.positions) == X.shape[1]:
+            return scaled
+        dtype = X.dtype if X.dtype == object else np.result_type(X.dtype, scaled.dtype)
+        out = X.astype(dtype)
+        out[:, panel.positions] = scaled
+        return out
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _last_times(panel):
+    last = np.full(len(panel.ids), panel.time.min(), panel.time.dtype)
+    np.maximum.at(last, panel.codes, panel.time)
+    return last
+
+
+def _rows_by_series(panel):
+    """Yield (series number, its rows in time order)."""
+    order = np.arange(len(panel.codes)) if panel.order is None else panel.order
+    ends = np.cumsum(np.bincount(panel.codes, minlength=len(panel.ids)))
+    yield from enumerate(np.split(order, ends[:-1]))

@@ -1,0 +1,391 @@
+"""Feed windows to Keras through SciKeras. Imported inside fit: it loads TensorFlow.
+
+Building, tracing and compiling a network costs seconds, training often less. So a
+compiled network is kept for each distinct shape (a *worker*) and lent to one fit at a
+time: it takes over the weights of the estimator's own model, trains, and gives the weights
+back. Estimators never share state, whichever worker served them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import keras
+import numpy as np
+from scikeras.wrappers import BaseWrapper
+
+from sklstm.network import KnownElementsLoss, NetworkSpec, build_network
+from sklstm.windows import Windows
+
+STEPS_PER_EXECUTION = 8
+PREDICT_BATCHES = (32, 1024)
+# Keras leaves XLA off for LSTM layers on TensorFlow; it is faster there (docs/decisions.md).
+JIT = keras.backend.backend() != "torch"
+MAX_IDLE_WORKERS = 32
+
+
+# ------------------------------------------------------------------------ feeding batches
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of one fixed size, gathered from the panel when they are needed.
+
+    A pass over the rows is cut into batches of nearly equal numbers of rows, each filled up
+    with rows of weight 0: one compiled shape serves all. Weights are scaled by slots per
+    row, so that Keras, which divides by the batch size, arrives at the mean over the real
+    rows: in every step up to rounding, and in the epoch's history exactly.
+
+    Parameters
+    ----------
+    windows : Windows
+        float32.
+    y : ndarray of shape (n_rows, n_outputs)
+        float32; missing elements are NaN.
+    weights : ndarray of shape (n_rows,)
+        Mean 1.
+    batch_size : int
+    n_steps : int, default=None
+        Batches an epoch, by default one pass. Passes go on across epochs.
+    seed : int, default=None
+        Rows are shuffled anew for each pass; None keeps their order.
+    """
+
+    def __init__(self, windows, y, weights, batch_size, n_steps=None, seed=None):
+        super().__init__()
+        self.windows, self.y = windows, y
+        self.batch_size = batch_size
+        self.n_parts = -(-len(windows) // batch_size)
+        self.n_steps = n_steps or self.n_parts
+        self.weights = (weights * (self.n_parts * batch_size / len(windows))).astype(np.float32)
+        # Where elements of a row are missing, its loss is the mean over the others.
+        known = (~np.isnan(y)).mean(axis=1)
+        self.weights /= np.where(known > 0, known, 1).astype(np.float32)
+        self.seed = seed
+        self.epoch = 0
+        self._pass = -1
+        self._order = np.arange(len(windows))
+
+    def __len__(self):
+        return self.n_steps
+
+    def __getitem__(self, step):
+        number, part = divmod(self.epoch * self.n_steps + step, self.n_parts)
+        if self.seed is not None and number != self._pass:
+            self._order = np.random.default_rng([self.seed, number]).permutation(len(self.windows))
+            self._pass = number
+        n_rows = len(self.windows)
+        bounds = part * n_rows // self.n_parts, (part + 1) * n_rows // self.n_parts
+        rows = self._order[slice(*bounds)]
+        weights = np.zeros(self.batch_size, np.float32)
+        weights[: len(rows)] = self.weights[rows]
+        rows = np.resize(rows, self.batch_size)
+        return self.windows.gather(rows), self.y[rows], weights
+
+    def on_epoch_end(self):
+        """Go on with the next part of the stream of batches."""
+        self.epoch += 1
+
+
+# --------------------------------------------------------------------- compiled networks
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """How a network is compiled for training.
+
+    Attributes
+    ----------
+    network : NetworkSpec
+    batch_size : int
+    loss, optimizer : str, object or callable
+        As Keras takes them.
+    learning_rate : float or keras LearningRateSchedule
+        Of an optimizer given by name or class; an optimizer object has its own.
+    """
+
+    network: NetworkSpec
+    batch_size: int
+    loss: Any
+    optimizer: Any
+    learning_rate: Any
+
+    @property
+    def key(self):
+        """What two specs must share to use one compiled worker; None: not to be shared."""
+        rate = self.learning_rate
+        try:
+            return (
+                self.network,
+                self.batch_size,
+                _fingerprint(self.loss),
+                _fingerprint(self.optimizer),
+                # A plain rate is a variable of the compiled optimizer.
+                None if _is_rate(rate) else _fingerprint(rate),
+            )
+        except (TypeError, ValueError):
+            return None
+
+
+def _is_rate(rate):
+    return isinstance(rate, Real)
+
+
+def _fingerprint(item):
+    """Text for what Keras can serialize; names, classes and functions stand for themselves."""
+    if isinstance(item, (str, type)) or not hasattr(item, "get_config"):
+        return json.dumps(item, sort_keys=True) if isinstance(item, dict) else item
+    return json.dumps(keras.saving.serialize_keras_object(item), sort_keys=True)
+
+
+class Worker(BaseWrapper):
+    """A SciKeras wrapper around one compiled network.
+
+    SciKeras builds the model from routed parameters, makes and compiles the optimizer and
+    the loss, and keeps the history. Its checks of X and y, which would make an array of the
+    windows, and its seeding, which turns TensorFlow's determinism on for the whole process,
+    are not passed through: the regressor validates, the network's layers are seeded.
+    """
+
+    @classmethod
+    def make(cls, spec: TrainingSpec, model=None, steps_per_execution=STEPS_PER_EXECUTION):
+        """Compile a network for `spec`: a new one, or `model` itself."""
+        options: dict[str, Any] = {}
+        optimizer = spec.optimizer
+        if isinstance(optimizer, (str, type)):
+            options["optimizer__learning_rate"] = spec.learning_rate
+        else:
+            optimizer = keras.optimizers.get(optimizer)
+            optimizer = type(optimizer).from_config(optimizer.get_config())
+        if model is None:
+            options |= {"model__spec": spec.network, "model__seed": 0}
+        worker = cls(
+            model=build_network if model is None else model,
+            optimizer=optimizer,
+            loss=KnownElementsLoss(spec.loss),
+            compile__jit_compile=JIT,
+            compile__steps_per_execution=steps_per_execution,
+            shuffle=False,
+            **options,
+        )
+        worker._random_state = None
+        worker.model_ = worker._build_keras_model()
+        worker._ensure_compiled_model()
+        worker.model_.optimizer.build(worker.model_.trainable_variables)
+        worker.fresh_optimizer = worker.optimizer_state()
+        return worker
+
+    def optimizer_state(self):
+        """Copy the optimizer's variables."""
+        return [keras.ops.convert_to_numpy(v).copy() for v in self.model_.optimizer.variables]
+
+    def take_over(self, model, spec: TrainingSpec, optimizer_state=None):
+        """Start from the weights of `model` and from a fresh or given optimizer."""
+        if self.model_ is not model:
+            copy_weights(model, self.model_)
+        optimizer = self.model_.optimizer
+        state = self.fresh_optimizer if optimizer_state is None else optimizer_state
+        for variable, value in zip(optimizer.variables, state, strict=True):
+            variable.assign(value)
+        if "optimizer__learning_rate" in self.get_params() and _is_rate(spec.learning_rate):
+            optimizer.learning_rate = spec.learning_rate
+
+    def train(self, batches, *, epochs, validation, callbacks, verbose):
+        """Run Keras' fit and return its history, a dict of lists."""
+        self.set_params(verbose=verbose)
+        self._fit_callbacks = callbacks
+        self._fit_keras_model(
+            batches,
+            None,
+            sample_weight=None,
+            warm_start=False,
+            epochs=epochs,
+            initial_epoch=0,
+            validation_data=validation,
+        )
+        self._fit_callbacks = []
+        return {name: [float(value) for value in values] for name, values in self.history_.items()}
+
+
+class IdleWorkers:
+    """Workers that wait, by key; the least recently used go when there are too many."""
+
+    def __init__(self, most):
+        self.most = most
+        self._lock = threading.Lock()
+        self._waiting: OrderedDict[Any, list] = OrderedDict()
+
+    @contextmanager
+    def borrow(self, key, make):
+        """Lend an idle worker of this key, or a newly made one, to one user at a time."""
+        with self._lock:
+            waiting = self._waiting.get(key)
+            worker = waiting.pop() if waiting else None
+        worker = make() if worker is None else worker
+        # A worker whose use failed is in an unknown state: it does not come back.
+        yield worker
+        with self._lock:
+            self._waiting.setdefault(key, []).append(worker)
+            self._waiting.move_to_end(key)
+            while sum(map(len, self._waiting.values())) > self.most:
+                oldest = next(iter(self._waiting))
+                del self._waiting[oldest][0]
+                if not self._waiting[oldest]:
+                    del self._waiting[oldest]
+
+
+_idle = IdleWorkers(MAX_IDLE_WORKERS)
+
+
+# ------------------------------------------------------------------- weights of a model
+
+
+def copy_weights(source, target):
+    """Copy all variables of a model, random states of dropout included, to its twin."""
+    for there, here in zip(target.variables, source.variables, strict=True):
+        there.assign(here)
+
+
+def weights_of(model):
+    """Values of all variables of a model, as a list of arrays."""
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables]
+
+
+def model_from(network: NetworkSpec, weights):
+    """Build a network with the weights that :func:`weights_of` took from its twin."""
+    model = build_network(network, seed=0)
+    for variable, value in zip(model.variables, weights, strict=True):
+        variable.assign(value)
+    return model
+
+
+def set_target_scale(model, offset, scale):
+    """Set the fixed map from the net's outputs to the units of the targets."""
+    layer = model.get_layer("target_scale")
+    layer.offset.assign(offset)
+    layer.scale.assign(scale)
+
+
+# ------------------------------------------------------------------- fitting, predicting
+
+
+def fit(
+    model,
+    spec: TrainingSpec,
+    batches: Batches,
+    *,
+    epochs,
+    validation=None,
+    patience=None,
+    callbacks=(),
+    verbose=0,
+    optimizer_state=None,
+):
+    """Train `model` in place.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From :func:`sklstm.network.build_network` for ``spec.network``.
+    spec : TrainingSpec
+    batches : Batches
+    epochs : int
+    validation : Batches, default=None
+    patience : int, default=None
+        Stop after so many epochs without a lower validation loss, and go back to the best.
+    callbacks : sequence of keras.callbacks.Callback, default=()
+        They may do anything to the model, so with callbacks the model itself is compiled and
+        trained, and no worker.
+    verbose : int, default=0
+        As in Keras.
+    optimizer_state : list of ndarray, default=None
+        State to go on from.
+
+    Returns
+    -------
+    history : dict of list of float
+    optimizer_state : list of ndarray
+    """
+    stop = []
+    if patience is not None:
+        stop = [
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss", patience=patience, restore_best_weights=True
+            )
+        ]
+    if callbacks or spec.key is None:
+        lent = nullcontext(Worker.make(spec, model, steps_per_execution=1))
+    else:
+        lent = _idle.borrow(("fit", spec.key), lambda: Worker.make(spec))
+    with lent as worker:
+        worker.take_over(model, spec, optimizer_state)
+        history = worker.train(
+            batches,
+            epochs=epochs,
+            validation=validation,
+            callbacks=[*callbacks, *stop],
+            verbose=verbose,
+        )
+        if worker.model_ is not model:
+            copy_weights(worker.model_, model)
+        for callback in callbacks:
+            callback._model = None  # else copying the callback would copy the network
+        return history, worker.optimizer_state()
+
+
+def predict(model, network: NetworkSpec, windows: Windows):
+    """Predict in batches of fixed size.
+
+    Parameters
+    ----------
+    model : keras.Model
+    network : NetworkSpec
+    windows : Windows
+        float32.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs)
+        float32.
+    """
+    n_rows = len(windows)
+    size = next((size for size in PREDICT_BATCHES if size >= n_rows), PREDICT_BATCHES[-1])
+    out = np.empty((n_rows, network.n_outputs), np.float32)
+    with _idle.borrow(("predict", network), lambda: _compile_for_predict(network)) as twin:
+        copy_weights(model, twin)
+        for start in range(0, n_rows, size):
+            rows = np.arange(start, min(start + size, n_rows))
+            batch = windows.gather(np.resize(rows, size))
+            out[rows] = twin.predict_on_batch(batch)[: len(rows)]
+    return out
+
+
+def row_losses(loss, y_true, y_pred):
+    """Loss of each row: the mean over its known elements.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    y_true, y_pred : ndarray of shape (n_rows, n_outputs)
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+    """
+    losses = KnownElementsLoss(loss).call(
+        keras.ops.convert_to_tensor(y_true, "float32"),
+        keras.ops.convert_to_tensor(y_pred, "float32"),
+    )
+    known = (~np.isnan(y_true)).mean(axis=1)
+    return keras.ops.convert_to_numpy(losses) / np.where(known > 0, known, 1)
+
+
+def _compile_for_predict(network):
+    model = build_network(network, seed=0)
+    model.compile(jit_compile=JIT)
+    return model

@@ -1,0 +1,28 @@
+"""What several test files share."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import strategies as st
+
+
+@st.composite
+def panels(draw, features=("p", "q"), dtype="float64", names="abcd", scattered=True):
+    """Draw a small panel: columns ``unit`` and ``cycle``, then the features, some of them NaN.
+
+    Series have 1 to 7 rows, gaps of 1 to 4 cycles, a start of their own, and stand in any
+    order; with `scattered` their rows are mixed and out of time order too.
+    """
+    units = draw(st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    parts = []
+    for unit in units:
+        n_rows = draw(st.integers(1, 7))
+        cycle = rng.integers(0, 12) + np.cumsum(rng.integers(1, 5, n_rows))
+        parts.append(pd.DataFrame({"unit": unit, "cycle": cycle}))
+    panel = pd.concat(parts, ignore_index=True)
+    values = rng.normal(size=(len(panel), len(features)))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    panel[list(features)] = values.astype(dtype)
+    if scattered and draw(st.booleans()):
+        panel = panel.iloc[rng.permutation(len(panel))]
+    return panel

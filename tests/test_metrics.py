@@ -1,0 +1,152 @@
+"""Tests of the metrics, by hand and against the figures of published tables."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.metrics import mean_absolute_error
+
+from sklstm import stack_series
+from sklstm.metrics import mase, seasonal_scale, smape
+
+IDS = {"series": "series", "time": "time"}
+
+
+# ------------------------------------------------------------------------------- by hand
+def test_mase_by_hand():
+    true, predicted = [[1.0, 2.0], [4.0, 4.0]], [[2.0, 5.0], [4.0, 0.0]]
+    assert mase(true, predicted, scale=1.0) == pytest.approx((2 + 2) / 2)
+    assert mase(true, predicted, scale=[4.0, 0.5]) == pytest.approx((0.5 + 4) / 2)
+    assert mase([1.0, 2.0], [2.0, 5.0], scale=[1.0, 2.0]) == pytest.approx((1 + 1.5) / 2)
+    assert isinstance(mase(true, predicted, scale=1), float)
+    assert mase(true, true, scale=1) == 0
+
+
+def test_one_prediction_a_row_and_scale_1_is_the_mean_absolute_error():
+    true, predicted = np.random.default_rng(0).normal(size=(2, 30))
+    assert mase(true, predicted, scale=1) == pytest.approx(mean_absolute_error(true, predicted))
+
+
+def test_mase_leaves_out_what_is_unknown():
+    true = [[1.0, np.nan], [np.nan, np.nan], [3.0, 3.0]]
+    predicted = [[2.0, 9.0], [9.0, 9.0], [3.0, 5.0]]
+    # Mean of each row over its known elements, then mean over rows.
+    assert mase(true, predicted, scale=1.0) == pytest.approx((1 + 1) / 2)
+    assert mase(true, predicted, scale=[2.0, 1.0, 1.0]) == pytest.approx((0.5 + 1) / 2)
+    for no_scale in [0.0, np.nan]:
+        assert mase(true, predicted, scale=[no_scale, 1.0, 4.0]) == pytest.approx(0.25)
+    assert np.isnan(mase(true[1:2], predicted[1:2], scale=1.0))
+    assert np.isnan(mase(true, predicted, scale=0.0))
+
+
+def test_mase_with_scale_by_id():
+    train = stack_series({"a": [0.0, 2.0, 4.0], "b": [0.0, 1.0], "c": [5.0, 5.0]})
+    scale = seasonal_scale(train, **IDS)
+    index = pd.MultiIndex.from_tuples([("b", 2), ("a", 3), ("b", 3)], names=["series", "time"])
+    true = pd.Series([3.0, 3.0, 3.0], index)
+    expected = (1 / 1 + 4 / 2 + 2 / 1) / 3
+    assert mase(true, [2.0, 7.0, 5.0], scale=scale) == pytest.approx(expected)
+    assert mase(true.to_frame(), [2.0, 7.0, 5.0], scale=scale) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="index level 'series'"):
+        mase(true.to_numpy(), [2.0, 7.0, 5.0], scale=scale)
+    with pytest.raises(ValueError, match="index level 'series'"):
+        mase(true.droplevel("series"), [2.0, 7.0, 5.0], scale=scale)
+    with pytest.raises(ValueError, match=r"no value for series \['b'\]"):
+        mase(true, [2.0, 7.0, 5.0], scale=scale.drop("b"))
+
+
+def test_smape_by_hand():
+    assert smape([[1.0, 2.0]], [[3.0, 2.0]]) == pytest.approx(200 * 2 / 4 / 2)
+    assert smape([-1.0, 5.0], [1.0, 0.0]) == pytest.approx(200)
+    assert smape([0.0, 1.0], [0.0, 3.0]) == pytest.approx(50)
+    true = [[1.0, np.nan], [np.nan, np.nan], [0.0, 4.0]]
+    assert smape(true, [[3.0, 9.0], [9.0, 9.0], [0.0, 4.0]]) == pytest.approx(50)
+    assert np.isnan(smape(true[1:2], [[9.0, 9.0]]))
+    true, predicted = np.random.default_rng(0).normal(size=(2, 30))
+    assert smape(true, predicted) == pytest.approx(smape(predicted, true))
+
+
+@pytest.mark.parametrize("metric", [smape, lambda true, predicted: mase(true, predicted, scale=1)])
+@pytest.mark.parametrize(
+    ("true", "predicted", "message"),
+    [
+        ([1.0, 2.0], [1.0], "inconsistent numbers of samples"),
+        ([[1.0, 2.0]], [[1.0]], r"y_true has shape \(1, 2\), y_pred has shape \(1, 1\)"),
+        ([1.0], [np.nan], "y_pred contains NaN"),
+        ([np.inf], [1.0], "y_true contains infinity"),
+        ([], [], "0 sample"),
+    ],
+)
+def test_bad_pairs(metric, true, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        metric(true, predicted)
+
+
+def test_seasonal_scale_by_hand():
+    panel = stack_series(
+        {"a": [[1.0, 0.0], [2.0, 0.0], [4.0, 5.0], [8.0, 5.0]], "b": [[3.0, 1.0], [7.0, 1.0]]},
+        columns=["p", "q"],
+    )
+    one = seasonal_scale(panel, columns="p", **IDS)
+    pd.testing.assert_series_equal(
+        one, pd.Series([(1 + 2 + 4) / 3, 4], pd.Index(["a", "b"], name="series"), name="p")
+    )
+    both = seasonal_scale(panel, 2, **IDS)
+    assert_allclose(both.loc["a"], [(3 + 6) / 2, 5])
+    assert both.loc["b"].isna().all()
+    scattered = panel.iloc[[4, 3, 0, 5, 1, 2]]
+    pd.testing.assert_frame_equal(seasonal_scale(scattered, 2, **IDS).loc[["a", "b"]], both)
+    assert_allclose(seasonal_scale([[1.0], [2.0], [4.0]]), [1.5])
+    assert seasonal_scale(panel, 50, **IDS).isna().all(axis=None)
+
+
+def test_seasonal_scale_leaves_out_missing_values():
+    assert_allclose(seasonal_scale([[1.0], [np.nan], [4.0], [6.0]]), [2.0])
+    assert np.isnan(seasonal_scale([[1.0], [np.nan], [4.0]])[0])
+
+
+@pytest.mark.parametrize("m", [0, -1, 1.0, None])
+def test_bad_season(m):
+    with pytest.raises(ValueError, match="m=.* must be a positive integer"):
+        seasonal_scale(np.ones((3, 1)), m)
+
+
+# ---------------------------------------------------------------------- published figures
+def read_lines(path):
+    """Ragged ``id,v1,v2,...`` lines as a dict of arrays."""
+    lines = (line.split(",") for line in path.read_text().splitlines())
+    return {name: np.array(values, float) for name, *values in lines}
+
+
+def load(name):
+    here = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SKLSTM_DATA", here)) / name
+    if not folder.is_dir():
+        pytest.skip(f"no data in ../shared/data or SKLSTM_DATA: {name}")
+    train, test = (read_lines(folder / f"{part}.csv") for part in ("train", "test"))
+    true = pd.DataFrame.from_dict(test, orient="index").rename_axis("series")
+    return folder, train, true
+
+
+@pytest.mark.parametrize(
+    ("name", "m", "expected"),
+    [("m4_hourly", 24, 1.193), ("nn5_daily", 7, 1.011), ("tourism_monthly", 12, 1.631)],
+)
+def test_mase_of_the_seasonal_naive_forecast(name, m, expected):
+    _, train, true = load(name)
+    scale = seasonal_scale(stack_series(train), m, **IDS)
+    horizon = true.shape[1]
+    naive = [np.resize(train[series][-m:], horizon) for series in true.index]
+    assert mase(true, naive, scale=scale) == pytest.approx(expected, abs=5e-4)
+
+
+def test_metrics_of_a_published_forecast():
+    folder, train, true = load("nn5_daily")
+    [path] = folder.glob("published_lstm_forecast_*.csv")
+    forecast = np.loadtxt(path, delimiter=",")
+    scale = seasonal_scale(stack_series(train), 7, **IDS)
+    assert mase(true, forecast, scale=scale) == pytest.approx(0.9478, abs=5e-5)
+    assert smape(true, forecast) == pytest.approx(23.852, abs=5e-4)
