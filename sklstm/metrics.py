@@ -112,6 +112,36 @@ def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
     return means.iloc[:, 0] if len(labels) == 1 else means
 
 
+def prognostic_score(y_true, y_pred) -> float:
+    """Score of the PHM08 challenge for remaining life: late predictions cost more.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_rows,)
+        Remaining cycles, one row an engine.
+
+    Returns
+    -------
+    float
+        Sum of ``exp(-d / 13) - 1`` for early and ``exp(d / 10) - 1`` for late predictions,
+        d being predicted minus true. 0 is perfect.
+
+    References
+    ----------
+    A. Saxena, K. Goebel, D. Simon, N. Eklund, "Damage propagation modeling for aircraft
+    engine run-to-failure simulation", PHM 2008.
+
+    Examples
+    --------
+    >>> from sklstm.metrics import prognostic_score
+    >>> round(prognostic_score([50, 50], [37, 60]), 3)
+    3.437
+    """
+    true, predicted = _check_pair(y_true, y_pred)
+    late = predicted - true
+    return float(np.expm1(np.where(late < 0, -late / 13, late / 10)).sum())
+
+
 def _look_up(scale, y_true):
     index = getattr(y_true, "index", None)
     if index is None or scale.index.name not in index.names:

@@ -102,6 +102,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         As in Keras. An optimizer object is copied and keeps its own learning rate.
     learning_rate : float or keras LearningRateSchedule, default=1e-3
         Learning rate of an optimizer given by name or class.
+    learning_rate_decay : {"cosine"} or None, default=None
+        "cosine": the learning rate falls to 0 over the epochs of `fit`, along half a cosine.
+        None: it stays, as it does in `partial_fit`.
     epochs : int, default=30
         Passes over the rows in the loss.
     steps_per_epoch : int, default=None
@@ -194,6 +197,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         "loss": "no_validation",
         "optimizer": "no_validation",
         "learning_rate": [Interval(Real, 0, None, closed="left"), HasMethods("get_config")],
+        "learning_rate_decay": [StrOptions({"cosine"}), None],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "steps_per_epoch": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -222,6 +226,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         loss="mse",
         optimizer="adam",
         learning_rate=1e-3,
+        learning_rate_decay=None,
         epochs=30,
         steps_per_epoch=None,
         batch_size=64,
@@ -246,6 +251,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self.loss = loss
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.learning_rate_decay = learning_rate_decay
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
@@ -287,7 +293,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self._validate_params()
         fresh = not (self.warm_start and hasattr(self, "model_"))
         return self._fit(
-            X, y, sample_weight, series_ids, fresh, self.epochs, self.early_stopping
+            X,
+            y,
+            sample_weight,
+            series_ids,
+            fresh=fresh,
+            epochs=self.epochs,
+            early_stopping=self.early_stopping,
+            decay=self.learning_rate_decay,
         )
 
     def partial_fit(self, X, y, sample_weight=None, series_ids=None):
@@ -304,10 +317,24 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         """
         self._validate_params()
         fresh = not hasattr(self, "model_")
-        return self._fit(X, y, sample_weight, series_ids, fresh, 1, False)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            series_ids,
+            fresh=fresh,
+            epochs=1,
+            early_stopping=False,
+            decay=None,
+        )
 
-    def _fit(self, X, y, sample_weight, series_ids, fresh, epochs, early_stopping):
+    def _fit(self, X, y, sample_weight, series_ids, *, fresh, epochs, early_stopping, decay):
         # Everything that can be wrong with the input is found before TensorFlow is loaded.
+        if decay is not None and not isinstance(self.learning_rate, Real):
+            raise ValueError(
+                f"learning_rate_decay={decay!r} goes with a plain learning rate, got the schedule "
+                f"{self.learning_rate!r}: choose one of the two."
+            )
         windows = self._read(X, series_ids, reset=fresh)
         y, one_dimensional = self._read_targets(y, len(windows))
         own_weight = _read_weights(sample_weight, len(windows))
@@ -371,6 +398,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             epochs=epochs,
             validation=validation,
             patience=self.n_iter_no_change if early_stopping else None,
+            decay=decay == "cosine",
             callbacks=self.callbacks or (),
             verbose=int(self.verbose),
             optimizer_state=self._optimizer_state,

@@ -9,6 +9,7 @@ back. Estimators never share state, whichever worker served them.
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager, nullcontext
@@ -182,7 +183,7 @@ class Worker(BaseWrapper):
 
     def optimizer_state(self):
         """Copy the optimizer's variables."""
-        return [keras.ops.convert_to_numpy(v).copy() for v in self.model_.optimizer.variables]
+        return to_arrays(self.model_.optimizer.variables)
 
     def take_over(self, model, spec: TrainingSpec, optimizer_state=None):
         """Start from the weights of `model` and from a fresh or given optimizer."""
@@ -210,6 +211,36 @@ class Worker(BaseWrapper):
         )
         self._fit_callbacks = []
         return {name: [float(value) for value in values] for name, values in self.history_.items()}
+
+
+class CosineDecay(keras.callbacks.Callback):
+    """Lower the learning rate to 0 along half a cosine.
+
+    A callback and no schedule object, since a schedule is compiled into the program and
+    would tie the worker to one number of steps.
+    """
+
+    def __init__(self, n_steps):
+        super().__init__()
+        self.n_steps = n_steps
+        self.done = 0
+
+    def on_train_begin(self, logs=None):
+        """Remember where to start from."""
+        self.start = float(self.model.optimizer.learning_rate)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Count the steps of the epochs before."""
+        self.done = epoch * self.params["steps"]
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Set the rate of the steps that come."""
+        share = (self.done + batch) / self.n_steps
+        self.model.optimizer.learning_rate = self.start * (1 + math.cos(math.pi * share)) / 2
+
+    def on_train_end(self, logs=None):
+        """Leave the optimizer as it was."""
+        self.model.optimizer.learning_rate = self.start
 
 
 class IdleWorkers:
@@ -245,6 +276,11 @@ _idle = IdleWorkers(MAX_IDLE_WORKERS)
 # ------------------------------------------------------------------- weights of a model
 
 
+def to_arrays(variables):
+    """Copy the values of Keras variables."""
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+
+
 def copy_weights(source, target):
     """Copy all variables of a model, random states of dropout included, to its twin."""
     for there, here in zip(target.variables, source.variables, strict=True):
@@ -253,7 +289,7 @@ def copy_weights(source, target):
 
 def weights_of(model):
     """Values of all variables of a model, as a list of arrays."""
-    return [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables]
+    return to_arrays(model.variables)
 
 
 def model_from(network: NetworkSpec, weights):
@@ -282,6 +318,7 @@ def fit(
     epochs,
     validation=None,
     patience=None,
+    decay=False,
     callbacks=(),
     verbose=0,
     optimizer_state=None,
@@ -298,6 +335,8 @@ def fit(
     validation : Batches, default=None
     patience : int, default=None
         Stop after so many epochs without a lower validation loss, and go back to the best.
+    decay : bool, default=False
+        Let the learning rate fall to 0 along half a cosine.
     callbacks : sequence of keras.callbacks.Callback, default=()
         They may do anything to the model, so with callbacks the model itself is compiled and
         trained, and no worker.
@@ -311,13 +350,15 @@ def fit(
     history : dict of list of float
     optimizer_state : list of ndarray
     """
-    stop = []
+    own = []
+    if decay:
+        own.append(CosineDecay(epochs * len(batches)))
     if patience is not None:
-        stop = [
+        own.append(
             keras.callbacks.EarlyStopping(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
-        ]
+        )
     if callbacks or spec.key is None:
         lent = nullcontext(Worker.make(spec, model, steps_per_execution=1))
     else:
@@ -328,7 +369,7 @@ def fit(
             batches,
             epochs=epochs,
             validation=validation,
-            callbacks=[*callbacks, *stop],
+            callbacks=[*callbacks, *own],
             verbose=verbose,
         )
         if worker.model_ is not model:
