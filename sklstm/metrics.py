@@ -40,7 +40,11 @@ def mase(y_true, y_pred, *, scale) -> float:
     if isinstance(scale, pd.Series):
         scale = _look_up(scale, y_true)
     true, predicted = _check_pair(y_true, y_pred)
-    scale = np.broadcast_to(np.asarray(scale, dtype=float), len(true))
+    scale = np.asarray(scale, dtype=float)
+    if scale.ndim > 1 or scale.shape not in ((), (len(true),)):
+        raise ValueError(f"scale has shape {scale.shape}; expected one number or {len(true)}.")
+    if (scale < 0).any():
+        raise ValueError(f"scale holds negative values (the smallest is {scale.min()}).")
     scale = np.where(scale > 0, scale, np.nan)
     return _mean(_mean_rows(np.abs(true - predicted)) / scale)
 
@@ -98,7 +102,7 @@ def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
     1    1.5
     Name: y, dtype: float64
     """
-    if not isinstance(m, (int, np.integer)) or m < 1:
+    if not isinstance(m, (int, np.integer)) or isinstance(m, bool) or m < 1:
         raise ValueError(f"m={m!r} must be a positive integer.")
     table = read_panel(panel, columns=columns, series=series, time=time)
     labels = column_names(panel, table.positions)
@@ -144,12 +148,13 @@ def prognostic_score(y_true, y_pred) -> float:
 
 def _look_up(scale, y_true):
     index = getattr(y_true, "index", None)
-    if index is None or scale.index.name not in index.names:
+    name = scale.index.name
+    if index is None or name is None or name not in index.names:
         raise ValueError(
             f"scale is a Series by id, so y_true must be a Series or DataFrame with the index "
-            f"level {scale.index.name!r}. Else pass one scale a row."
+            f"level {name!r}, the name of scale's index. Else pass one scale a row."
         )
-    ids = index.get_level_values(scale.index.name)
+    ids = index.get_level_values(name)
     unknown = ids.difference(scale.index)
     if len(unknown):
         raise ValueError(f"scale holds no value for series {list(unknown[:10])}.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Panel:
     time : ndarray of shape (n_rows,) or None
         Time as integers or floats (nanoseconds for dates, ordinals for periods).
     time_kind : str or None
-        "number", "datetime", "timedelta" or "period[freq]".
+        "number", "datetime", "datetime with time zone", "timedelta" or "period[freq]".
     order : ndarray of shape (n_rows,) or None
         Positions of the rows sorted by series and then by time; None where the rows
         stand so already.
@@ -100,6 +101,8 @@ def read_panel(
         )
     ids = None if series is None else _id_values(X, series, "series")
     stamps = None if time is None else _id_values(X, time, "time")
+    if series is not None and time is not None and series == time:
+        raise ValueError(f"series and time both name {series!r}; each needs its own column.")
     positions = select_features(X, columns, series, time)
     values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
     codes, ids = encode_ids(ids, X.shape[0])
@@ -176,21 +179,35 @@ def _id_values(X, name, parameter):
 
 
 def _features(X, positions):
-    """Feature block of X, or a clear error where a column is not numeric."""
+    """Feature block of X, or a clear error where there is none or a column is not numeric."""
+    if not positions:
+        raise ValueError(
+            f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required: X has no column "
+            f"besides the ids ({_describe(X)})."
+        )
+    in_place = positions == list(range(X.shape[1]))
     if not isinstance(X, pd.DataFrame):
-        return X if len(positions) == X.shape[1] else X[:, positions]
-    features = X if len(positions) == X.shape[1] else X.iloc[:, positions]
-    other = [
-        column
-        for column, dtype in features.dtypes.items()
-        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_object_dtype(dtype))
-    ]
+        return X if in_place else X[:, positions]
+    features = X if in_place else X.iloc[:, positions]
+    other = [column for column in features.columns if not _is_numeric(features[column])]
     if other:
         raise ValueError(
             f"The feature columns {other} are not numeric. Encode or drop them before this step, "
             "or name them with series= or time= if they are ids."
         )
     return features
+
+
+def _is_numeric(column) -> bool:
+    if isinstance(column, pd.DataFrame) or pd.api.types.is_numeric_dtype(column.dtype):
+        return True  # (columns of one name come as a frame; check_array reads them)
+    if not pd.api.types.is_object_dtype(column.dtype):
+        return False
+    try:
+        column.astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def encode_ids(values, n_rows):
@@ -221,7 +238,7 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
     numbers : ndarray of shape (n_rows,)
         int64 or float64; nanoseconds for datetimes and timedeltas, ordinals for periods.
     kind : str
-        "number", "datetime", "timedelta" or "period[freq]".
+        "number", "datetime", "datetime with time zone", "timedelta" or "period[freq]".
     """
     index = pd.Index(values)
     if index.dtype == object:
@@ -235,8 +252,9 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
     if isinstance(index, pd.PeriodIndex):
         return index.asi8, str(index.dtype)
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        kind = "datetime" if isinstance(index, pd.DatetimeIndex) else "timedelta"
-        return index.as_unit("ns").asi8, kind
+        zoned = getattr(index, "tz", None) is not None
+        kind = "timedelta" if isinstance(index, pd.TimedeltaIndex) else "datetime"
+        return index.as_unit("ns").asi8, kind + (" with time zone" if zoned else "")
     if pd.api.types.is_bool_dtype(index.dtype) or not pd.api.types.is_any_real_numeric_dtype(
         index.dtype
     ):
@@ -258,17 +276,24 @@ def gap_number(max_gap, kind: str | None) -> float | None:
         return None
     if kind is None:
         raise ValueError("max_gap needs the time of each row: name it with time=.")
-    if kind in ("datetime", "timedelta"):
-        if isinstance(max_gap, (int, float, np.number)):
+    plain = isinstance(max_gap, Real) and not isinstance(max_gap, (bool, np.timedelta64))
+    if kind.startswith(("datetime", "timedelta")):
+        if plain:
             raise ValueError(
                 f"max_gap={max_gap!r} is a plain number, but the time holds dates: "
                 "pass a timedelta or a text such as '2h'."
             )
-        gap = float(pd.Timedelta(max_gap).as_unit("ns").value)
-    elif isinstance(max_gap, (int, float, np.number)) and not isinstance(max_gap, bool):
+        try:
+            gap = float(pd.Timedelta(max_gap).as_unit("ns").value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"max_gap={max_gap!r} is no length of time that pandas.Timedelta can read."
+            ) from error
+    elif plain:
         gap = float(max_gap)
     else:
-        raise ValueError(f"max_gap={max_gap!r} must be a number, as the time is.")
+        unit = "a number of periods" if kind.startswith("period") else "a number, as the time is"
+        raise ValueError(f"max_gap={max_gap!r} must be {unit}.")
     if not gap > 0:
         raise ValueError(f"max_gap={max_gap!r} must be positive.")
     return gap
@@ -289,9 +314,10 @@ def _sorting_order(codes, time, ids):
     twice = (sorted_codes[1:] == sorted_codes[:-1]) & (sorted_time[1:] == sorted_time[:-1])
     if twice.any():
         first, second = np.sort(order[np.flatnonzero(twice)[0] : np.flatnonzero(twice)[0] + 2])
+        name = ids.tolist()[codes[first]]
         raise ValueError(
             f"{int(twice.sum())} rows repeat a (series, time) pair; the first are rows {first} "
-            f"and {second} of series {ids[codes[first]]!r}. Each series may have one row a time."
+            f"and {second} of series {name!r}. Each series may have one row a time."
         )
     return order
 

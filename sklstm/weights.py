@@ -50,6 +50,8 @@ def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
     >>> series_weights(["a", "a", "a", "b"])
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
+    if len(series) == 0:
+        raise ValueError("series is empty: there is no row to weigh.")
     codes, ids = encode_ids(pd.Index(series), len(series))
     return weights_by_code(codes, ids, scheme, sample_weight)
 
@@ -96,10 +98,13 @@ def _factors(scheme, sizes, ids) -> np.ndarray:
             f"The weighting scheme must be 'balanced', a number in [0, 1], a dict or Series by "
             f"id, a callable or None, got {scheme!r}."
         )
-    factors = pd.Series(scheme, dtype=float).reindex(ids).to_numpy()
+    scheme = pd.Series(scheme, dtype=float)
+    if not scheme.index.is_unique:
+        raise ValueError("The weights by id hold an id more than once.")
+    factors = scheme.reindex(ids).to_numpy()
     unknown = list(ids[present & np.isnan(factors)])
     if unknown:
-        unused = [name for name in dict(scheme) if name not in ids]
+        unused = [name for name in scheme.index if name not in ids]
         raise ValueError(
             f"The weights by id hold no (or a missing) weight for series {unknown[:10]}; they hold "
             f"{unused[:10]} that do not occur. Give every series a weight."

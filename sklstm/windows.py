@@ -48,6 +48,16 @@ def gather(rows, ends, n_observed, window_length, step=1, padding="edge"):
     return out
 
 
+def _full_key(key):
+    """Spell an index of a 3-D array out: a tuple of three, its Ellipsis as full slices."""
+    key = key if isinstance(key, tuple) else (key,)
+    at = next((i for i, part in enumerate(key) if part is Ellipsis), len(key))
+    rest = key[at + 1 :]
+    if len(key[:at]) + len(rest) > 3:
+        raise IndexError(f"Windows have 3 dimensions, got {len(key[:at]) + len(rest)} indices.")
+    return (*key[:at], *[slice(None)] * (3 - at - len(rest)), *rest)
+
+
 # ------------------------------------------------------------------- the lazy container
 
 
@@ -57,7 +67,8 @@ class Windows:
     The rows are held once and each window as the position of its last row, so memory
     grows with the rows and not with rows times window length. NumPy sees an array
     of shape ``(n_rows, window_length, n_features)``: ``np.asarray`` makes it, and an
-    integer gives one window as an ndarray. A slice, a mask or an array of positions gives
+    integer gives one window as an ndarray. The rows may be the caller's own array, not a
+    copy: change that, and the windows change. A slice, a mask or an array of positions gives
     `Windows` again, over the same rows.
 
     Parameters
@@ -170,25 +181,25 @@ class Windows:
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __getitem__(self, key):
-        first, rest = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
-        if first is Ellipsis:
-            first, rest = slice(None), ((Ellipsis, *rest) if rest else ())
+        first, *rest = _full_key(key)
         if isinstance(first, Integral) and not isinstance(first, (bool, np.bool_)):
-            window = self.gather(np.array([range(len(self))[first]]))[0]
-            return window[rest] if rest else window
+            return self.gather(np.array([range(len(self))[first]]))[(0, *rest)]
         if not isinstance(first, slice):
             first = np.asarray(first)
             if first.size == 0:
                 first = first.astype(np.intp)
             if first.ndim != 1:
                 raise IndexError(f"Windows take one-dimensional row keys, got {first.ndim}-D.")
-        if all(part is Ellipsis for part in rest):
+        if all(isinstance(part, slice) and part == slice(None) for part in rest):
             return self._with(
                 ends=self.ends[first],
                 n_observed=self.n_observed[first],
                 codes=self.codes[first],
             )
-        return self.gather(first)[(slice(None), *rest)]
+        block = self.gather(first)
+        # NumPy pairs the elements of index arrays, so the rows must be an index array too.
+        rows = slice(None) if isinstance(first, slice) else np.arange(len(block))
+        return block[(rows, *rest)]
 
     def gather(self, key):
         """Windows chosen by a slice, mask or position array, as a new 3-D ndarray."""
@@ -268,7 +279,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     -----
     **Context.** Where `time` is known, rows of a fitted series that are later than its last
     fitted row are windows over the fitted rows too, if the first of them is no farther
-    from the last fitted row than `max_gap` (None: the largest step of that series in fit).
+    from the last fitted row than `max_gap` (None: the largest step of that series in fit; a
+    series of one row takes the largest of all series, and where there is none, no context).
     Such rows never look at earlier rows passed beside them, so that predictions are the
     same with and without the history. All other rows see only rows passed with them.
 
@@ -341,7 +353,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         panel = self._read(X, reset=True)
         self._positions = panel.positions
         self._names = column_names(X, panel.positions)
-        self._time_kind = panel.time_kind
+        self._time_kind, self._fitted_reach = panel.time_kind, self._reach()
         gap = gap_number(self.max_gap, panel.time_kind)
         self.context_ = None if self.time is None else self._last_rows(panel, gap)
         return self
@@ -361,6 +373,11 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             (n_rows, window_length * n_features): oldest row first, rows as in X.
         """
         check_is_fitted(self)
+        if self._reach() != self._fitted_reach:
+            raise ValueError(
+                "window_length or step has changed since fit, and the context that fit kept no "
+                "longer suits it: fit again."
+            )
         panel = self._read(X, reset=False)
         if panel.time_kind != self._time_kind:
             raise ValueError(
@@ -432,18 +449,17 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             reset=reset,
         )
 
+    def _reach(self):
+        """How many rows before its own a window can hold."""
+        return (self.window_length - 1) * self.step
+
     def _last_rows(self, panel, gap):
         """Context for transform: of each series, the rows that later windows can reach."""
         order = np.arange(len(panel.codes)) if panel.order is None else panel.order
         codes, time = panel.codes[order], panel.time[order]
         n_series = len(panel.ids)
         ends = np.cumsum(np.bincount(codes, minlength=n_series))
-        reach = (self.window_length - 1) * self.step
-        starts = run_starts(codes, time, gap)
-        position = np.arange(len(codes))
-        # A later row may reach back `reach` rows, but not beyond the run's first row.
-        last = (ends - 1)[codes]
-        keep = (position > last - reach) & (position >= starts[last])
+        keep = np.arange(len(codes)) >= ends[codes] - self._reach()
         if gap is None:
             step = np.where(codes[1:] == codes[:-1], np.diff(time).astype(float), 0.0)
             largest = np.zeros(n_series)

