@@ -102,11 +102,20 @@ def main(arguments=None) -> None:
         description="Remaining life of turbofan engines (NASA C-MAPSS FD001, embedded): grouped "
         "grid search, refit, test, baselines, picture.",
     )
-    parser.add_argument("--output", type=Path, default=Path("sklstm-output"), metavar="DIR",
-                        help="folder for the picture and the table (default: %(default)s)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("sklstm-output"),
+        metavar="DIR",
+        help="folder for the picture and the table (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="random state (default: 0)")
-    parser.add_argument("--jobs", type=int, default=1,
-                        help="processes of the search (default: 1, fastest on few cores)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        help="processes of the search (default: 1, fastest on few cores)",
+    )
     parser.add_argument("--folds", type=int, default=3, help="folds of engines (default: 3)")
     parser.add_argument("--epochs", type=int, default=8, help="epochs of each fit (default: 8)")
     options = parser.parse_args(arguments)
@@ -122,7 +131,7 @@ def main(arguments=None) -> None:
         f"rows, {data.test['unit'].nunique()} test engines with {len(data.test)} rows"
     )
 
-    grid = {
+    grid: dict[str, list] = {
         "windowtransformer__window_length": [30, 60],
         "multiserieslstmregressor__hidden_units": [32, 64],
         "perseriesscaler__statistics": ["expanding", "pooled"],
@@ -165,8 +174,10 @@ def main(arguments=None) -> None:
 
     options.output.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.output / "turbofan.csv", index_label="model")
-    say("test engines, one prediction each at its last known cycle, truth capped at "
-        f"{LONGEST_LIFE} and raw:")
+    say(
+        "test engines, one prediction each at its last known cycle, truth capped at "
+        f"{LONGEST_LIFE} and raw:"
+    )
     print(table.to_string())
     picture = options.output / "turbofan.png"
     if draw(best, data, picture):

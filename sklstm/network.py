@@ -70,9 +70,7 @@ class KnownElementsLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Loss of each row."""
-        known = keras.ops.where(
-            keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred), y_true
-        )
+        known = keras.ops.where(keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred), y_true)
         return self.function(known, y_pred)
 
     def get_config(self):

@@ -34,7 +34,7 @@ class Panel:
         Number of each row's series: its position in `ids`.
     ids : pandas.Index of shape (n_series,)
         The ids in order of first appearance; a single 0 where no `series` was named.
-    time : ndarray of shape (n_rows,) or None
+    time : ndarray of shape (n_rows,), or None where no `time` was named
         Time as integers or floats (nanoseconds for dates, ordinals for periods).
     time_kind : str or None
         "number", "datetime", "datetime with time zone", "timedelta" or "period[freq]".
@@ -47,7 +47,7 @@ class Panel:
     positions: list[int]
     codes: np.ndarray
     ids: pd.Index
-    time: np.ndarray | None
+    time: Any
     time_kind: str | None
     order: np.ndarray | None
 
@@ -393,7 +393,7 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
     first = arrays[0]
     if columns is None and isinstance(first, pd.DataFrame):
         columns = list(first.columns)
-    blocks = []
+    blocks: list[np.ndarray] = []
     for name, array in zip(names, arrays, strict=True):
         if isinstance(array, pd.DataFrame) and isinstance(first, pd.DataFrame):
             if list(array.columns) != list(first.columns):

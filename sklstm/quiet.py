@@ -1,4 +1,4 @@
-"""Import TensorFlow without the lines that its native code writes while it loads."""
+"""Load TensorFlow without the lines that its native code writes while it starts."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 @contextmanager
-def quiet_import():
-    """Keep native start-up messages away from stderr; a failing import shows them.
+def quiet_start():
+    """Keep native start-up messages away from stderr; a failing start shows them.
 
-    The messages come before any log level is read, so file descriptor 2 itself is turned
-    away while the block runs. Nothing is done where Keras is loaded already, or where the
-    user has chosen a log level. The environment is left as it was.
+    The first messages come before any log level is read, so file descriptor 2 itself is
+    turned away while the block runs. A user who has chosen a log level gets what it says.
+    The environment is left as it was.
     """
-    if "keras" in sys.modules or LEVEL in os.environ:
+    if LEVEL in os.environ:
         yield
         return
     sys.stderr.flush()
-    os.environ[LEVEL] = "3"
+    os.environ[LEVEL] = "3"  # read once, when TensorFlow loads
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
@@ -36,3 +36,18 @@ def quiet_import():
             os.dup2(kept, 2)
             os.close(kept)
             os.environ.pop(LEVEL, None)
+
+
+def load_training():
+    """Import :mod:`sklstm.training`, and with it Keras, on first need."""
+    loaded = sys.modules.get("sklstm.training")
+    if loaded is not None:
+        return loaded
+    keras_was_there = "keras" in sys.modules
+    with quiet_start():
+        from sklstm import training
+
+        if keras_was_there:
+            # TensorFlow has its usual log level: let it say its once-only lines here.
+            training.write_first_lines()
+    return training

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from sklstm.panel import FLOATS, encode_ids, read_panel
-from sklstm.quiet import quiet_import
+from sklstm.quiet import load_training
 from sklstm.weights import weights_by_code
 from sklstm.windows import Windows
 
@@ -352,7 +352,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         weights = self._weights(windows, own_weight, rows)
         held_out_weights = self._weights(windows, own_weight, held_out) if early_stopping else None
 
-        training = _load_training()
+        training = load_training()
         batch_size = self._fitting_batch_size(len(rows))
         batches = training.Batches(
             windows[rows],
@@ -383,7 +383,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             self._network, self._one_dimensional = network, one_dimensional
             self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
             self._optimizer_state = None
-            self.history_, self.n_iter_ = {}, 0
+            self.history_: dict[str, list[float]] = {}
+            self.n_iter_ = 0
         elif network != self._network:
             raise ValueError(
                 f"Going on from an earlier fit needs the same network: it was {self._network}, "
@@ -492,7 +493,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         return self._predict(self._read(X, None, reset=False))
 
     def _predict(self, windows):
-        prediction = _load_training().predict(self.model_, self._network, windows)
+        prediction = load_training().predict(self.model_, self._network, windows)
         prediction = prediction.astype(self._y_dtype, copy=False)
         return prediction[:, 0] if self._one_dimensional else prediction
 
@@ -550,7 +551,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         rows = self._rows_in_loss(windows, true, own_weight)
         codes, n_series = windows.codes, len(windows.ids)
         row_loss = np.zeros(len(true))
-        row_loss[rows] = _load_training().row_losses(self.loss, true[rows], predicted[rows])
+        row_loss[rows] = load_training().row_losses(self.loss, true[rows], predicted[rows])
         weight = np.zeros(len(true))
         weight[rows] = self._weights(windows, own_weight, rows)
         in_loss = np.zeros(len(true))
@@ -646,7 +647,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             )
         if reset:
             self.n_features_in_ = n_features
-            vars(self).pop("feature_names_in_", None)
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
         elif n_features != self.n_features_in_ or window_length != self.window_length_:
             raise ValueError(
                 f"X has windows of {window_length} rows x {n_features} features, but {name} is "
@@ -663,9 +665,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             y, ensure_2d=False, dtype=FLOATS, ensure_all_finite="allow-nan", input_name="y"
         )
         if y.ndim > 2:
-            raise ValueError(
-                f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs)."
-            )
+            raise ValueError(f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs).")
         if len(y) != n_rows:
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
@@ -681,26 +681,19 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         # A Keras model is kept as its weights: the spec builds the rest again.
         state = super().__getstate__().copy()
         if "model_" in state:
-            state["model_"] = _load_training().weights_of(self.model_)
+            state["model_"] = load_training().weights_of(self.model_)
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "model_" in state:
-            self.model_ = _load_training().model_from(self._network, state["model_"])
+            self.model_ = load_training().model_from(self._network, state["model_"])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         return tags
-
-
-def _load_training():
-    """Import the module that imports Keras, on first need."""
-    with quiet_import():
-        from sklstm import training
-    return training
 
 
 def _array_of(X):

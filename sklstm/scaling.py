@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -168,7 +169,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         panel = self._read(X, reset=True)
         self.series_ids_ = panel.ids
         self._time_kind = panel.time_kind
-        self._last_time = None if panel.time is None else _last_times(panel)
+        self._last_time: Any = None if panel.time is None else _last_times(panel)
         self._framed = isinstance(X, pd.DataFrame)
         n_series = len(panel.ids)
         if isinstance(self.scaler, str):
@@ -212,8 +213,9 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not hasattr(self, "series_ids_"):
             return self.fit(X)
         panel = self._read(X, reset=False)
-        known, self.series_ids_ = self.series_ids_, self.series_ids_.append(
-            panel.ids[self.series_ids_.get_indexer(panel.ids) < 0]
+        known, self.series_ids_ = (
+            self.series_ids_,
+            self.series_ids_.append(panel.ids[self.series_ids_.get_indexer(panel.ids) < 0]),
         )
         before, now = known.get_indexer(self.series_ids_), panel.ids.get_indexer(self.series_ids_)
         if panel.time is not None:
@@ -304,9 +306,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             reset=reset,
         )
         if not reset and panel.time_kind != self._time_kind:
-            raise ValueError(
-                f"The time was {self._time_kind} in fit and is {panel.time_kind} now."
-            )
+            raise ValueError(f"The time was {self._time_kind} in fit and is {panel.time_kind} now.")
         return panel
 
     def _check_combination(self):
@@ -380,8 +380,11 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         past = self._learned.take(np.where(goes_on[first], numbers[first], -1))
         for j in range(out.shape[1]):
             column = panel.values[order, j].astype(np.float64)
+            count, center, scale = past.expanding(column, codes, j)
             center, scale = shrink(
-                *past.expanding(column, codes, j),
+                count,
+                center,
+                scale,
                 self.pooled_center_[j],
                 self.pooled_scale_[j],
                 self.prior_rows,

@@ -9,6 +9,7 @@ including that row. NaN is left out everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -81,8 +82,10 @@ class Statistics:
 
     count: np.ndarray
 
-    can_merge = True
-    of_nothing = (0.0,)  # what each field holds for a group without values
+    can_merge: ClassVar[bool] = True
+    of_nothing: ClassVar[tuple[float, ...]] = (
+        0.0,
+    )  # what each field holds for a group without values
 
     def take(self, groups):
         """Statistics of the chosen groups; -1 stands for a group without values."""
@@ -268,18 +271,19 @@ class Quartiles(Statistics):
             count = group_count(column, codes, n_groups)
             return np.stack([count, np.nan_to_num(middle), np.nan_to_num(high - low)])
 
-        return cls(*each_column(one, values), values, codes)
+        count, middle, spread = each_column(one, values)
+        return cls(count, middle, spread, values, codes)
 
     def take(self, groups):
         """Statistics of the chosen groups; -1 stands for a group without values."""
-        padded = [
+        count, middle, spread = (
             np.concatenate([array, np.zeros((1, array.shape[1]))])[groups]
             for array in (self.count, self.middle, self.spread)
-        ]
+        )
         new_code = np.full(len(self.count), -1)
         new_code[groups[groups >= 0]] = np.flatnonzero(groups >= 0)
         codes = new_code[self.codes]
-        return Quartiles(*padded, self.values[codes >= 0], codes[codes >= 0])
+        return Quartiles(count, middle, spread, self.values[codes >= 0], codes[codes >= 0])
 
     def center_scale(self):
         """Return (center, scale); the scale of a constant feature is 0."""
@@ -305,7 +309,7 @@ class Quartiles(Statistics):
         return tuple(result)
 
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "standard": Moments,
     "minmax": Extremes,
     "maxabs": LargestSize,

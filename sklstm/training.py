@@ -12,7 +12,7 @@ import json
 import math
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -359,6 +359,7 @@ def fit(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
+    lent: AbstractContextManager[Worker]
     if callbacks or spec.key is None:
         lent = nullcontext(Worker.make(spec, model, steps_per_execution=1))
     else:
@@ -424,6 +425,15 @@ def row_losses(loss, y_true, y_pred):
     )
     known = (~np.isnan(y_true)).mean(axis=1)
     return keras.ops.convert_to_numpy(losses) / np.where(known > 0, known, 1)
+
+
+def write_first_lines():
+    """Train something tiny: TensorFlow's first use of its parts writes lines to stderr."""
+    network = NetworkSpec(1, 1, 1, hidden_units=1, n_layers=1, segment_length=1, dropout=0.0)
+    spec = TrainingSpec(network, 1, "mse", "sgd", 0.0)
+    zeros = np.zeros((1, 1), np.float32)
+    batches = Batches(Windows.from_array(zeros[:, :, np.newaxis]), zeros, np.ones(1), 1)
+    fit(build_network(network, seed=0), spec, batches, epochs=1)
 
 
 def _compile_for_predict(network):

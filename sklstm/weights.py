@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -89,7 +89,7 @@ def _factors(scheme, sizes, ids) -> np.ndarray:
         if not 0 <= scheme <= 1:
             raise ValueError(f"A tempered weighting scheme must be in [0, 1], got {scheme!r}.")
         return np.where(present, np.where(present, sizes, 1.0) ** -float(scheme), 0.0)
-    if isinstance(scheme, Callable):
+    if callable(scheme):
         scheme = scheme(pd.Series(sizes[present], index=ids[present]))
         if not isinstance(scheme, (Mapping, pd.Series)):
             scheme = pd.Series(np.asarray(scheme, dtype=float), index=ids[present])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -355,7 +356,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self._names = column_names(X, panel.positions)
         self._time_kind, self._fitted_reach = panel.time_kind, self._reach()
         gap = gap_number(self.max_gap, panel.time_kind)
-        self.context_ = None if self.time is None else self._last_rows(panel, gap)
+        self.context_: Any = None if self.time is None else self._last_rows(panel, gap)
         return self
 
     def transform(self, X):
@@ -380,9 +381,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             )
         panel = self._read(X, reset=False)
         if panel.time_kind != self._time_kind:
-            raise ValueError(
-                f"The time was {self._time_kind} in fit and is {panel.time_kind} now."
-            )
+            raise ValueError(f"The time was {self._time_kind} in fit and is {panel.time_kind} now.")
         windows = self._windows(panel)
         if self.output == "windows":
             return windows
