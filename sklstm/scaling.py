@@ -31,9 +31,12 @@ def no_zero(scale):
 
 def _check_can_merge(scaler):
     """Raise where `partial_fit` has nothing to go on from."""
-    kind = KINDS.get(scaler.scaler) if isinstance(scaler.scaler, str) else None
-    if kind.can_merge if kind else hasattr(scaler.scaler, "partial_fit"):
-        return True
+    if isinstance(scaler.scaler, str):
+        can_merge = scaler.scaler not in KINDS or KINDS[scaler.scaler].can_merge
+    else:
+        can_merge = hasattr(scaler.scaler, "partial_fit")
+    if can_merge:
+        return True  # an unknown name too: fit has the better message for it
     raise ValueError(
         f"partial_fit cannot go on from the statistics of scaler={scaler.scaler!r}: they are no "
         "sums or extrema. Call fit with all rows."
@@ -47,7 +50,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale each series by its own statistics.
 
     All series are scaled at once by group-wise sums. Ids and time stay in place, rows and
-    columns keep their order, and a DataFrame gives a DataFrame.
+    columns keep their order. Fitted on a DataFrame, it gives a DataFrame for a DataFrame
+    and an array for an array.
 
     Parameters
     ----------
@@ -171,16 +175,18 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._time_kind = panel.time_kind
         self._last_time: Any = None if panel.time is None else _last_times(panel)
         self._framed = isinstance(X, pd.DataFrame)
+        self._labels = X.columns.to_numpy(dtype=object) if self._framed else None
         n_series = len(panel.ids)
         if isinstance(self.scaler, str):
             kind = KINDS[self.scaler]
-            order = slice(None) if panel.order is None else panel.order
-            self._learned = kind.of(panel.values[order], panel.codes[order], n_series)
+            self._learned = kind.of(panel.values, panel.codes, n_series)
             if kind.can_merge:
-                self._pooled = self._learned.pooled()
+                pooled = self._learned.pooled()
             else:
-                self._pooled = kind.of(panel.values, np.zeros(len(panel.codes), np.intp), 1)
-            self._set_statistics()
+                pooled = kind.of(panel.values, np.zeros(len(panel.codes), np.intp), 1)
+            if self.statistics != "expanding" or self.time is None:
+                self._learned.forget_rows()
+            self._set_statistics(pooled)
         else:
             self.pooled_scaler_ = clone(self.scaler).fit(panel.values)
             self.scalers_ = {}
@@ -192,6 +198,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     @available_if(_check_can_merge)
     def partial_fit(self, X, y=None):
         """Go on learning from more rows, of series known and new.
+
+        Rows that come twice count twice.
 
         Parameters
         ----------
@@ -223,11 +231,9 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             latest = np.where(now >= 0, _last_times(panel)[now], last)
             self._last_time = np.maximum(last, latest)
         if isinstance(self.scaler, str):
-            order = slice(None) if panel.order is None else panel.order
-            new = KINDS[self.scaler].of(panel.values[order], panel.codes[order], len(panel.ids))
+            new = KINDS[self.scaler].of(panel.values, panel.codes, len(panel.ids))
             self._learned = self._learned.take(before).merge(new.take(now))
-            self._pooled = self._learned.pooled()
-            self._set_statistics()
+            self._set_statistics(self._learned.pooled())
         else:
             self.pooled_scaler_.partial_fit(panel.values)
             if self.statistics == "fit":
@@ -294,6 +300,22 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             values = self._apply_clones(panel, "inverse_transform")
         return self._assemble(X, panel, values)
 
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns: those of fit.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            The columns of fit; only checked, but for a fit without names.
+
+        Returns
+        -------
+        ndarray of object
+            Column labels that are no strings stay as they are.
+        """
+        names = super().get_feature_names_out(input_features)
+        return names if self._labels is None or input_features is not None else self._labels
+
     # ---------------------------------------------------------------------------- pieces
 
     def _read(self, X, reset):
@@ -320,9 +342,9 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "statistics='fit' with unknown='pooled' or 'error', or statistics='pooled'."
             )
 
-    def _set_statistics(self):
+    def _set_statistics(self, pooled):
         self.center_, self.scale_ = self._learned.center_scale()
-        pooled_center, pooled_scale = self._pooled.center_scale()
+        pooled_center, pooled_scale = pooled.center_scale()
         self.pooled_center_, self.pooled_scale_ = pooled_center[0], pooled_scale[0]
         # A feature that a series never showed is scaled as in an unknown series.
         unseen = self._learned.count == 0
@@ -333,10 +355,11 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Position of each panel series in `series_ids_`, -1 for one not seen in fit."""
         numbers = self.series_ids_.get_indexer(panel.ids)
         if self.statistics == "fit" and self.unknown == "error" and (numbers < 0).any():
-            unseen = list(panel.ids[numbers < 0][:10])
+            unseen = panel.ids[numbers < 0][:10].tolist()
+            choice = "'pooled' or 'expanding'" if isinstance(self.scaler, str) else "'pooled'"
             raise ValueError(
                 f"Series {unseen} were not seen in fit and unknown='error'. Fit on them, or choose "
-                "unknown='pooled' or 'expanding'."
+                f"unknown={choice}."
             )
         return numbers
 
@@ -350,9 +373,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _apply_stored(self, panel, inverse):
         center, scale = self.pooled_center_, no_zero(self.pooled_scale_)
         if self.statistics == "fit":
+            # The pooled statistics stand last, where -1 finds them.
             numbers = self._series_numbers(panel)[panel.codes]
-            known = len(self.series_ids_)
-            numbers = np.where(numbers < 0, known, numbers)
             center = np.vstack([self.center_, center])
             scale = np.vstack([self.scale_, scale])
         out = np.empty(panel.values.shape, panel.values.dtype)
@@ -379,7 +401,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         first = order[starts]
         past = self._learned.take(np.where(goes_on[first], numbers[first], -1))
         for j in range(out.shape[1]):
-            column = panel.values[order, j].astype(np.float64)
+            column = np.ascontiguousarray(panel.values[order, j], np.float64)
             count, center, scale = past.expanding(column, codes, j)
             center, scale = shrink(
                 count,
@@ -414,11 +436,14 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _assemble(self, X, panel, scaled):
         """Put scaled features in place of the raw ones."""
         if isinstance(X, pd.DataFrame) and self._framed:
+            if len(panel.positions) == X.shape[1]:
+                return pd.DataFrame(scaled, index=X.index, columns=X.columns)
             out = X.copy(deep=False)
             for j, position in enumerate(panel.positions):
                 out.isetitem(position, scaled[:, j])
             return out
-        X = np.asarray(X)
+        # A list may hold texts beside numbers.
+        X = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
         if len(panel.positions) == X.shape[1]:
             return scaled
         dtype = X.dtype if X.dtype == object else np.result_type(X.dtype, scaled.dtype)

@@ -35,7 +35,9 @@ def group_count(column, codes, n_groups):
 
 def group_sum(column, codes, n_groups):
     """Add up each group's known values."""
-    return np.bincount(codes, weights=np.nan_to_num(column, nan=0.0), minlength=n_groups)
+    missing = np.isnan(column)
+    known = np.where(missing, 0.0, column) if missing.any() else column
+    return np.bincount(codes, weights=known, minlength=n_groups)
 
 
 def group_quantiles(column, codes, n_groups, shares):
@@ -87,6 +89,10 @@ class Statistics:
         0.0,
     )  # what each field holds for a group without values
 
+    def forget_rows(self):
+        """Drop what only `expanding` needs to go on from these groups: here nothing."""
+        return self
+
     def take(self, groups):
         """Statistics of the chosen groups; -1 stands for a group without values."""
         arrays = []
@@ -108,16 +114,17 @@ class Moments(Statistics):
     @classmethod
     def of(cls, values, codes, n_groups):
         """Compute the statistics of the groups that `codes` numbers."""
+        codes = codes.astype(np.intp, copy=False)  # else every bincount would convert them
 
         def one(column):
             count = group_count(column, codes, n_groups)
             divisor = np.maximum(count, 1)
             mean = group_sum(column, codes, n_groups) / divisor
             deviation = column - mean[codes]
-            # The second pass takes out what rounding left in the mean.
+            # The second pass takes out what rounding left in the mean and the squares.
             rest = group_sum(deviation, codes, n_groups)
             squares = group_sum(deviation**2, codes, n_groups) - rest**2 / divisor
-            return np.stack([count, mean, np.maximum(squares, 0.0)])
+            return np.stack([count, mean + rest / divisor, np.maximum(squares, 0.0)])
 
         return cls(*each_column(one, values))
 
@@ -141,7 +148,8 @@ class Moments(Statistics):
 
     def center_scale(self):
         """Return (center, scale); the scale of a constant feature is 0."""
-        return self._center_scale(self.count, self.mean, self.squares)
+        variance = self.squares / np.maximum(self.count, 1)
+        return self.mean, np.sqrt(zero_if_constant(variance, self.mean, self.count))
 
     def expanding(self, column, codes, feature):
         """Return (count, center, scale) at each row of one feature.
@@ -169,13 +177,9 @@ class Moments(Statistics):
         count = self.count[codes, feature] + sums[:, 0]
         drift = sums[:, 1] / np.maximum(count, 1)
         squares = self.squares[codes, feature] + sums[:, 2] - sums[:, 1] * drift
-        center, scale = self._center_scale(count, shift[codes] + drift, np.maximum(squares, 0.0))
-        return count, center, scale
-
-    @staticmethod
-    def _center_scale(count, mean, squares):
-        variance = squares / np.maximum(count, 1)
-        return mean, np.sqrt(zero_if_constant(variance, mean, count))
+        variance = np.maximum(squares, 0.0) / np.maximum(count, 1)
+        # Rounding happened in the deviations, so their mean bounds it.
+        return count, shift[codes] + drift, np.sqrt(zero_if_constant(variance, drift, count))
 
 
 @dataclass(eq=False)
@@ -272,7 +276,7 @@ class Quartiles(Statistics):
             return np.stack([count, np.nan_to_num(middle), np.nan_to_num(high - low)])
 
         count, middle, spread = each_column(one, values)
-        return cls(count, middle, spread, values, codes)
+        return cls(count, middle, spread, values.copy(), codes)
 
     def take(self, groups):
         """Statistics of the chosen groups; -1 stands for a group without values."""
@@ -284,6 +288,11 @@ class Quartiles(Statistics):
         new_code[groups[groups >= 0]] = np.flatnonzero(groups >= 0)
         codes = new_code[self.codes]
         return Quartiles(count, middle, spread, self.values[codes >= 0], codes[codes >= 0])
+
+    def forget_rows(self):
+        """Drop what only :meth:`expanding` needs to go on from these groups."""
+        self.values, self.codes = self.values[:0], self.codes[:0]
+        return self
 
     def center_scale(self):
         """Return (center, scale); the scale of a constant feature is 0."""
