@@ -26,8 +26,8 @@ from sklstm.metrics import prognostic_score
 
 LONGEST_LIFE = 125  # the usual cap: before, an engine shows no wear
 IDS = {"series": "unit", "time": "cycle"}
-# Columns that are not constant over FD001's single operating condition.
-SENSORS = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
+# The sensors that are not constant over FD001's single operating condition, and the age.
+FEATURES = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)] + ["age"]
 
 
 def make_net(**parameters) -> Pipeline:
@@ -36,14 +36,22 @@ def make_net(**parameters) -> Pipeline:
         "segment_length": 5,
         "min_observed": 20,
         "batch_size": 256,
-        "epochs": 8,
+        "epochs": 12,
         "learning_rate_decay": "cosine",
     }
     return make_pipeline(
-        PerSeriesScaler(prior_rows=100, **IDS),
-        WindowTransformer(60, columns=SENSORS, **IDS),
+        PerSeriesScaler(**IDS),
+        WindowTransformer(80, columns=FEATURES, **IDS),
         MultiSeriesLSTMRegressor(**options | parameters),
     )
+
+
+def load(subset="FD001", data_home=None):
+    """Load the engines, with their age as one more feature."""
+    data = load_turbofan(subset, data_home=data_home)
+    for name in ("train", "test"):
+        data[name] = data[name].assign(age=data[name]["cycle"].astype("float32"))
+    return data
 
 
 def last_rows(panel: pd.DataFrame) -> np.ndarray:
@@ -124,7 +132,7 @@ def main(arguments=None) -> None:
     def say(text):
         print(f"[{time.perf_counter() - started:5.1f} s] {text}", flush=True)
 
-    data = load_turbofan("FD001")
+    data = load()
     y = data.train_rul.clip(upper=LONGEST_LIFE)
     say(
         f"C-MAPSS FD001: {data.train['unit'].nunique()} training engines with {len(data.train)} "
@@ -132,7 +140,7 @@ def main(arguments=None) -> None:
     )
 
     grid: dict[str, list] = {
-        "windowtransformer__window_length": [30, 60],
+        "windowtransformer__window_length": [40, 80],
         "multiserieslstmregressor__hidden_units": [32, 64],
         "perseriesscaler__statistics": ["expanding", "pooled"],
     }

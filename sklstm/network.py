@@ -58,8 +58,9 @@ class TargetScale(keras.layers.Layer):
 class KnownElementsLoss(keras.losses.Loss):
     """A Keras loss that leaves out missing (NaN) target elements.
 
-    They are replaced by the prediction itself, where every distance is zero and has no
-    gradient. Weights make up for the smaller sum (see :func:`sklstm.training.fit`).
+    They are replaced by the prediction itself, where every distance is zero, on both sides
+    without a gradient. Weights make up for the smaller sum (see
+    :class:`sklstm.training.Batches`).
     """
 
     def __init__(self, loss, name="loss"):
@@ -70,8 +71,17 @@ class KnownElementsLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Loss of each row."""
-        known = keras.ops.where(keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred), y_true)
-        return self.function(known, y_pred)
+        missing, still = keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred)
+        losses = self.function(
+            keras.ops.where(missing, still, y_true), keras.ops.where(missing, still, y_pred)
+        )
+        if len(losses.shape) != 1:
+            raise ValueError(
+                f"The loss {self.loss!r} must return one number for each row, so that rows can be "
+                f"weighted; it returned an array of shape {tuple(losses.shape)} for a batch of "
+                f"targets of shape {tuple(y_true.shape)}. Take the mean over the last axis only."
+            )
+        return losses
 
     def get_config(self):
         """Return what rebuilds the loss."""

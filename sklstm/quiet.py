@@ -18,12 +18,16 @@ def quiet_start():
     turned away while the block runs. A user who has chosen a log level gets what it says.
     The environment is left as it was.
     """
-    if LEVEL in os.environ:
+    try:
+        kept = None if LEVEL in os.environ else os.dup(2)
+    except OSError:  # there is no stderr to write to
+        kept = None
+    if kept is None:
         yield
         return
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     os.environ[LEVEL] = "3"  # read once, when TensorFlow loads
-    kept = os.dup(2)
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:

@@ -343,9 +343,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"segment_length={self.segment_length} does not divide the window length "
                 f"{windows.window_length}."
             )
+        y32 = _to_float32(y, "y")
         random = check_random_state(self.random_state)
         seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
         rows = self._rows_in_loss(windows, y, own_weight)
+        self._warn_of_series_without_loss(windows, rows)
         held_out = np.zeros(0, np.intp)
         if early_stopping:
             rows, held_out = self._hold_out(windows, rows, np.random.default_rng(split_seed))
@@ -356,7 +358,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         batch_size = self._fitting_batch_size(len(rows))
         batches = training.Batches(
             windows[rows],
-            y[rows].astype(np.float32),
+            y32[rows],
             weights,
             batch_size,
             n_steps=self.steps_per_epoch,
@@ -365,7 +367,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         validation = None
         if early_stopping:
             validation = training.Batches(
-                windows[held_out], y[held_out].astype(np.float32), held_out_weights, batch_size
+                windows[held_out], y32[held_out], held_out_weights, batch_size
             )
         network = training.NetworkSpec(
             window_length=windows.window_length,
@@ -378,7 +380,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         )
         if fresh:
             self.model_ = training.build_network(network, int(seed))
-            training.set_target_scale(self.model_, *target_moments(y[rows], weights))
+            mean, deviation = target_moments(y[rows], weights)
+            training.set_target_scale(self.model_, mean, deviation)
+            self._loss_unit = training.loss_unit(self.loss, y[rows], weights, mean)
             self.window_length_, self.n_outputs_ = windows.window_length, y.shape[1]
             self._network, self._one_dimensional = network, one_dimensional
             self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
@@ -390,13 +394,22 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"Going on from an earlier fit needs the same network: it was {self._network}, "
                 f"the parameters and the data now ask for {network}."
             )
+        spec = training.TrainingSpec(
+            network, batch_size, self.loss, self.optimizer, self.learning_rate
+        )
+        if fresh:
+            self._optimizer_key = spec.optimizer_key
+        elif spec.optimizer_key != self._optimizer_key:
+            raise ValueError(
+                f"Going on from an earlier fit needs the same optimizer: it was "
+                f"{self._optimizer_key}, now it is {spec.optimizer_key}."
+            )
         history, self._optimizer_state = training.fit(
             self.model_,
-            training.TrainingSpec(
-                network, batch_size, self.loss, self.optimizer, self.learning_rate
-            ),
+            spec,
             batches,
             epochs=epochs,
+            loss_unit=self._loss_unit,
             validation=validation,
             patience=self.n_iter_no_change if early_stopping else None,
             decay=decay == "cosine",
@@ -410,7 +423,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def _rows_in_loss(self, windows, y, own_weight):
-        """Positions of the rows that carry loss; a warning names the series without any."""
+        """Positions of the rows that carry loss."""
         enough = windows.window_length if self.min_observed is None else self.min_observed
         if enough > windows.window_length:
             raise ValueError(
@@ -433,18 +446,20 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"embargo of {self.embargo} rows and {(own_weight > 0).sum()} have a positive "
                 "weight."
             )
-        without = np.setdiff1d(windows.codes, windows.codes[chosen])
+        return np.flatnonzero(chosen)
+
+    def _warn_of_series_without_loss(self, windows, rows):
+        without = np.setdiff1d(windows.codes, windows.codes[rows])
         if len(without):
             names = ", ".join(repr(name) for name in windows.ids[without[:5]].tolist())
             more = ", ..." if len(without) > 5 else ""
             warnings.warn(
                 f"{len(without)} of {len(np.unique(windows.codes))} series have no row in the loss "
-                f"({names}{more}): none with {enough} real rows in its window, a known target, a "
-                f"positive weight and outside of the embargo of {self.embargo} rows.",
+                f"({names}{more}): none with enough real rows in its window (min_observed), a "
+                "known target, a positive weight and outside of the embargo.",
                 UserWarning,
                 stacklevel=4,
             )
-        return np.flatnonzero(chosen)
 
     def _hold_out(self, windows, rows, rng):
         """Split the rows in the loss into training and validation rows."""
@@ -489,7 +504,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         ndarray of shape (n_rows,) or (n_rows, n_outputs)
             In the order of X and the shape of y in fit.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         return self._predict(self._read(X, None, reset=False))
 
     def _predict(self, windows):
@@ -514,6 +529,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         """
         y_pred = self.predict(X)
         true, _ = self._read_targets(y, len(y_pred))
+        self._check_n_outputs(true)
         y_pred = y_pred.reshape(true.shape)
         weights = _read_weights(sample_weight, len(true))
         known = ~np.isnan(true)
@@ -543,9 +559,10 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             the number of windows); ``loss``, their mean loss; ``error``, the root mean
             squared error of all rows with a known target, in units of y.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         windows = self._read(X, series_ids, reset=False)
         true, _ = self._read_targets(y, len(windows))
+        self._check_n_outputs(true)
         own_weight = _read_weights(sample_weight, len(windows))
         predicted = np.reshape(self._predict(windows), true.shape)
         rows = self._rows_in_loss(windows, true, own_weight)
@@ -579,7 +596,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
 
     def _read(self, X, series_ids, reset):
         """Make `Windows` with float32 rows of whatever X is, and check them."""
-        if not isinstance(X, Windows) and not hasattr(X, "ndim") and not hasattr(X, "shape"):
+        if not hasattr(X, "ndim"):
             X = _array_of(X)
         if isinstance(X, Windows) or X.ndim == 3:
             windows = X if isinstance(X, Windows) else _windows_of(X, type(self).__name__)
@@ -591,9 +608,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError("X carries its series ids already: leave series_ids=None.")
             check_consistent_length(windows, series_ids)
             windows = windows.with_series(*encode_ids(pd.Index(series_ids), len(windows)))
-        if windows.rows.dtype != np.float32:
-            windows = windows.with_rows(windows.rows.astype(np.float32))
-        return windows
+        return windows.with_rows(_to_float32(windows.rows, "X"))
 
     def _windows_of_table(self, X, reset):
         panel = read_panel(
@@ -636,10 +651,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"The windows are padded with NaN, which {name} cannot read: choose "
                 "padding='edge' or 'zero' in WindowTransformer."
             )
-        # The sum is finite where all are, and costs one pass without a mask.
-        with np.errstate(over="ignore", invalid="ignore"):
-            finite = np.isfinite(windows.rows.sum()) or np.isfinite(windows.rows).all()
-        if not finite:
+        if not _all_finite(windows.rows) and not _all_finite(windows.rows[windows.held()]):
             missing = np.isnan(windows.rows).any()
             raise ValueError(
                 f"Input X contains {'NaN' if missing else 'infinity'}: {name} needs finite "
@@ -675,6 +687,13 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             raise ValueError("Input y contains NaN only: there is no target to learn.")
         return y.reshape(n_rows, -1), y.ndim == 1
 
+    def _check_n_outputs(self, y):
+        if y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {y.shape[1]} outputs, {type(self).__name__} was fitted with "
+                f"{self.n_outputs_}."
+            )
+
     # --------------------------------------------------------------------------- plumbing
 
     def __getstate__(self):
@@ -694,6 +713,26 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _all_finite(array):
+    # The sum is finite where all elements are, and costs one pass without a mask.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
+
+
+def _to_float32(array, name):
+    """Convert to float32, the net's numbers, unless that makes a number infinite."""
+    if array.dtype == np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float32)
+    if np.isinf(converted).any() and not np.isinf(array).any():
+        raise ValueError(
+            f"Input {name} contains a value too large for dtype('float32'), in which the net "
+            "computes: scale it first."
+        )
+    return converted
 
 
 def _array_of(X):

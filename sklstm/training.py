@@ -9,6 +9,7 @@ back. Estimators never share state, whichever worker served them.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import threading
 from collections import OrderedDict
@@ -35,12 +36,14 @@ MAX_IDLE_WORKERS = 32
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of one fixed size, gathered from the panel when they are needed.
+    """A stream of batches of one fixed size, gathered when they are needed.
 
-    A pass over the rows is cut into batches of nearly equal numbers of rows, each filled up
-    with rows of weight 0: one compiled shape serves all. Weights are scaled by slots per
-    row, so that Keras, which divides by the batch size, arrives at the mean over the real
-    rows: in every step up to rounding, and in the epoch's history exactly.
+    A pass over the rows is cut into `n_parts` batches of nearly equal numbers of rows, each
+    filled up with rows of weight 0: one compiled shape serves all. Weights are scaled by
+    slots per row, so that Keras, which divides by the batch size, arrives at the mean over
+    the real rows: in every step up to rounding, and over a whole pass exactly.
+
+    A batch depends on its number in the stream alone, so threads that read ahead do no harm.
 
     Parameters
     ----------
@@ -60,37 +63,46 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, windows, y, weights, batch_size, n_steps=None, seed=None):
         super().__init__()
         self.windows, self.y = windows, y
-        self.batch_size = batch_size
+        self.batch_size, self.seed = batch_size, seed
         self.n_parts = -(-len(windows) // batch_size)
         self.n_steps = n_steps or self.n_parts
-        self.weights = (weights * (self.n_parts * batch_size / len(windows))).astype(np.float32)
+        self.epoch = -1
+        self.weights = weights * (self.n_parts * batch_size / len(windows))
         # Where elements of a row are missing, its loss is the mean over the others.
-        known = (~np.isnan(y)).mean(axis=1)
-        self.weights /= np.where(known > 0, known, 1).astype(np.float32)
-        self.seed = seed
-        self.epoch = 0
-        self._pass = -1
-        self._order = np.arange(len(windows))
+        self.weights = (self.weights / np.maximum(known_share(y), 1e-9)).astype(np.float32)
+        self._order = (None, np.arange(len(windows)))
 
     def __len__(self):
         return self.n_steps
 
+    def on_epoch_begin(self):
+        """Go on in the stream."""
+        self.epoch += 1
+
     def __getitem__(self, step):
-        number, part = divmod(self.epoch * self.n_steps + step, self.n_parts)
-        if self.seed is not None and number != self._pass:
-            self._order = np.random.default_rng([self.seed, number]).permutation(len(self.windows))
-            self._pass = number
+        number, part = divmod(max(self.epoch, 0) * self.n_steps + step, self.n_parts)
         n_rows = len(self.windows)
         bounds = part * n_rows // self.n_parts, (part + 1) * n_rows // self.n_parts
-        rows = self._order[slice(*bounds)]
+        rows = self._order_of(number)[slice(*bounds)]
         weights = np.zeros(self.batch_size, np.float32)
         weights[: len(rows)] = self.weights[rows]
         rows = np.resize(rows, self.batch_size)
         return self.windows.gather(rows), self.y[rows], weights
 
-    def on_epoch_end(self):
-        """Go on with the next part of the stream of batches."""
-        self.epoch += 1
+    def _order_of(self, number):
+        """Order of the rows in one pass."""
+        if self.seed is None:
+            return self._order[1]
+        known, order = self._order
+        if known != number:
+            order = np.random.default_rng([self.seed, number]).permutation(len(self.windows))
+            self._order = (number, order)
+        return order
+
+
+def known_share(y):
+    """Share of each row's elements that are not missing."""
+    return (~np.isnan(y)).mean(axis=1)
 
 
 # --------------------------------------------------------------------- compiled networks
@@ -125,12 +137,17 @@ class TrainingSpec:
                 self.network,
                 self.batch_size,
                 _fingerprint(self.loss),
-                _fingerprint(self.optimizer),
+                self.optimizer_key,
                 # A plain rate is a variable of the compiled optimizer.
                 None if _is_rate(rate) else _fingerprint(rate),
             )
         except (TypeError, ValueError):
             return None
+
+    @property
+    def optimizer_key(self):
+        """What two specs must share for the one to go on from the other's optimizer."""
+        return _fingerprint(self.optimizer)
 
 
 def _is_rate(rate):
@@ -138,10 +155,19 @@ def _is_rate(rate):
 
 
 def _fingerprint(item):
-    """Text for what Keras can serialize; names, classes and functions stand for themselves."""
-    if isinstance(item, (str, type)) or not hasattr(item, "get_config"):
-        return json.dumps(item, sort_keys=True) if isinstance(item, dict) else item
-    return json.dumps(keras.saving.serialize_keras_object(item), sort_keys=True)
+    """Return a text for what has a name in Keras or that Keras can write down.
+
+    A function of the user's own may read variables that change: it raises TypeError.
+    """
+    if isinstance(item, str):
+        return item
+    if isinstance(item, dict):
+        return json.dumps(item, sort_keys=True)
+    if isinstance(item, type) or getattr(item, "__module__", "").startswith("keras."):
+        if not hasattr(item, "get_config") or isinstance(item, type):
+            return f"{item.__module__}.{item.__qualname__}"
+        return json.dumps(keras.saving.serialize_keras_object(item), sort_keys=True)
+    raise TypeError(f"{item!r} cannot be told from others like it")
 
 
 class Worker(BaseWrapper):
@@ -159,7 +185,8 @@ class Worker(BaseWrapper):
         options: dict[str, Any] = {}
         optimizer = spec.optimizer
         if isinstance(optimizer, (str, type)):
-            options["optimizer__learning_rate"] = spec.learning_rate
+            rate = spec.learning_rate
+            options["optimizer__learning_rate"] = float(rate) if _is_rate(rate) else rate
         else:
             optimizer = keras.optimizers.get(optimizer)
             optimizer = type(optimizer).from_config(optimizer.get_config())
@@ -194,7 +221,7 @@ class Worker(BaseWrapper):
         for variable, value in zip(optimizer.variables, state, strict=True):
             variable.assign(value)
         if "optimizer__learning_rate" in self.get_params() and _is_rate(spec.learning_rate):
-            optimizer.learning_rate = spec.learning_rate
+            optimizer.learning_rate = float(spec.learning_rate)
 
     def train(self, batches, *, epochs, validation, callbacks, verbose):
         """Run Keras' fit and return its history, a dict of lists."""
@@ -243,6 +270,27 @@ class CosineDecay(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self.start
 
 
+class LossInUnits(keras.callbacks.Callback):
+    """Write losses in units of the targets, before other callbacks see them."""
+
+    def __init__(self, unit):
+        super().__init__()
+        self.unit = unit
+
+    def _convert(self, logs):
+        for name in ("loss", "val_loss"):
+            if logs and name in logs:
+                logs[name] = float(logs[name]) * self.unit
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Convert the loss so far."""
+        self._convert(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Convert training and validation loss."""
+        self._convert(logs)
+
+
 class IdleWorkers:
     """Workers that wait, by key; the least recently used go when there are too many."""
 
@@ -287,6 +335,21 @@ def copy_weights(source, target):
         there.assign(here)
 
 
+@contextmanager
+def no_retracing_warning():
+    """Keep TensorFlow from taking the first traces of many networks for one traced again."""
+
+    def wanted(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(wanted)
+
+
 def weights_of(model):
     """Values of all variables of a model, as a list of arrays."""
     return to_arrays(model.variables)
@@ -316,6 +379,7 @@ def fit(
     batches: Batches,
     *,
     epochs,
+    loss_unit=1.0,
     validation=None,
     patience=None,
     decay=False,
@@ -332,6 +396,9 @@ def fit(
     spec : TrainingSpec
     batches : Batches
     epochs : int
+    loss_unit : float, default=1.0
+        What a loss of usual size is: the optimizer sees losses in this unit, so that its
+        constants (Adam's epsilon, a clipping norm) mean the same for targets of any size.
     validation : Batches, default=None
     patience : int, default=None
         Stop after so many epochs without a lower validation loss, and go back to the best.
@@ -350,7 +417,10 @@ def fit(
     history : dict of list of float
     optimizer_state : list of ndarray
     """
-    own = []
+    for stream in (batches, validation):
+        if stream is not None:
+            stream.weights = stream.weights / np.float32(loss_unit)
+    own: list[keras.callbacks.Callback] = []
     if decay:
         own.append(CosineDecay(epochs * len(batches)))
     if patience is not None:
@@ -364,19 +434,21 @@ def fit(
         lent = nullcontext(Worker.make(spec, model, steps_per_execution=1))
     else:
         lent = _idle.borrow(("fit", spec.key), lambda: Worker.make(spec))
-    with lent as worker:
+    with lent as worker, no_retracing_warning():
         worker.take_over(model, spec, optimizer_state)
-        history = worker.train(
-            batches,
-            epochs=epochs,
-            validation=validation,
-            callbacks=[*callbacks, *own],
-            verbose=verbose,
-        )
+        try:
+            history = worker.train(
+                batches,
+                epochs=epochs,
+                validation=validation,
+                callbacks=[LossInUnits(loss_unit), *callbacks, *own],
+                verbose=verbose,
+            )
+        finally:
+            for callback in callbacks:
+                callback._model = None  # else copying the callback would copy the network
         if worker.model_ is not model:
             copy_weights(worker.model_, model)
-        for callback in callbacks:
-            callback._model = None  # else copying the callback would copy the network
         return history, worker.optimizer_state()
 
 
@@ -398,7 +470,8 @@ def predict(model, network: NetworkSpec, windows: Windows):
     n_rows = len(windows)
     size = next((size for size in PREDICT_BATCHES if size >= n_rows), PREDICT_BATCHES[-1])
     out = np.empty((n_rows, network.n_outputs), np.float32)
-    with _idle.borrow(("predict", network), lambda: _compile_for_predict(network)) as twin:
+    key = ("predict", network)
+    with _idle.borrow(key, lambda: _compile_for_predict(network)) as twin, no_retracing_warning():
         copy_weights(model, twin)
         for start in range(0, n_rows, size):
             rows = np.arange(start, min(start + size, n_rows))
@@ -423,8 +496,25 @@ def row_losses(loss, y_true, y_pred):
         keras.ops.convert_to_tensor(y_true, "float32"),
         keras.ops.convert_to_tensor(y_pred, "float32"),
     )
-    known = (~np.isnan(y_true)).mean(axis=1)
-    return keras.ops.convert_to_numpy(losses) / np.where(known > 0, known, 1)
+    return keras.ops.convert_to_numpy(losses) / np.maximum(known_share(y_true), 1e-9)
+
+
+def loss_unit(loss, y, weights, guess):
+    """Loss of a constant guess, as a power of two (exact to multiply by); 1 where it is 0.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    y : ndarray of shape (n_rows, n_outputs)
+    weights : ndarray of shape (n_rows,)
+    guess : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    float
+    """
+    size = abs(float(np.mean(row_losses(loss, y, np.broadcast_to(guess, y.shape)) * weights)))
+    return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
 
 
 def write_first_lines():

@@ -213,6 +213,13 @@ class Windows:
             self.padding,
         )
 
+    def held(self):
+        """Mark the rows that stand in some window: a mask over `rows`."""
+        mask = np.zeros(len(self.rows), bool)
+        for lag in range(self.window_length):
+            mask[self.ends - self.step * np.minimum(lag, self.n_observed - 1)] = True
+        return mask
+
     def with_series(self, codes, ids):
         """Return the same windows under other series ids."""
         return self._with(codes=codes, ids=ids)

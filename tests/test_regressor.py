@@ -1,0 +1,473 @@
+"""Tests of MultiSeriesLSTMRegressor: what it reads, refuses, predicts and reports."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import InvalidParameterError
+
+from sklstm import MultiSeriesLSTMRegressor, WindowTransformer, series_weights
+
+LENGTHS = {"a": 30, "b": 20, "c": 10}
+L, F = 4, 2
+
+
+def make_panel(seed=0):
+    """Make a panel of three series and the target that its windows explain."""
+    rng = np.random.default_rng(seed)
+    parts = [
+        pd.DataFrame({"unit": unit, "cycle": range(length)}) for unit, length in LENGTHS.items()
+    ]
+    panel = pd.concat(parts, ignore_index=True)
+    panel[["p", "q"]] = rng.normal(size=(len(panel), F))
+    return panel, (panel["p"] - 2 * panel["q"] + 3).to_numpy()
+
+
+def make_windows(panel, **options):
+    return WindowTransformer(L, series="unit", time="cycle", **options).fit_transform(panel)
+
+
+def lstm(**options):
+    """Make a small regressor; equal shapes in all tests keep compiling rare."""
+    options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, **options}
+    return MultiSeriesLSTMRegressor(4, random_state=0, **options)
+
+
+PANEL, Y = make_panel()
+WINDOWS = make_windows(PANEL)
+FULL = WINDOWS.n_observed == L
+UNITS = PANEL["unit"].to_numpy()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return lstm().fit(WINDOWS, Y)
+
+
+def assert_same_fit(one, other, X=WINDOWS):
+    """Two fits are the same to the last bit."""
+    assert one.history_ == other.history_
+    for a, b in zip(one.model_.get_weights(), other.model_.get_weights(), strict=True):
+        assert_array_equal(a, b)
+    assert_array_equal(one.predict(X), other.predict(X))
+
+
+def differ(one, other):
+    return not np.array_equal(one.predict(WINDOWS), other.predict(WINDOWS))
+
+
+# ------------------------------------------------------------------------- kinds of input
+def test_windows_and_array_give_the_same_fit(fitted):
+    array = np.asarray(WINDOWS)
+    # An array cannot say which windows are padded: leave those out.
+    of_array = lstm().fit(array[FULL], Y[FULL], series_ids=UNITS[FULL])
+    assert_same_fit(fitted, of_array)
+    assert_array_equal(fitted.predict(array), fitted.predict(WINDOWS))
+    assert_array_equal(fitted.predict(array.tolist()), fitted.predict(WINDOWS))
+    assert fitted.predict(WINDOWS).shape == (len(PANEL),)
+    assert (fitted.n_features_in_, fitted.window_length_, fitted.n_outputs_) == (F, L, 1)
+    assert not hasattr(fitted, "feature_names_in_")
+
+
+def test_tables_are_windows_of_one_row():
+    with_ids = lstm(series="unit", time="cycle").fit(PANEL, Y)
+    assert list(with_ids.feature_names_in_) == list(PANEL.columns)
+    assert with_ids.window_length_ == 1 and with_ids.n_features_in_ == 4
+    array = PANEL[["p", "q"]].to_numpy()
+    by_position = lstm(series=0).fit(np.c_[PANEL["unit"].map(ord), array], Y)
+    own_ids = lstm().fit(array, Y, series_ids=UNITS)
+    in_3d = lstm().fit(array[:, np.newaxis], Y, series_ids=pd.Series(UNITS))
+    level = lstm(series="unit").fit(PANEL.set_index("unit")[["p", "q"]], Y)
+    expected = with_ids.predict(PANEL)
+    for other, X in [
+        (by_position, np.c_[np.zeros(len(array)), array]),
+        (own_ids, array),
+        (in_3d, array[:, np.newaxis]),
+        (level, PANEL.set_index("unit")[["p", "q"]]),
+    ]:
+        assert_array_equal(other.predict(X), expected)
+    assert not np.array_equal(lstm().fit(array, Y).predict(array), expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [list, pd.Series, lambda y: y.astype("float32"), lambda y: pd.Series(y, dtype="Float64")],
+    ids=["list", "Series", "float32", "nullable"],
+)
+def test_kinds_of_one_dimensional_targets(change, fitted):
+    other = lstm().fit(WINDOWS, change(Y))
+    # A float32 target has moments of its own, in the last digits.
+    assert_allclose(other.predict(WINDOWS), fitted.predict(WINDOWS), rtol=1e-4)
+
+
+def test_predictions_have_shape_and_precision_of_y():
+    pairs = np.c_[Y, 2 * Y]
+    for y in (Y, Y[:, np.newaxis], pairs, pd.DataFrame(pairs), pairs.astype("float32")):
+        predicted = lstm(epochs=1).fit(WINDOWS, y).predict(WINDOWS)
+        assert isinstance(predicted, np.ndarray)
+        assert predicted.shape == np.shape(y)
+        assert predicted.dtype == np.asarray(y).dtype
+
+
+def test_outputs_stand_in_the_order_of_y():
+    y = np.c_[Y, 1000 - Y]
+    predicted = lstm(epochs=1).fit(WINDOWS, y).predict(WINDOWS)
+    assert_allclose(predicted.mean(axis=0), y.mean(axis=0), atol=3)
+
+
+def test_order_of_the_rows_does_not_matter_to_predictions(fitted):
+    order = np.random.default_rng(0).permutation(len(PANEL))
+    shuffled = make_windows(PANEL.iloc[order])
+    assert_array_equal(fitted.predict(shuffled), fitted.predict(WINDOWS)[order])
+
+
+def test_predictions_do_not_depend_on_their_company(fitted):
+    chosen = np.arange(1500) % len(PANEL)  # more rows than a batch of predict
+    assert_allclose(fitted.predict(WINDOWS[chosen]), fitted.predict(WINDOWS)[chosen], rtol=1e-5)
+    alone = [fitted.predict(WINDOWS[[row]])[0] for row in range(0, len(PANEL), 7)]
+    assert_allclose(alone, fitted.predict(WINDOWS)[::7], rtol=1e-5)
+    changed = np.asarray(WINDOWS)
+    changed[1::2] = 99.0
+    assert_array_equal(fitted.predict(changed)[::2], fitted.predict(WINDOWS)[::2])
+
+
+# ------------------------------------------------------------------ which rows carry loss
+def test_rows_without_any_target_are_as_if_they_were_not_there():
+    missing = np.arange(len(Y)) % 5 == 0
+    y = np.where(missing, np.nan, Y)
+    assert_same_fit(lstm().fit(WINDOWS, y), lstm().fit(WINDOWS[~missing], Y[~missing]))
+
+
+def test_rows_of_weight_zero_are_as_if_they_were_not_there():
+    out = np.arange(len(Y)) % 5 == 0
+    absurd = np.where(out, 1e6, Y)
+    weight = np.where(out, 0.0, np.random.default_rng(0).uniform(1, 2, len(Y)))
+    weighted = lstm().fit(WINDOWS, absurd, sample_weight=weight)
+    assert_same_fit(weighted, lstm().fit(WINDOWS[~out], Y[~out], sample_weight=weight[~out]))
+
+
+@pytest.mark.parametrize("min_observed", [None, 1, 2])
+def test_min_observed_leaves_out_rows_with_little_history(min_observed):
+    enough = WINDOWS.n_observed >= (min_observed or L)
+    regressor = lstm(min_observed=min_observed).fit(WINDOWS, Y)
+    absurd = np.where(enough, Y, 1e6)
+    assert_same_fit(regressor, lstm(min_observed=min_observed).fit(WINDOWS, absurd))
+    report = regressor.series_report(WINDOWS, Y)
+    assert report["windows"].tolist() == [enough[UNITS == unit].sum() for unit in LENGTHS]
+    assert regressor.predict(WINDOWS).shape == Y.shape
+
+
+def test_series_without_full_windows_are_named():
+    panel = PANEL[(PANEL["unit"] != "c") | (PANEL["cycle"] < L - 1)]
+    with pytest.warns(UserWarning, match=r"1 of 3 series have no row in the loss \('c'\)"):
+        lstm(epochs=1).fit(make_windows(panel), Y[panel.index])
+
+
+def test_embargo_keeps_the_last_rows_out_of_the_fit():
+    embargo = 3
+    from_end = PANEL.groupby("unit")["cycle"].transform("max") - PANEL["cycle"]
+    late = (from_end < embargo).to_numpy()
+    changed = PANEL.copy()
+    changed.loc[late, ["p", "q"]] += 100
+    regressor = lstm(embargo=embargo).fit(WINDOWS, Y)
+    other = lstm(embargo=embargo).fit(make_windows(changed), np.where(late, -1e3, Y))
+    assert_same_fit(regressor, other)
+    later = (from_end < embargo + 1).to_numpy()
+    assert differ(regressor, lstm(embargo=embargo).fit(WINDOWS, np.where(later, -1e3, Y)))
+
+
+def test_embargo_follows_time_and_not_the_order_of_rows():
+    order = np.random.default_rng(0).permutation(len(PANEL))
+    shuffled = PANEL.iloc[order]
+    late = PANEL.groupby("unit")["cycle"].transform("max").iloc[order] - shuffled["cycle"] < 3
+    y = Y[order]
+    for X, ids in ((make_windows(shuffled), {}), (shuffled, {"series": "unit", "time": "cycle"})):
+        one = lstm(embargo=3, **ids).fit(X, y)
+        assert_same_fit(one, lstm(embargo=3, **ids).fit(X, np.where(late, -1e3, y)), X)
+
+
+# --------------------------------------------------------------------- score and report
+def test_score_is_r2_of_the_known_elements(fitted):
+    predicted = fitted.predict(WINDOWS)
+    weight = np.random.default_rng(0).uniform(size=len(Y))
+    assert fitted.score(WINDOWS, Y) == pytest.approx(r2_score(Y, predicted))
+    assert fitted.score(WINDOWS, Y, weight) == pytest.approx(
+        r2_score(Y, predicted, sample_weight=weight)
+    )
+    known = np.arange(len(Y)) % 3 > 0
+    assert fitted.score(WINDOWS, np.where(known, Y, np.nan), weight) == pytest.approx(
+        r2_score(Y[known], predicted[known], sample_weight=weight[known])
+    )
+
+
+def test_score_is_the_mean_over_outputs():
+    y = np.c_[Y, Y**2, np.where(np.arange(len(Y)) % 2, Y, np.nan)]
+    regressor = lstm(epochs=1).fit(WINDOWS, y)
+    predicted = regressor.predict(WINDOWS)
+    by_hand = [r2_score(y[known, j], predicted[known, j]) for j, known in enumerate(~np.isnan(y.T))]
+    assert regressor.score(WINDOWS, y) == pytest.approx(np.mean(by_hand))
+
+
+def test_score_names_a_wrong_number_of_outputs(fitted):
+    with pytest.raises(ValueError, match="output"):
+        fitted.score(WINDOWS, np.c_[Y, Y])
+
+
+def test_series_report_by_hand():
+    y = np.c_[Y, -Y]
+    y[::7, 0] = np.nan
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(Y))
+    regressor = lstm(loss="mae", embargo=1).fit(WINDOWS, y, sample_weight=weight)
+    report = regressor.series_report(WINDOWS, y, sample_weight=weight)
+    last = (PANEL.groupby("unit")["cycle"].transform("max") == PANEL["cycle"]).to_numpy()
+    rows = FULL & ~last
+    w = pd.Series(series_weights(UNITS[rows], sample_weight=weight[rows]))
+    error = pd.DataFrame(regressor.predict(WINDOWS) - y)
+    assert report.index.name == "series" and list(report.index) == list(LENGTHS)
+    assert report["rows"].tolist() == list(LENGTHS.values())
+    assert report["windows"].tolist() == [n - L for n in LENGTHS.values()]
+    assert_allclose(report["weight"], w.groupby(UNITS[rows]).sum())
+    assert_allclose(report["weight"], rows.sum() / 3)
+    loss = error.abs().mean(axis=1)[rows].groupby(UNITS[rows]).mean()
+    assert_allclose(report["loss"], loss, rtol=1e-5)
+    squares = (error**2).stack().groupby(level=0).agg(["sum", "count"]).groupby(UNITS).sum()
+    assert_allclose(report["error"], np.sqrt(squares["sum"] / squares["count"]), rtol=1e-5)
+
+
+def test_series_report_of_other_series(fitted):
+    panel, y = make_panel(seed=1)
+    panel = panel[panel["unit"] != "b"].replace({"unit": {"a": "new"}})
+    report = fitted.series_report(make_windows(panel), y[panel.index])
+    assert list(report.index) == ["new", "c"]
+    assert report["weight"].sum() == pytest.approx(report["windows"].sum())
+
+
+# ---------------------------------------------------------------- copies and persistence
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.deepcopy, copy.copy, lambda fit: pickle.loads(pickle.dumps(fit))],
+    ids=["deepcopy", "copy", "pickle"],
+)
+def test_copies_predict_the_same_and_live_on_their_own(duplicate):
+    original = lstm().fit(WINDOWS, Y)
+    predicted = original.predict(WINDOWS)
+    twin = duplicate(original)
+    assert_same_fit(twin, original)
+    twin.partial_fit(WINDOWS, Y)
+    assert_array_equal(original.predict(WINDOWS), predicted)
+    # The optimizer's state travels too: both go on in the same way.
+    assert_array_equal(original.partial_fit(WINDOWS, Y).predict(WINDOWS), twin.predict(WINDOWS))
+
+
+@pytest.mark.parametrize("dump", [pickle.dump, joblib.dump], ids=["pickle", "joblib"])
+def test_a_fresh_process_predicts_the_same_to_the_last_bit(dump, fitted, tmp_path):
+    with open(tmp_path / "fit", "wb") as file:
+        dump((fitted, WINDOWS), file)
+    code = (
+        "import joblib, numpy, sys; regressor, X = joblib.load(sys.argv[1]); "
+        "numpy.save(sys.argv[2], regressor.predict(X))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "fit", tmp_path / "predicted.npy"], check=True
+    )
+    assert_array_equal(np.load(tmp_path / "predicted.npy"), fitted.predict(WINDOWS))
+
+
+def test_fits_do_not_touch_one_another():
+    first = lstm().fit(WINDOWS, Y)
+    model, weights, predicted = first.model_, first.model_.get_weights(), first.predict(WINDOWS)
+    second = lstm(learning_rate=0.1).fit(WINDOWS, -Y)
+    second.predict(WINDOWS)
+    second.partial_fit(WINDOWS, Y)
+    assert first.model_ is model
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        assert_array_equal(before, after)
+    assert_array_equal(first.predict(WINDOWS), predicted)
+    # A refit makes a new network, so that a model in other hands stays what it was.
+    first.fit(WINDOWS, -Y)
+    assert first.model_ is not model
+    assert_array_equal(model.get_weights()[0], weights[0])
+
+
+def test_input_is_left_as_it_was():
+    X, y, weight = np.asarray(WINDOWS), Y.copy(), np.ones(len(Y))
+    y[0] = np.nan
+    kept = [array.copy() for array in (X, y, weight)]
+    for array in (X, y, weight):
+        array.setflags(write=False)
+    lstm(epochs=1).fit(X, y, weight).predict(X)
+    for array, before in zip((X, y, weight), kept, strict=True):
+        assert_array_equal(array, before)
+
+
+# ------------------------------------------------------------------------------ bad input
+def with_value(value):
+    array = np.asarray(WINDOWS)
+    array[3, 1, 0] = value
+    return array
+
+
+def y_with(value):
+    return np.where(np.arange(len(Y)) == 3, value, Y)
+
+
+ARRAY = np.asarray(WINDOWS)
+BAD_FITS = {
+    "NaN in X": ({}, with_value(np.nan), Y, {}, "X contains NaN.*Impute"),
+    "infinite X": ({}, with_value(np.inf), Y, {}, "X contains infinity"),
+    "both infinities": ({}, with_value(-np.inf), Y, {}, "X contains infinity"),
+    "X beyond float32": ({}, with_value(1e39), Y, {}, "X contains.*(infinity|large)"),
+    "NaN in a table": ({}, with_value(np.nan)[:, 1], Y, {}, "X contains NaN"),
+    "NaN padding": ({}, make_windows(PANEL, padding="nan"), Y, {}, "padded with NaN.*'edge'"),
+    "no rows": ({}, WINDOWS[:0], Y[:0], {}, r"0 sample\(s\)"),
+    "no columns": ({}, ARRAY[:, :, :0], Y, {}, r"0 feature\(s\)"),
+    "4-D X": ({}, ARRAY[np.newaxis], Y, {}, "dim 4"),
+    "unequal arrays": ({}, [ARRAY[0], ARRAY[0, :2]], Y[:2], {}, "stack_series"),
+    "no y": ({}, WINDOWS, None, {}, "requires y to be passed"),
+    "short y": ({}, WINDOWS, Y[:-1], {}, "X has 60 rows, y has 59"),
+    "all-missing y": ({}, WINDOWS, Y * np.nan, {}, "NaN only"),
+    "infinite y": ({}, WINDOWS, y_with(np.inf), {}, "y contains infinity"),
+    "y beyond float32": ({}, WINDOWS, y_with(1e39), {}, "y contains.*(infinity|large)"),
+    "3-D y": ({}, WINDOWS, Y.reshape(-1, 1, 1), {}, "3|dim"),
+    "text y": ({}, WINDOWS, np.full(len(Y), "x"), {}, "could not convert string"),
+    "negative weight": ({}, WINDOWS, Y, {"sample_weight": y_with(-1)}, "Negative values"),
+    "zero weights": ({}, WINDOWS, Y, {"sample_weight": 0 * Y}, "All sample weights are zero"),
+    "NaN weight": ({}, WINDOWS, Y, {"sample_weight": y_with(np.nan)}, "sample_weight contains NaN"),
+    "short weights": ({}, WINDOWS, Y, {"sample_weight": Y[:9]}, r"sample_weight.shape == \(9,\)"),
+    "2-D weights": ({}, WINDOWS, Y, {"sample_weight": np.c_[Y, Y]}, "1D array or scalar"),
+    "id without weight": ({"series_weight": {"a": 1, "b": 2}}, WINDOWS, Y, {}, r"series \['c'\]"),
+    "unknown scheme": ({"series_weight": "equal"}, WINDOWS, Y, {}, "'equal'.*'balanced'"),
+    "ids twice": ({}, WINDOWS, Y, {"series_ids": UNITS}, "already: leave series_ids=None"),
+    "short ids": ({}, ARRAY, Y, {"series_ids": UNITS[:5]}, "inconsistent numbers of samples"),
+    "missing id": ({}, ARRAY, Y, {"series_ids": [None, *UNITS[1:]]}, "id is missing in 1 of 60"),
+    "unknown id column": ({"series": "shop"}, PANEL, Y, {}, "series='shop' is neither"),
+    "text column": ({}, PANEL, Y, {}, r"\['unit'\] are not numeric"),
+    "no full window": ({}, WINDOWS[~FULL], Y[~FULL], {}, "No row has a window of 4.* 3 rows"),
+    "large min_observed": ({"min_observed": 5}, WINDOWS, Y, {}, "min_observed=5.*length 4"),
+    "embargo of all": ({"embargo": 30}, WINDOWS, Y, {}, "No row is left.*embargo of 30"),
+    "segment": ({"segment_length": 3}, WINDOWS, Y, {}, "segment_length=3 does not divide.* 4"),
+    "one series held out": (
+        {"early_stopping": True, "validation_by": "series"},
+        ARRAY,
+        Y,
+        {},
+        "at least two series.*validation_by='time'",
+    ),
+    "nothing held out": (
+        {"early_stopping": True, "validation_by": "time", "validation_fraction": 0.01},
+        WINDOWS,
+        Y,
+        {},
+        "left 51 rows for training and 0 for validation",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FITS)
+def test_bad_input_of_fit(case):
+    options, X, y, fit_options, message = BAD_FITS[case]
+    with pytest.raises(ValueError, match=message):
+        lstm(**options).fit(X, y, **fit_options)
+
+
+def test_a_refused_fit_leaves_the_regressor_unfitted():
+    regressor = lstm()
+    with pytest.raises(ValueError, match="y has 59"):
+        regressor.fit(WINDOWS, Y[:-1])
+    with pytest.raises(NotFittedError):
+        regressor.predict(WINDOWS)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (ARRAY[:, :, :1], "4 rows x 1 features.*expecting 4 rows x 2 features"),
+        (ARRAY[:, 1:], "3 rows x 2 features.*expecting 4 rows x 2 features"),
+        (ARRAY[:, 0], "2-D table.*windows of 4 rows"),
+        (with_value(np.nan), "X contains NaN"),
+        (ARRAY[:0], "0 sample"),
+    ],
+    ids=["features", "window length", "table", "NaN", "empty"],
+)
+def test_bad_input_of_predict(X, message, fitted):
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(X)
+
+
+def test_renamed_columns_are_refused():
+    regressor = lstm(series="unit", time="cycle").fit(PANEL, Y)
+    for columns in (["unit", "cycle", "p", "r"], ["unit", "cycle", "q", "p"]):
+        with pytest.raises(ValueError, match="feature names"):
+            regressor.predict(PANEL.set_axis(columns, axis=1))
+
+
+def test_unused_rows_with_missing_features_are_no_error(fitted):
+    panel = PANEL.copy()
+    panel.loc[0, "p"] = np.nan
+    windows = make_windows(panel)
+    clean = ~np.isnan(np.asarray(windows)).any(axis=(1, 2))
+    assert_array_equal(fitted.predict(windows[clean]), fitted.predict(WINDOWS)[clean])
+
+
+@pytest.mark.parametrize("method", ["predict", "score", "series_report"])
+def test_unfitted_use(method):
+    arguments = (WINDOWS,) if method == "predict" else (WINDOWS, Y)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(lstm(), method)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hidden_units", 0),
+        ("n_layers", 1.5),
+        ("segment_length", 0),
+        ("dropout", 1.0),
+        ("learning_rate", -0.1),
+        ("learning_rate", "fast"),
+        ("epochs", 0),
+        ("steps_per_epoch", 0),
+        ("batch_size", None),
+        ("min_observed", 0),
+        ("embargo", -1),
+        ("early_stopping", "yes"),
+        ("validation_fraction", 1.0),
+        ("validation_by", "rows"),
+        ("n_iter_no_change", 0),
+        ("callbacks", "checkpoint"),
+        ("random_state", "seed"),
+        ("verbose", -1),
+    ],
+)
+def test_bad_parameters(name, value):
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter"):
+        lstm().set_params(**{name: value}).fit(WINDOWS, Y)
+
+
+def test_bad_input_is_found_before_tensorflow_is_imported():
+    code = """
+import sys
+import numpy as np
+from sklstm import MultiSeriesLSTMRegressor
+X, y = np.zeros((9, 4, 2)), np.zeros(9)
+for options, X_bad, y_bad in [
+    ({}, X * np.nan, y), ({}, X, y * np.nan), ({}, X, y[:3]), ({"segment_length": 3}, X, y),
+    ({"early_stopping": True}, X, y), ({"series_weight": {"a": 1}}, X, y), ({"epochs": 0}, X, y),
+]:
+    try:
+        MultiSeriesLSTMRegressor(**options).fit(X_bad, y_bad)
+    except (TypeError, ValueError):
+        assert "tensorflow" not in sys.modules, options
+    else:
+        raise AssertionError(options)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
