@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -189,6 +190,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     True
     """
 
+    model_: Any
+    history_: dict[str, list[float]]
+    n_iter_: int
+    _loss_unit: float
+    _optimizer_state: list | None
+
     _parameter_constraints: dict = {
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -348,27 +355,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
         rows = self._rows_in_loss(windows, y, own_weight)
         self._warn_of_series_without_loss(windows, rows)
-        held_out = np.zeros(0, np.intp)
         if early_stopping:
             rows, held_out = self._hold_out(windows, rows, np.random.default_rng(split_seed))
         weights = self._weights(windows, own_weight, rows)
-        held_out_weights = self._weights(windows, own_weight, held_out) if early_stopping else None
 
         training = load_training()
         batch_size = self._fitting_batch_size(len(rows))
-        batches = training.Batches(
-            windows[rows],
-            y32[rows],
-            weights,
-            batch_size,
-            n_steps=self.steps_per_epoch,
-            seed=None if batch_size >= len(rows) else int(order_seed),
-        )
-        validation = None
-        if early_stopping:
-            validation = training.Batches(
-                windows[held_out], y32[held_out], held_out_weights, batch_size
-            )
         network = training.NetworkSpec(
             window_length=windows.window_length,
             n_features=windows.shape[2],
@@ -378,49 +370,71 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             segment_length=int(self.segment_length),
             dropout=float(self.dropout),
         )
-        if fresh:
-            self.model_ = training.build_network(network, int(seed))
-            mean, deviation = target_moments(y[rows], weights)
-            training.set_target_scale(self.model_, mean, deviation)
-            self._loss_unit = training.loss_unit(self.loss, y[rows], weights, mean)
-            self.window_length_, self.n_outputs_ = windows.window_length, y.shape[1]
-            self._network, self._one_dimensional = network, one_dimensional
-            self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
-            self._optimizer_state = None
-            self.history_: dict[str, list[float]] = {}
-            self.n_iter_ = 0
-        elif network != self._network:
-            raise ValueError(
-                f"Going on from an earlier fit needs the same network: it was {self._network}, "
-                f"the parameters and the data now ask for {network}."
-            )
         spec = training.TrainingSpec(
             network, batch_size, self.loss, self.optimizer, self.learning_rate
         )
         if fresh:
-            self._optimizer_key = spec.optimizer_key
-        elif spec.optimizer_key != self._optimizer_key:
-            raise ValueError(
-                f"Going on from an earlier fit needs the same optimizer: it was "
-                f"{self._optimizer_key}, now it is {spec.optimizer_key}."
+            mean, deviation = target_moments(y[rows], weights)
+            model = training.build_network(network, int(seed))
+            training.set_target_scale(model, mean, deviation)
+            loss_unit = training.loss_unit(self.loss, y[rows], weights, mean)
+            optimizer_state, past, n_past = None, {}, 0
+        else:
+            self._check_same(network, spec.optimizer_key)
+            model, loss_unit = self.model_, self._loss_unit
+            optimizer_state, past, n_past = self._optimizer_state, self.history_, self.n_iter_
+        batches = training.Batches(
+            windows[rows],
+            y32[rows],
+            weights,
+            batch_size,
+            n_steps=self.steps_per_epoch,
+            seed=None if batch_size >= len(rows) else int(order_seed),
+            first_epoch=n_past,
+        )
+        validation = None
+        if early_stopping:
+            held_out_weights = self._weights(windows, own_weight, held_out)
+            validation = training.Batches(
+                windows[held_out], y32[held_out], held_out_weights, batch_size
             )
-        history, self._optimizer_state = training.fit(
-            self.model_,
+        history, optimizer_state = training.fit(
+            model,
             spec,
             batches,
             epochs=epochs,
-            loss_unit=self._loss_unit,
+            loss_unit=loss_unit,
             validation=validation,
             patience=self.n_iter_no_change if early_stopping else None,
             decay=decay == "cosine",
             callbacks=self.callbacks or (),
             verbose=int(self.verbose),
-            optimizer_state=self._optimizer_state,
+            optimizer_state=optimizer_state,
         )
-        for name, values in history.items():
-            self.history_[name] = self.history_.get(name, []) + values
-        self.n_iter_ += len(history["loss"])
+        self.model_ = model
+        self.history_ = {
+            name: past.get(name, []) + history.get(name, []) for name in past | history
+        }
+        self.n_iter_ = n_past + len(history["loss"])
+        self._network, self._loss_unit = network, loss_unit
+        self._optimizer_key, self._optimizer_state = spec.optimizer_key, optimizer_state
+        if fresh:
+            self.window_length_, self.n_outputs_ = windows.window_length, y.shape[1]
+            self._one_dimensional = one_dimensional
+            self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
         return self
+
+    def _check_same(self, network, optimizer_key):
+        """Refuse to go on from an earlier fit with another network or optimizer."""
+        for what, before, now in (
+            ("network", self._network, network),
+            ("optimizer", self._optimizer_key, optimizer_key),
+        ):
+            if before != now:
+                raise ValueError(
+                    f"Going on from an earlier fit needs the same {what}: it was {before}, the "
+                    f"parameters and the data now ask for {now}."
+                )
 
     def _rows_in_loss(self, windows, y, own_weight):
         """Positions of the rows that carry loss."""

@@ -58,15 +58,17 @@ class Batches(keras.utils.PyDataset):
         Batches an epoch, by default one pass. Passes go on across epochs.
     seed : int, default=None
         Rows are shuffled anew for each pass; None keeps their order.
+    first_epoch : int, default=0
+        Where in the stream to begin.
     """
 
-    def __init__(self, windows, y, weights, batch_size, n_steps=None, seed=None):
+    def __init__(self, windows, y, weights, batch_size, *, n_steps=None, seed=None, first_epoch=0):
         super().__init__()
         self.windows, self.y = windows, y
         self.batch_size, self.seed = batch_size, seed
         self.n_parts = -(-len(windows) // batch_size)
         self.n_steps = n_steps or self.n_parts
-        self.epoch = -1
+        self.first_epoch, self.epoch = first_epoch, first_epoch - 1
         self.weights = weights * (self.n_parts * batch_size / len(windows))
         # Where elements of a row are missing, its loss is the mean over the others.
         self.weights = (self.weights / np.maximum(known_share(y), 1e-9)).astype(np.float32)
@@ -79,8 +81,12 @@ class Batches(keras.utils.PyDataset):
         """Go on in the stream."""
         self.epoch += 1
 
+    def _current(self):
+        # Keras reads a few batches, to see their shapes, before the first epoch begins.
+        return max(self.epoch, self.first_epoch)
+
     def __getitem__(self, step):
-        number, part = divmod(max(self.epoch, 0) * self.n_steps + step, self.n_parts)
+        number, part = divmod(self._current() * self.n_steps + step, self.n_parts)
         n_rows = len(self.windows)
         bounds = part * n_rows // self.n_parts, (part + 1) * n_rows // self.n_parts
         rows = self._order_of(number)[slice(*bounds)]

@@ -41,9 +41,9 @@ def gather(rows, ends, n_observed, window_length, step=1, padding="edge"):
     lags = np.arange(window_length - 1, -1, -1)
     short = n_observed < window_length
     if not short.any():
-        return rows[ends[:, np.newaxis] - step * lags]
+        return rows.take(ends[:, np.newaxis] - step * lags, axis=0)
     back = np.minimum(lags, n_observed[:, np.newaxis] - 1)
-    out = rows[ends[:, np.newaxis] - step * back]
+    out = rows.take(ends[:, np.newaxis] - step * back, axis=0)
     if padding != "edge":
         out[lags >= n_observed[:, np.newaxis]] = 0 if padding == "zero" else np.nan
     return out
