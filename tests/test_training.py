@@ -16,6 +16,7 @@ import pytest
 from keras import ops
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from sklstm import MultiSeriesLSTMRegressor, WindowTransformer, series_weights
@@ -292,14 +293,32 @@ def test_partial_fit_holds_nothing_out():
 
 
 # ------------------------------------------------------------------------------- going on
-def test_partial_fits_are_epochs_of_one_fit():
-    whole = lstm(**FULL_BATCH, epochs=4).fit(X, Y)
-    parts = lstm(**FULL_BATCH)
+@pytest.mark.parametrize("options", [FULL_BATCH, {}], ids=["full batch", "shuffled batches"])
+def test_partial_fits_are_epochs_of_one_fit(options):
+    whole = lstm(**options, epochs=4).fit(X, Y)
+    parts = lstm(**options)
     for epoch in range(1, 5):
         parts.partial_fit(X, Y)
         assert parts.n_iter_ == epoch
     assert_array_equal(weights_of(parts), weights_of(whole))
     assert parts.history_ == whole.history_
+
+
+def test_a_fit_that_fails_leaves_the_regressor_as_it_was():
+    def broken(y_true, y_pred):
+        raise RuntimeError("broken loss")
+
+    regressor = lstm(loss=broken)
+    with pytest.raises(RuntimeError, match="broken loss"):
+        regressor.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        regressor.predict(X)
+    fitted = lstm().fit(X, Y)
+    before = fitted.predict(X)
+    with pytest.raises(RuntimeError, match="broken loss"):
+        fitted.set_params(loss=broken).fit(X + 1, 2 * Y)
+    assert_array_equal(fitted.predict(X), before)
+    assert fitted.n_iter_ == 2
 
 
 def test_warm_start_goes_on_and_a_cold_start_does_not():
