@@ -79,9 +79,10 @@ def test(data, seeds):
     for seed in range(seeds):
         started = time.perf_counter()
         model = make_net(random_state=seed).fit(data.train, y)
-        rows.append({"seed": seed, "fit s": time.perf_counter() - started} | evaluate(model, data))
-        print({name: round(float(value), 2) for name, value in rows[-1].items()}, flush=True)
-    table = pd.DataFrame(rows).set_index("seed")
+        rows.append({"fit s": time.perf_counter() - started} | evaluate(model, data))
+        figures = ", ".join(f"{name} {value:.2f}" for name, value in rows[-1].items())
+        print(f"seed {seed}: {figures}", flush=True)
+    table = pd.DataFrame(rows)
     print(table.agg(["mean", "std", "min", "max"]).round(2).to_string())
 
 

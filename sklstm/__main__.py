@@ -36,7 +36,7 @@ def make_net(**parameters) -> Pipeline:
         "segment_length": 5,
         "min_observed": 20,
         "batch_size": 256,
-        "epochs": 12,
+        "epochs": 8,
         "learning_rate_decay": "cosine",
     }
     return make_pipeline(
@@ -125,7 +125,10 @@ def main(arguments=None) -> None:
         help="processes of the search (default: 1, fastest on few cores)",
     )
     parser.add_argument("--folds", type=int, default=3, help="folds of engines (default: 3)")
-    parser.add_argument("--epochs", type=int, default=8, help="epochs of each fit (default: 8)")
+    parser.add_argument("--epochs", type=int, default=8, help="epochs of a final fit (default: 8)")
+    parser.add_argument(
+        "--search-epochs", type=int, default=3, help="epochs of each fit of the search (default: 3)"
+    )
     options = parser.parse_args(arguments)
     started = time.perf_counter()
 
@@ -144,7 +147,7 @@ def main(arguments=None) -> None:
         "multiserieslstmregressor__hidden_units": [32, 64],
         "perseriesscaler__statistics": ["expanding", "pooled"],
     }
-    net = make_net(epochs=options.epochs, random_state=options.seed)
+    net = make_net(epochs=options.search_epochs, random_state=options.seed)
     n_candidates = int(np.prod([len(values) for values in grid.values()]))
     say(f"grid search: {n_candidates} candidates x {options.folds} folds of engines")
     search = GridSearchCV(
@@ -162,12 +165,11 @@ def main(arguments=None) -> None:
         print(f"    RMSE {-row.mean_test_score:6.2f} +- {row.std_test_score:.2f}   {values}")
 
     say("refit on all training engines")
-    best = clone(net).set_params(**search.best_params_)
-    best.set_params(multiserieslstmregressor__verbose=2).fit(data.train, y)
+    net.set_params(**search.best_params_, multiserieslstmregressor__epochs=options.epochs)
+    best = clone(net).set_params(multiserieslstmregressor__verbose=2).fit(data.train, y)
 
     say("baselines")
-    one_scale = clone(net).set_params(**search.best_params_)
-    one_scale.set_params(perseriesscaler__statistics="pooled").fit(data.train, y)
+    one_scale = clone(net).set_params(perseriesscaler__statistics="pooled").fit(data.train, y)
     lags = make_pipeline(
         clone(best[0]), clone(best[1]).set_params(output="2d"), Ridge(alpha=10.0)
     ).fit(data.train, y)

@@ -38,7 +38,7 @@ def test_commands_are_those_of_ci():
 
 
 def test_main_job(tmp_path, capsys):
-    main(["--output", str(tmp_path), "--folds", "2", "--epochs", "1"])
+    main(["--output", str(tmp_path), "--folds", "2", "--epochs", "1", "--search-epochs", "1"])
     table = pd.read_csv(tmp_path / "turbofan.csv", index_col="model")
     assert list(table.index) == [
         "LSTM, best of the search",
