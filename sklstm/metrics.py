@@ -16,7 +16,7 @@ def mase(y_true, y_pred, *, scale) -> float:
     ----------
     y_true, y_pred : array-like of shape (n_rows,) or (n_rows, horizon)
         With one row a series this is the plain mean over series of the published tables.
-        Missing elements of `y_true` are left out.
+        Missing elements of `y_true` are left out, and rows whose scale is 0 or NaN.
     scale : float, array-like of shape (n_rows,) or Series by id
         Seasonal naive error on training rows, from :func:`seasonal_scale`. A Series by id
         is looked up in the index level of `y_true` that carries its index name.
@@ -106,7 +106,7 @@ def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
         raise ValueError(f"m={m!r} must be a positive integer.")
     table = read_panel(panel, columns=columns, series=series, time=time)
     labels = column_names(panel, table.positions)
-    order = slice(None) if table.order is None else table.order
+    order = table.sorting
     values, codes = table.values[order], table.codes[order]
     difference = np.abs(values[m:] - values[:-m])
     difference[codes[m:] != codes[:-m]] = np.nan
@@ -128,7 +128,7 @@ def prognostic_score(y_true, y_pred) -> float:
     -------
     float
         Sum of ``exp(-d / 13) - 1`` for early and ``exp(d / 10) - 1`` for late predictions,
-        d being predicted minus true. 0 is perfect.
+        d being predicted minus true. 0 is perfect. Missing elements of `y_true` are left out.
 
     References
     ----------
@@ -143,7 +143,7 @@ def prognostic_score(y_true, y_pred) -> float:
     """
     true, predicted = _check_pair(y_true, y_pred)
     late = predicted - true
-    return float(np.expm1(np.where(late < 0, -late / 13, late / 10)).sum())
+    return float(np.nansum(np.expm1(np.where(late < 0, -late / 13, late / 10))))
 
 
 def _look_up(scale, y_true):

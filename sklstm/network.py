@@ -24,6 +24,8 @@ class NetworkSpec:
         Rows that enter the LSTM at once; divides `window_length`.
     dropout : float
         Share of each LSTM layer's outputs that training drops.
+    policy : str
+        Keras' dtype policy of the hidden layers; outputs are float32.
     """
 
     window_length: int
@@ -33,6 +35,7 @@ class NetworkSpec:
     n_layers: int
     segment_length: int
     dropout: float
+    policy: str = "float32"
 
 
 @keras.saving.register_keras_serializable("sklstm")
@@ -119,8 +122,12 @@ def build_network(spec: NetworkSpec, seed: int) -> keras.Model:
             kernel_initializer=glorot(),
             recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
             seed=next(seeds),
+            dtype=spec.policy,
         )(x)
         if spec.dropout > 0:
-            x = keras.layers.Dropout(spec.dropout, seed=next(seeds))(x)
-    x = keras.layers.Dense(spec.n_outputs, kernel_initializer=glorot(), name="head")(x)
-    return keras.Model(inputs, TargetScale(name="target_scale")(x), name="sklstm")
+            x = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.policy)(x)
+    head = keras.layers.Dense(
+        spec.n_outputs, kernel_initializer=glorot(), dtype="float32", name="head"
+    )
+    outputs = TargetScale(dtype="float32", name="target_scale")(head(x))
+    return keras.Model(inputs, outputs, name="sklstm")

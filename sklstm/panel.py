@@ -51,6 +51,11 @@ class Panel:
     time_kind: str | None
     order: np.ndarray | None
 
+    @property
+    def sorting(self):
+        """Positions of the rows sorted by series and time, spelt out if need be."""
+        return np.arange(len(self.codes)) if self.order is None else self.order
+
 
 def read_panel(
     X,
@@ -82,8 +87,13 @@ def read_panel(
     Returns
     -------
     Panel
+
+    Raises
+    ------
+    ValueError
+        Whatever the panel is unfit by: see the messages.
     """
-    name = None if estimator is None else type(estimator).__name__
+    checked, name = estimator, None if estimator is None else type(estimator).__name__
     options: dict[str, Any] = {"dtype": FLOATS, "ensure_all_finite": ensure_all_finite}
     if not isinstance(X, pd.DataFrame):
         if columns is None and series is None and time is None and estimator is not None:
@@ -101,13 +111,51 @@ def read_panel(
         )
     ids = None if series is None else _id_values(X, series, "series")
     stamps = None if time is None else _id_values(X, time, "time")
-    if series is not None and time is not None and series == time:
-        raise ValueError(f"series and time both name {series!r}; each needs its own column.")
+    if series is not None and time is not None and _same_column(X, series, time):
+        raise ValueError(
+            f"series={series!r} and time={time!r} name the same column; each needs its own."
+        )
     positions = select_features(X, columns, series, time)
     values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
     codes, ids = encode_ids(ids, X.shape[0])
     numbers, kind = (None, None) if stamps is None else time_numbers(stamps)
+    if checked is not None:
+        _check_time_kind(checked, kind, reset)
     return Panel(values, positions, codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
+
+
+def _check_time_kind(estimator, kind, reset):
+    if reset:
+        estimator._time_kind = kind
+    elif kind != (before := getattr(estimator, "_time_kind", None)):
+        raise ValueError(f"The time was {before} in fit and is {kind} now.")
+
+
+def _same_column(X, series, time):
+    position = column_position(X, series)
+    return series == time or (position is not None and position == column_position(X, time))
+
+
+def check_unchanged(estimator, names, *, reset):
+    """Remember the parameters that `fit` relied on, or refuse to apply others.
+
+    Parameters
+    ----------
+    estimator : estimator
+    names : list of str
+    reset : bool
+        Whether to remember (in fit) or to check (afterwards).
+    """
+    now = {name: repr(getattr(estimator, name)) for name in names}
+    if reset:
+        estimator._fitted_with = now
+        return
+    changed = [name for name in names if now[name] != estimator._fitted_with[name]]
+    if changed:
+        raise ValueError(
+            f"{', '.join(changed)} changed since fit, and what fit learned no longer suits it: "
+            "fit again."
+        )
 
 
 def column_position(X, name) -> int | None:
@@ -174,7 +222,8 @@ def _id_values(X, name, parameter):
     raise ValueError(
         f"{parameter}={name!r} is neither a column nor an index level of X ({_describe(X)}). "
         "An earlier step may have dropped it: a stock scikit-learn transformer returns a plain "
-        "array unless set_output(transform='pandas') is on."
+        "array unless set_output(transform='pandas') is on, and a ColumnTransformer puts the "
+        "step's name before it unless verbose_feature_names_out=False."
     )
 
 
@@ -345,7 +394,8 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
     Parameters
     ----------
     arrays : list or dict of array-like of shape (n_steps_i, n_features) or (n_steps_i,)
-        One array a series, oldest row first. The keys of a dict are the names.
+        One array a series, oldest row first. The keys of a dict are the names. DataFrames
+        and Series with an index of their own (dates, say) give the time by it.
     names : array-like of shape (n_series,), default=None
         Ids of the series, by default 0, 1, 2...
     columns : list of str, default=None
@@ -355,7 +405,8 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (sum of n_steps_i, n_features)
-        With index levels ``series`` and ``time`` (0, 1, 2... in each series).
+        With index levels ``series`` and ``time`` (the index of a DataFrame, or 0, 1, 2... in
+        each series).
 
     Raises
     ------
@@ -381,6 +432,11 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
         if names is not None:
             raise ValueError("The keys of the dict are the names already: leave names=None.")
         names, arrays = list(arrays.keys()), list(arrays.values())
+    elif isinstance(arrays, pd.DataFrame) or (isinstance(arrays, np.ndarray) and arrays.ndim == 2):
+        raise TypeError(
+            f"stack_series takes a list of arrays, got one table of shape {arrays.shape}. Put it "
+            "in a list if it is one series; a long table with ids is a panel already."
+        )
     else:
         arrays = list(arrays)
     if not arrays:
@@ -420,11 +476,23 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
     index = pd.MultiIndex.from_arrays(
         [
             pd.Index(names).repeat(lengths),
-            np.concatenate([np.arange(length) for length in lengths]),
+            _concatenate([_steps_of(array) for array in arrays]),
         ],
         names=["series", "time"],
     )
     return pd.DataFrame(np.concatenate(blocks), index=index, columns=columns)
+
+
+def _steps_of(array) -> pd.Index:
+    """Time of the steps of one series: its own index where that says something."""
+    own = isinstance(array, (pd.DataFrame, pd.Series)) and not isinstance(
+        array.index, pd.RangeIndex
+    )
+    return array.index if own else pd.RangeIndex(len(array))
+
+
+def _concatenate(indexes) -> pd.Index:
+    return indexes[0].append(list(indexes[1:]))
 
 
 def unstack_series(panel, *, series="series", time="time", as_dict=False):
@@ -487,7 +555,8 @@ def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
     DataFrame or ndarray of shape (n_rows, n_columns * horizon)
         Rows as in `panel`, a DataFrame for a DataFrame. Target-major: all steps of the
         first column, then all steps of the second. NaN where the series has ended. Steps
-        are rows: fill gaps in time first where a step must be a unit of time.
+        are rows: fill gaps in time first where a step must be a unit of time. Without
+        `series` and `time`, id columns are taken for features.
 
     Examples
     --------
@@ -504,7 +573,7 @@ def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
     if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
         raise ValueError(f"horizon={horizon!r} must be a positive integer.")
     table = read_panel(panel, columns=columns, series=series, time=time)
-    order = np.arange(len(table.codes)) if table.order is None else table.order
+    order = table.sorting
     values, codes = table.values[order], table.codes[order]
     targets = np.full((*values.shape, horizon), np.nan, values.dtype)
     for step in range(1, min(horizon, len(values) - 1) + 1):

@@ -27,7 +27,7 @@ def quiet_start():
         return
     if sys.stderr is not None:
         sys.stderr.flush()
-    os.environ[LEVEL] = "3"  # read once, when TensorFlow loads
+    os.environ[LEVEL] = "2"  # read once, when TensorFlow loads: errors are still written
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:
@@ -51,6 +51,7 @@ def load_training():
     with quiet_start():
         from sklstm import training
 
+        training.start_devices()
         if keras_was_there:
             # TensorFlow has its usual log level: let it say its once-only lines here.
             training.write_first_lines()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -147,7 +147,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     model_ : keras.Model
         The network, from (n, window_length, n_features) to (n, n_outputs) in units of y.
     history_ : dict of list of float
-        Loss (and with early stopping ``val_loss``) by epoch.
+        Loss (and with early stopping ``val_loss``, else NaN) by epoch.
     n_iter_ : int
         Epochs trained, those of earlier warm starts and partial fits included.
     n_features_in_ : int
@@ -171,7 +171,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     the units of y.
 
     Missing target elements are left out of the loss; a row's loss is the mean over its
-    known elements. Rows without any carry no loss.
+    known elements. Rows without any carry no loss. Losses that are not 0 for a perfect
+    prediction ("poisson", say) cannot leave elements out and raise.
+
+    A 3-D array does not know its series nor its padded rows: pass `series_ids`, and mind
+    that every row counts as a real one.
 
     Training runs in float32.
 
@@ -342,9 +346,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"learning_rate_decay={decay!r} goes with a plain learning rate, got the schedule "
                 f"{self.learning_rate!r}: choose one of the two."
             )
+        if not hasattr(X, "ndim"):
+            X = _array_of(X)
+        n_rows = X.shape[0] if X.ndim else 0
+        y, one_dimensional = self._read_targets(y, n_rows)
+        own_weight = _read_weights(sample_weight, n_rows)
         windows = self._read(X, series_ids, reset=fresh)
-        y, one_dimensional = self._read_targets(y, len(windows))
-        own_weight = _read_weights(sample_weight, len(windows))
         if windows.window_length % self.segment_length:
             raise ValueError(
                 f"segment_length={self.segment_length} does not divide the window length "
@@ -354,9 +361,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
         rows = self._rows_in_loss(windows, y, own_weight)
-        self._warn_of_series_without_loss(windows, rows)
+        # Series of weight 0 are as if they were not there.
+        weigh = self._weights(windows, own_weight, rows) > 0
+        left_out, rows = rows[~weigh], rows[weigh]
         if early_stopping:
             rows, held_out = self._hold_out(windows, rows, np.random.default_rng(split_seed))
+            if self.validation_by == "series":
+                left_out = np.concatenate([left_out, held_out])
+        self._warn_of_series_without_loss(windows, np.concatenate([rows, left_out]))
         weights = self._weights(windows, own_weight, rows)
 
         training = load_training()
@@ -369,6 +381,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             n_layers=int(self.n_layers),
             segment_length=int(self.segment_length),
             dropout=float(self.dropout),
+            policy=training.dtype_policy(),
         )
         spec = training.TrainingSpec(
             network, batch_size, self.loss, self.optimizer, self.learning_rate
@@ -377,6 +390,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             mean, deviation = target_moments(y[rows], weights)
             model = training.build_network(network, int(seed))
             training.set_target_scale(model, mean, deviation)
+            self._check_loss(training, y32[rows])
             loss_unit = training.loss_unit(self.loss, y[rows], weights, mean)
             optimizer_state, past, n_past = None, {}, 0
         else:
@@ -388,6 +402,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             y32[rows],
             weights,
             batch_size,
+            loss_unit=loss_unit,
             n_steps=self.steps_per_epoch,
             seed=None if batch_size >= len(rows) else int(order_seed),
             first_epoch=n_past,
@@ -396,14 +411,17 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         if early_stopping:
             held_out_weights = self._weights(windows, own_weight, held_out)
             validation = training.Batches(
-                windows[held_out], y32[held_out], held_out_weights, batch_size
+                windows[held_out],
+                y32[held_out],
+                held_out_weights,
+                batch_size,
+                loss_unit=loss_unit,
             )
         history, optimizer_state = training.fit(
             model,
             spec,
             batches,
             epochs=epochs,
-            loss_unit=loss_unit,
             validation=validation,
             patience=self.n_iter_no_change if early_stopping else None,
             decay=decay == "cosine",
@@ -412,10 +430,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             optimizer_state=optimizer_state,
         )
         self.model_ = model
+        n_new = len(history["loss"])
         self.history_ = {
-            name: past.get(name, []) + history.get(name, []) for name in past | history
+            name: past.get(name, [np.nan] * n_past) + history.get(name, [np.nan] * n_new)
+            for name in past | history
         }
-        self.n_iter_ = n_past + len(history["loss"])
+        self.n_iter_ = n_past + n_new
         self._network, self._loss_unit = network, loss_unit
         self._optimizer_key, self._optimizer_state = spec.optimizer_key, optimizer_state
         if fresh:
@@ -423,6 +443,16 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             self._one_dimensional = one_dimensional
             self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
         return self
+
+    def _check_loss(self, training, y):
+        """Refuse missing elements where the loss has no way to leave them out."""
+        partly = np.isnan(y).any(axis=1)
+        if partly.any() and not training.leaves_out_missing(self.loss, y[partly]):
+            raise ValueError(
+                f"{partly.sum()} rows have missing target elements, and loss={self.loss!r} is not "
+                "0 for a perfect prediction, so that they cannot be left out of it. Choose another "
+                "loss, or drop or complete those rows."
+            )
 
     def _check_same(self, network, optimizer_key):
         """Refuse to go on from an earlier fit with another network or optimizer."""
@@ -436,7 +466,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                     f"parameters and the data now ask for {now}."
                 )
 
-    def _rows_in_loss(self, windows, y, own_weight):
+    def _rows_in_loss(self, windows, y, own_weight, may_be_none=False):
         """Positions of the rows that carry loss."""
         enough = windows.window_length if self.min_observed is None else self.min_observed
         if enough > windows.window_length:
@@ -448,7 +478,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         known = ~np.isnan(y).all(axis=1)
         free = rows_from_end(windows.codes, windows.ends) >= self.embargo
         chosen = full & known & free & (own_weight > 0)
-        if not chosen.any():
+        if not chosen.any() and not may_be_none:
             if not full.any():
                 raise ValueError(
                     f"No row has a window of {enough} real rows: the longest history has "
@@ -570,7 +600,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         DataFrame
             A row for each series, with index ``series``: ``rows``; ``windows``, those that
             would carry loss in fit; ``weight``, the sum of their weights (over all series
-            the number of windows); ``loss``, their mean loss; ``error``, the root mean
+            the number of windows; NaN where a dict of weights lacks the id); ``loss``, their
+            mean loss; ``error``, the root mean
             squared error of all rows with a known target, in units of y.
         """
         check_is_fitted(self, "model_")
@@ -579,12 +610,20 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self._check_n_outputs(true)
         own_weight = _read_weights(sample_weight, len(windows))
         predicted = np.reshape(self._predict(windows), true.shape)
-        rows = self._rows_in_loss(windows, true, own_weight)
+        rows = self._rows_in_loss(windows, true, own_weight, may_be_none=True)
         codes, n_series = windows.codes, len(windows.ids)
-        row_loss = np.zeros(len(true))
-        row_loss[rows] = load_training().row_losses(self.loss, true[rows], predicted[rows])
-        weight = np.zeros(len(true))
-        weight[rows] = self._weights(windows, own_weight, rows)
+        row_loss, weight = np.zeros(len(true)), np.zeros(len(true))
+        if len(rows):
+            row_loss[rows] = load_training().row_losses(self.loss, true[rows], predicted[rows])
+        if isinstance(self.series_weight, (Mapping, pd.Series)):
+            # Held-out series may have no weight of their own.
+            named = windows.series.isin(pd.Series(self.series_weight, dtype=float).index)
+            weight[~named] = np.nan
+            weighted = rows[named[rows]]
+        else:
+            weighted = rows
+        if len(weighted):
+            weight[weighted] = self._weights(windows, own_weight, weighted)
         in_loss = np.zeros(len(true))
         in_loss[rows] = 1
 
@@ -673,12 +712,20 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             )
         if reset:
             self.n_features_in_ = n_features
+            self._window_names = windows.names
             if hasattr(self, "feature_names_in_"):
                 del self.feature_names_in_
-        elif n_features != self.n_features_in_ or window_length != self.window_length_:
+            return
+        if n_features != self.n_features_in_ or window_length != self.window_length_:
             raise ValueError(
                 f"X has windows of {window_length} rows x {n_features} features, but {name} is "
                 f"expecting {self.window_length_} rows x {self.n_features_in_} features as input."
+            )
+        names = windows.names
+        if names and self._window_names and names != self._window_names:
+            raise ValueError(
+                f"The windows hold the features {names}, but {name} was fitted on "
+                f"{self._window_names}, in this order."
             )
 
     def _read_targets(self, y, n_rows):
@@ -714,7 +761,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         # A Keras model is kept as its weights: the spec builds the rest again.
         state = super().__getstate__().copy()
         if "model_" in state:
-            state["model_"] = load_training().weights_of(self.model_)
+            state["model_"] = load_training().to_arrays(self.model_.variables)
         return state
 
     def __setstate__(self, state):
@@ -741,12 +788,33 @@ def _to_float32(array, name):
         return array
     with np.errstate(over="ignore"):
         converted = array.astype(np.float32)
+    _warn_of_lost_digits(array, name)
     if np.isinf(converted).any() and not np.isinf(array).any():
         raise ValueError(
             f"Input {name} contains a value too large for dtype('float32'), in which the net "
             "computes: scale it first."
         )
     return converted
+
+
+def _warn_of_lost_digits(array, name):
+    """Warn of columns whose variation is too small, beside their level, for float32."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        known = ~np.isnan(array)
+        count = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, array, 0).sum(axis=0) / count
+        spread = np.sqrt((np.where(known, array - mean, 0) ** 2).sum(axis=0) / count)
+        level = np.abs(mean)
+        # float32 has 24 bits: a level of 2 ** 14 deviations leaves ten bits for the rest.
+        lost = np.flatnonzero((spread > 0) & (spread * 2**14 < level))
+    if len(lost):
+        warnings.warn(
+            f"Column(s) {lost[:10].tolist()} of {name} vary by little beside their level (by "
+            f"{spread[lost[0]]:.3g} around {level[lost[0]]:.3g} in the first): the net computes in "
+            "float32 and sees few digits of it. Scale the features, or subtract the level.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _array_of(X):

@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm.panel import Panel, read_panel
-from sklstm.statistics import KINDS
+from sklstm.grouped_statistics import KINDS
+from sklstm.panel import Panel, check_unchanged, read_panel
 
 # ----------------------------------------------------------------------- pure functions
 
@@ -172,7 +172,6 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._check_combination()
         panel = self._read(X, reset=True)
         self.series_ids_ = panel.ids
-        self._time_kind = panel.time_kind
         self._last_time: Any = None if panel.time is None else _last_times(panel)
         self._framed = isinstance(X, pd.DataFrame)
         self._labels = X.columns.to_numpy(dtype=object) if self._framed else None
@@ -319,7 +318,9 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     # ---------------------------------------------------------------------------- pieces
 
     def _read(self, X, reset):
-        panel = read_panel(
+        names = ["scaler", "statistics", "columns", "series", "time"]
+        check_unchanged(self, names, reset=reset)
+        return read_panel(
             X,
             columns=self.columns,
             series=self.series,
@@ -327,9 +328,6 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             estimator=self,
             reset=reset,
         )
-        if not reset and panel.time_kind != self._time_kind:
-            raise ValueError(f"The time was {self._time_kind} in fit and is {panel.time_kind} now.")
-        return panel
 
     def _check_combination(self):
         if isinstance(self.scaler, str):
@@ -393,8 +391,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         goes_on = np.zeros(len(panel.codes), bool)
         if panel.time is not None:
             goes_on = (numbers >= 0) & (panel.time > self._last_time[numbers])
-        order = np.arange(len(panel.codes)) if panel.order is None else panel.order
-        order = order[chosen[order]]
+        order = panel.sorting[chosen[panel.sorting]]
         groups = (2 * panel.codes.astype(np.int64) + goes_on)[order]
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
         codes = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(groups))))
@@ -424,6 +421,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             ]
         out = np.empty(panel.values.shape, panel.values.dtype)
         for rows, scaler in parts:
+            if not hasattr(scaler, method):
+                raise ValueError(f"{scaler!r} has no {method}.")
             part = np.asarray(getattr(scaler, method)(panel.values[rows]))
             if part.shape != out[rows].shape:
                 raise ValueError(
@@ -448,6 +447,12 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return scaled
         dtype = X.dtype if X.dtype == object else np.result_type(X.dtype, scaled.dtype)
         out = X.astype(dtype)
+        ids = np.setdiff1d(np.arange(X.shape[1]), panel.positions)
+        if X.dtype.kind in "iu" and (out[:, ids].astype(X.dtype) != X[:, ids]).any():
+            raise ValueError(
+                f"X is an array of {X.dtype} whose ids are too large for {dtype}, in which the "
+                "scaled array would hold them. Pass a DataFrame, or an array of dtype object."
+            )
         out[:, panel.positions] = scaled
         return out
 
@@ -466,6 +471,5 @@ def _last_times(panel):
 
 def _rows_by_series(panel):
     """Yield (series number, its rows in time order)."""
-    order = np.arange(len(panel.codes)) if panel.order is None else panel.order
     ends = np.cumsum(np.bincount(panel.codes, minlength=len(panel.ids)))
-    yield from enumerate(np.split(order, ends[:-1]))
+    yield from enumerate(np.split(panel.sorting, ends[:-1]))

@@ -54,6 +54,9 @@ class Batches(keras.utils.PyDataset):
     weights : ndarray of shape (n_rows,)
         Mean 1.
     batch_size : int
+    loss_unit : float, default=1.0
+        What a loss of usual size is: the optimizer sees losses in this unit, so that its
+        constants (Adam's epsilon, a clipping norm) mean the same for targets of any size.
     n_steps : int, default=None
         Batches an epoch, by default one pass. Passes go on across epochs.
     seed : int, default=None
@@ -62,14 +65,26 @@ class Batches(keras.utils.PyDataset):
         Where in the stream to begin.
     """
 
-    def __init__(self, windows, y, weights, batch_size, *, n_steps=None, seed=None, first_epoch=0):
+    def __init__(
+        self,
+        windows,
+        y,
+        weights,
+        batch_size,
+        *,
+        loss_unit=1.0,
+        n_steps=None,
+        seed=None,
+        first_epoch=0,
+    ):
         super().__init__()
         self.windows, self.y = windows, y
         self.batch_size, self.seed = batch_size, seed
         self.n_parts = -(-len(windows) // batch_size)
         self.n_steps = n_steps or self.n_parts
         self.first_epoch, self.epoch = first_epoch, first_epoch - 1
-        self.weights = weights * (self.n_parts * batch_size / len(windows))
+        self.loss_unit = loss_unit
+        self.weights = weights * (self.n_parts * batch_size / len(windows) / loss_unit)
         # Where elements of a row are missing, its loss is the mean over the others.
         self.weights = (self.weights / np.maximum(known_share(y), 1e-9)).astype(np.float32)
         self._order = (None, np.arange(len(windows)))
@@ -143,7 +158,7 @@ class TrainingSpec:
                 self.network,
                 self.batch_size,
                 _fingerprint(self.loss),
-                self.optimizer_key,
+                _fingerprint(self.optimizer),
                 # A plain rate is a variable of the compiled optimizer.
                 None if _is_rate(rate) else _fingerprint(rate),
             )
@@ -153,7 +168,10 @@ class TrainingSpec:
     @property
     def optimizer_key(self):
         """What two specs must share for the one to go on from the other's optimizer."""
-        return _fingerprint(self.optimizer)
+        try:
+            return _fingerprint(self.optimizer)
+        except (TypeError, ValueError):
+            return repr(type(self.optimizer))
 
 
 def _is_rate(rate):
@@ -169,7 +187,7 @@ def _fingerprint(item):
         return item
     if isinstance(item, dict):
         return json.dumps(item, sort_keys=True)
-    if isinstance(item, type) or getattr(item, "__module__", "").startswith("keras."):
+    if getattr(item, "__module__", "").startswith("keras."):
         if not hasattr(item, "get_config") or isinstance(item, type):
             return f"{item.__module__}.{item.__qualname__}"
         return json.dumps(keras.saving.serialize_keras_object(item), sort_keys=True)
@@ -268,7 +286,10 @@ class CosineDecay(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         """Set the rate of the steps that come."""
-        share = (self.done + batch) / self.n_steps
+        # Keras calls before every execution of several steps, or before every step where there
+        # are callbacks of the user's: the same rate in both cases.
+        step = self.done + batch - batch % STEPS_PER_EXECUTION
+        share = step / self.n_steps
         self.model.optimizer.learning_rate = self.start * (1 + math.cos(math.pi * share)) / 2
 
     def on_train_end(self, logs=None):
@@ -356,13 +377,8 @@ def no_retracing_warning():
         logger.removeFilter(wanted)
 
 
-def weights_of(model):
-    """Values of all variables of a model, as a list of arrays."""
-    return to_arrays(model.variables)
-
-
 def model_from(network: NetworkSpec, weights):
-    """Build a network with the weights that :func:`weights_of` took from its twin."""
+    """Build a network with the given values of its twin's variables."""
     model = build_network(network, seed=0)
     for variable, value in zip(model.variables, weights, strict=True):
         variable.assign(value)
@@ -385,7 +401,6 @@ def fit(
     batches: Batches,
     *,
     epochs,
-    loss_unit=1.0,
     validation=None,
     patience=None,
     decay=False,
@@ -402,9 +417,6 @@ def fit(
     spec : TrainingSpec
     batches : Batches
     epochs : int
-    loss_unit : float, default=1.0
-        What a loss of usual size is: the optimizer sees losses in this unit, so that its
-        constants (Adam's epsilon, a clipping norm) mean the same for targets of any size.
     validation : Batches, default=None
     patience : int, default=None
         Stop after so many epochs without a lower validation loss, and go back to the best.
@@ -423,9 +435,6 @@ def fit(
     history : dict of list of float
     optimizer_state : list of ndarray
     """
-    for stream in (batches, validation):
-        if stream is not None:
-            stream.weights = stream.weights / np.float32(loss_unit)
     own: list[keras.callbacks.Callback] = []
     if decay:
         own.append(CosineDecay(epochs * len(batches)))
@@ -447,7 +456,7 @@ def fit(
                 batches,
                 epochs=epochs,
                 validation=validation,
-                callbacks=[LossInUnits(loss_unit), *callbacks, *own],
+                callbacks=[LossInUnits(batches.loss_unit), *callbacks, *own],
                 verbose=verbose,
             )
         finally:
@@ -521,6 +530,22 @@ def loss_unit(loss, y, weights, guess):
     """
     size = abs(float(np.mean(row_losses(loss, y, np.broadcast_to(guess, y.shape)) * weights)))
     return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
+
+
+def leaves_out_missing(loss, y):
+    """Whether a perfect prediction has no loss, as leaving out missing elements needs."""
+    known = np.nan_to_num(y)
+    return bool(np.allclose(row_losses(loss, known, known), 0.0, atol=1e-6))
+
+
+def dtype_policy() -> str:
+    """Name of Keras' global dtype policy."""
+    return keras.config.dtype_policy().name
+
+
+def start_devices():
+    """Compute something: the first use of a device may write lines to stderr."""
+    keras.ops.zeros((1,))
 
 
 def write_first_lines():

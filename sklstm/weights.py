@@ -92,7 +92,13 @@ def _factors(scheme, sizes, ids) -> np.ndarray:
     if callable(scheme):
         scheme = scheme(pd.Series(sizes[present], index=ids[present]))
         if not isinstance(scheme, (Mapping, pd.Series)):
-            scheme = pd.Series(np.asarray(scheme, dtype=float), index=ids[present])
+            scheme = np.asarray(scheme, dtype=float)
+            if scheme.shape != (present.sum(),):
+                raise ValueError(
+                    f"The callable weighting scheme got the sizes of {present.sum()} series and "
+                    f"returned shape {scheme.shape}: it must return one weight for each."
+                )
+            scheme = pd.Series(scheme, index=ids[present])
     if not isinstance(scheme, (Mapping, pd.Series)):
         raise ValueError(
             f"The weighting scheme must be 'balanced', a number in [0, 1], a dict or Series by "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from numbers import Integral
 from typing import Any
 
@@ -12,7 +13,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm.panel import column_names, gap_number, read_panel, run_starts
+from sklstm.panel import (
+    check_unchanged,
+    column_names,
+    gap_number,
+    read_panel,
+    run_starts,
+)
 
 # ----------------------------------------------------------------------- pure functions
 
@@ -90,6 +97,8 @@ class Windows:
         Number of each window's series: its position in `ids`. By default one series.
     ids : pandas.Index of shape (n_series,), default=None
         The ids.
+    names : list of str, default=None
+        Names of the features.
 
     Examples
     --------
@@ -119,6 +128,7 @@ class Windows:
         padding="edge",
         codes=None,
         ids=None,
+        names=None,
     ):
         self.rows = rows
         self.ends = ends
@@ -128,6 +138,7 @@ class Windows:
         self.padding = padding
         self.codes = np.zeros(len(ends), np.int32) if codes is None else codes
         self.ids = pd.Index([0]) if ids is None else ids
+        self.names = names
 
     @classmethod
     def from_array(cls, array):
@@ -229,15 +240,9 @@ class Windows:
         return self._with(rows=rows)
 
     def _with(self, **changed):
-        kept = {
-            name: changed.get(name, getattr(self, name))
-            for name in ("rows", "ends", "n_observed", "window_length")
-        }
-        options = {
-            name: changed.get(name, getattr(self, name))
-            for name in ("step", "padding", "codes", "ids")
-        }
-        return type(self)(**kept, **options)
+        twin = copy(self)
+        vars(twin).update(changed)
+        return twin
 
 
 # ------------------------------------------------------------------------ the estimator
@@ -264,7 +269,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         pandas.Timedelta takes, for dates). None: gaps are no bounds. Needs `time`.
     output : {"windows", "3d", "2d"}, default="windows"
         Lazy :class:`Windows`, a 3-D array, or a 2-D lag table with names such as
-        ``pressure_lag3``, so that other regressors take the same pipeline.
+        ``pressure_lag3``, so that other regressors take the same pipeline. The arrays no
+        longer know their series nor which rows are padding.
     columns : list of str or int, default=None
         The features that enter the windows, by default all.
     series, time : str, int or None, default=None
@@ -361,7 +367,6 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         panel = self._read(X, reset=True)
         self._positions = panel.positions
         self._names = column_names(X, panel.positions)
-        self._time_kind, self._fitted_reach = panel.time_kind, self._reach()
         gap = gap_number(self.max_gap, panel.time_kind)
         self.context_: Any = None if self.time is None else self._last_rows(panel, gap)
         return self
@@ -381,14 +386,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             (n_rows, window_length * n_features): oldest row first, rows as in X.
         """
         check_is_fitted(self)
-        if self._reach() != self._fitted_reach:
-            raise ValueError(
-                "window_length or step has changed since fit, and the context that fit kept no "
-                "longer suits it: fit again."
-            )
         panel = self._read(X, reset=False)
-        if panel.time_kind != self._time_kind:
-            raise ValueError(f"The time was {self._time_kind} in fit and is {panel.time_kind} now.")
         windows = self._windows(panel)
         if self.output == "windows":
             return windows
@@ -446,6 +444,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def _read(self, X, reset):
+        names = ["window_length", "step", "max_gap", "columns", "series", "time"]
+        check_unchanged(self, names, reset=reset)
         return read_panel(
             X,
             columns=self.columns,
@@ -461,7 +461,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
 
     def _last_rows(self, panel, gap):
         """Context for transform: of each series, the rows that later windows can reach."""
-        order = np.arange(len(panel.codes)) if panel.order is None else panel.order
+        order = panel.sorting
         codes, time = panel.codes[order], panel.time[order]
         n_series = len(panel.ids)
         ends = np.cumsum(np.bincount(codes, minlength=n_series))
@@ -514,6 +514,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             padding=self.padding,
             codes=panel.codes,
             ids=panel.ids,
+            names=self._names if hasattr(self, "feature_names_in_") else None,
         )
 
     def _context_for(self, panel):

@@ -283,3 +283,26 @@ def test_missing_features_pass_unless_refused(frame):
 def test_bad_panels(X, options, message):
     with pytest.raises(ValueError, match=message):
         read_panel(X, **options)
+
+
+def test_frames_with_an_index_of_their_own_give_the_time():
+    days = pd.date_range("2024-01-01", periods=3)
+    first, second = (
+        pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index=days),
+        pd.DataFrame({"x": [4.0, 5.0]}, index=days[1:]),
+    )
+    panel = stack_series([first, second])
+    assert panel.index.get_level_values("time").tolist() == [*days, *days[1:]]
+    assert stack_series([first.reset_index(drop=True)]).index.tolist() == [(0, 0), (0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize("table", [np.zeros((5, 3)), pd.DataFrame({"x": [1.0]})])
+def test_one_table_is_no_list_of_arrays(table):
+    with pytest.raises(TypeError, match="takes a list of arrays"):
+        stack_series(table)
+
+
+def test_series_and_time_need_columns_of_their_own():
+    X = pd.DataFrame({"unit": [1, 2], "p": [0.0, 1.0]})
+    with pytest.raises(ValueError, match="name the same column"):
+        make_targets(X, series="unit", time=0)

@@ -329,7 +329,7 @@ BAD_FITS = {
     "NaN padding": ({}, make_windows(PANEL, padding="nan"), Y, {}, "padded with NaN.*'edge'"),
     "no rows": ({}, WINDOWS[:0], Y[:0], {}, r"0 sample\(s\)"),
     "no columns": ({}, ARRAY[:, :, :0], Y, {}, r"0 feature\(s\)"),
-    "4-D X": ({}, ARRAY[np.newaxis], Y, {}, "dim 4"),
+    "4-D X": ({}, ARRAY[:, np.newaxis], Y, {}, "dim 4"),
     "unequal arrays": ({}, [ARRAY[0], ARRAY[0, :2]], Y[:2], {}, "stack_series"),
     "no y": ({}, WINDOWS, None, {}, "requires y to be passed"),
     "short y": ({}, WINDOWS, Y[:-1], {}, "X has 60 rows, y has 59"),
@@ -471,3 +471,52 @@ for options, X_bad, y_bad in [
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# ----------------------------------------------------------- series without rows or weights
+def test_report_of_series_that_carry_no_loss():
+    known = UNITS != "c"
+    regressor = lstm(series_weight={"a": 1.0, "b": 2.0})
+    regressor.fit(ARRAY[known], Y[known], series_ids=UNITS[known])
+    report = regressor.series_report(ARRAY, Y, series_ids=UNITS)
+    assert np.isnan(report.loc["c", "weight"])  # the dict does not name it
+    assert report.loc["c", "windows"] == (~known).sum() and report.loc["c", "error"] > 0
+    report = lstm().fit(ARRAY, Y).set_params(embargo=len(Y)).series_report(ARRAY, Y)
+    assert report["windows"].tolist() == [0] and np.isnan(report["loss"].iloc[0])
+    assert report["error"].iloc[0] > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_series_of_weight_0_are_never_held_out(seed):
+    regressor = lstm(
+        series_weight={"a": 1.0, "b": 1.0, "c": 0.0},
+        early_stopping=True,
+        validation_fraction=0.4,
+    ).set_params(random_state=seed)
+    history = regressor.fit(ARRAY, Y, series_ids=UNITS).history_
+    assert np.isfinite(history["val_loss"]).all()
+
+
+def test_warns_of_series_that_a_cut_in_time_leaves_without_rows():
+    ids = np.array(["short"] * 4 + ["long"] * (len(Y) - 4))
+    regressor = lstm(early_stopping=True, validation_by="time", validation_fraction=0.3, embargo=2)
+    with pytest.warns(UserWarning, match="1 of 2 series have no row in the loss .'short'"):
+        regressor.fit(ARRAY, Y, series_ids=ids)
+
+
+def test_warns_of_digits_that_float32_loses():
+    # As many values as before, far from 0: in the target, then in the second feature.
+    for X, y in (
+        (ARRAY, Y.astype(np.float64) + 1e8),
+        (ARRAY.astype(np.float64) + np.eye(ARRAY.shape[2])[1] * 1e9, Y),
+    ):
+        with pytest.warns(UserWarning, match="vary by little beside their level"):
+            lstm(epochs=1).fit(X, y)
+
+
+def test_features_in_another_order_are_refused():
+    frame = pd.DataFrame(ARRAY[:, 0], columns=["p", "q"])
+    windows = WindowTransformer(4).fit_transform(frame)
+    regressor = lstm(min_observed=1).fit(windows, Y)
+    with pytest.raises(ValueError, match="in this order"):
+        regressor.predict(WindowTransformer(4).fit_transform(frame[["q", "p"]]))

@@ -723,3 +723,20 @@ def test_a_text_feature_of_type_object_is_named(panel):
     X = panel.assign(p=pd.Series("high", index=panel.index, dtype=object))
     with pytest.raises(ValueError, match="'p'"):
         PerSeriesScaler(**IDS).fit(X)
+
+
+def test_ids_that_floats_cannot_hold_are_refused():
+    X = np.array([[2**53, 1], [2**53 + 1, 100]])
+    with pytest.raises(ValueError, match="ids are too large"):
+        PerSeriesScaler(series=0).fit_transform(X)
+    result = PerSeriesScaler(series=0).fit_transform(X.astype(object))
+    assert result[:, 0].tolist() == [2**53, 2**53 + 1]
+
+
+@pytest.mark.parametrize(
+    "change", [{"statistics": "fit"}, {"columns": ["p"]}, {"scaler": "minmax"}]
+)
+def test_parameters_changed_since_fit_are_refused(panel, change):
+    scaler = PerSeriesScaler(**IDS).fit(panel)
+    with pytest.raises(ValueError, match=f"{next(iter(change))} changed since fit"):
+        scaler.set_params(**change).transform(panel)

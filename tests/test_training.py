@@ -143,7 +143,7 @@ class Pinball(keras.losses.Loss):
         return ops.mean(ops.maximum(self.level * error, (self.level - 1) * error), axis=-1)
 
 
-@pytest.mark.parametrize("loss", ["mse", "mae", "poisson", pinball])
+@pytest.mark.parametrize("loss", ["mse", "mae", pinball])
 def test_missing_elements_have_no_gradient_whatever_the_loss(loss):
     y = np.c_[np.abs(Y), np.full(N, np.nan)]
 
@@ -153,6 +153,14 @@ def test_missing_elements_have_no_gradient_whatever_the_loss(loss):
         return np.append(kernel[:, 1], bias[1])
 
     assert_array_equal(head_of_second_output(0.01), head_of_second_output(0.0))
+
+
+def test_a_loss_that_cannot_leave_elements_out_is_refused_where_some_are_missing():
+    y = np.c_[np.abs(Y), np.abs(Y)]
+    lstm(loss="poisson").fit(X, y)
+    y[::2, 1] = np.nan
+    with pytest.raises(ValueError, match="30 rows have missing target elements"):
+        lstm(loss="poisson").fit(X, y)
 
 
 def numpy_pinball(level):
@@ -302,6 +310,50 @@ def test_partial_fits_are_epochs_of_one_fit(options):
         assert parts.n_iter_ == epoch
     assert_array_equal(weights_of(parts), weights_of(whole))
     assert parts.history_ == whole.history_
+
+
+def test_a_callback_that_does_nothing_changes_nothing():
+    options = {"batch_size": 4, "epochs": 2, "learning_rate_decay": "cosine"}
+    plain = lstm(**options).fit(X, Y)
+    called = lstm(**options, callbacks=[keras.callbacks.Callback()]).fit(X, Y)
+    assert_allclose(called.predict(X), plain.predict(X), rtol=1e-5, atol=1e-6)
+    constant = lstm(**options | {"learning_rate_decay": None}).fit(X, Y)
+    assert np.abs(constant.predict(X) - plain.predict(X)).max() > 1e-3
+
+
+def test_optimizers_of_the_users_own():
+    class Mine(keras.optimizers.SGD):
+        pass
+
+    plain = lstm(optimizer=keras.optimizers.SGD(0.05)).fit(X, Y)
+    for optimizer in (Mine(0.05), Mine):
+        own = lstm(optimizer=optimizer, learning_rate=0.05).fit(X, Y)
+        assert_allclose(own.predict(X), plain.predict(X), rtol=1e-5, atol=1e-6)
+
+    def make_class(momentum):
+        class Mine(keras.optimizers.SGD):
+            def __init__(self, learning_rate=0.01):
+                super().__init__(learning_rate, momentum)
+
+        return Mine
+
+    # Classes of one name are not one class: each fit uses the one that it was given.
+    first, second = (lstm(optimizer=make_class(m)).fit(X, Y) for m in (0.0, 0.9))
+    assert np.abs(first.predict(X) - second.predict(X)).max() > 1e-3
+
+
+def test_a_dtype_policy_is_that_of_the_fit():
+    plain = lstm().fit(X, Y).predict(X)
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        mixed = lstm().fit(X, Y)
+        rounded = mixed.predict(X)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert np.abs(rounded - plain).max() > 1e-4
+    assert_array_equal(mixed.predict(X), rounded)  # also under another policy
+    assert_array_equal(lstm().fit(X, Y).predict(X), plain)
 
 
 def test_a_fit_that_fails_leaves_the_regressor_as_it_was():

@@ -707,3 +707,11 @@ def test_input_of_another_dimension(X):
     for where in [{}, {"series": 0}]:
         with pytest.raises(ValueError, match=r"Expected (a )?2|with dim 3"):
             WindowTransformer(**where).fit(X)
+
+
+@pytest.mark.parametrize("change", [{"window_length": 9}, {"step": 2}, {"columns": ["q", "p"]}])
+def test_parameters_changed_since_fit_are_refused(change):
+    X = pd.DataFrame({"p": [1.0, 2.0, 3.0], "q": [4.0, 5.0, 6.0]})
+    windows = WindowTransformer(2, columns=["p", "q"]).fit(X)
+    with pytest.raises(ValueError, match=f"{next(iter(change))} changed since fit"):
+        windows.set_params(**change).transform(X)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm.statistics import (
+from sklstm.grouped_statistics import (
     KINDS,
     each_column,
     group_count,
