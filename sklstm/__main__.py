@@ -173,10 +173,11 @@ def main(arguments=None) -> None:
     lags = make_pipeline(
         clone(best[0]), clone(best[1]).set_params(output="2d"), Ridge(alpha=10.0)
     ).fit(data.train, y)
+    same = " (the best itself)" if best[0].statistics == "pooled" else ""
     table = pd.DataFrame(
         {
             "LSTM, best of the search": evaluate(best, data),
-            "the same net, one scale for all": evaluate(one_scale, data),
+            f"the same net, one scale for all{same}": evaluate(one_scale, data),
             "Ridge on the same windows": evaluate(lags, data),
             "a constant": evaluate(DummyRegressor().fit(data.train, y), data),
         }

@@ -68,9 +68,10 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
           seen before look as those of fit do.
         - "fit": all rows of the series in `fit`. Right for splits in time, *wrong* for
           held-out series: a z-score over a whole life knows when that life ends, and a new
-          series has none. On the embedded engines (ridge on mean and slope of 30 rows) the
-          RMSE on held-out engines is 36.5 with it, 16.2 with "expanding", 14.8 with
-          "pooled" and 41.9 for a constant.
+          series has none. On the embedded engines (``benchmarks/scaling_statistics.py``:
+          ridge on mean and slope of 30 rows) the RMSE on held-out engines is 28.7 with it
+          and `unknown` "expanding", 20.3 with `unknown` "pooled", 15.4 with "expanding",
+          16.0 with "pooled" and 41.9 for a constant.
         - "pooled": one set for all rows of all series, as scikit-learn's scaler does; the
           baseline that the other two must beat.
     unknown : {"pooled", "expanding", "error"}, default="pooled"
