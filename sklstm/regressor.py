@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
 
 from sklstm.panel import FLOATS, encode_ids, read_panel
 from sklstm.quiet import load_training
-from sklstm.weights import weights_by_code
+from sklstm.weights import check_weights, weights_by_code
 from sklstm.windows import Windows
 
 # ----------------------------------------------------------------------- pure functions
@@ -350,7 +350,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             X = _array_of(X)
         n_rows = X.shape[0] if X.ndim else 0
         y, one_dimensional = self._read_targets(y, n_rows)
-        own_weight = _read_weights(sample_weight, n_rows)
+        own_weight = check_weights(sample_weight, n_rows)
         windows = self._read(X, series_ids, reset=fresh)
         if windows.window_length % self.segment_length:
             raise ValueError(
@@ -575,7 +575,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         true, _ = self._read_targets(y, len(y_pred))
         self._check_n_outputs(true)
         y_pred = y_pred.reshape(true.shape)
-        weights = _read_weights(sample_weight, len(true))
+        weights = check_weights(sample_weight, len(true))
         known = ~np.isnan(true)
         return float(
             np.mean(
@@ -608,7 +608,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         windows = self._read(X, series_ids, reset=False)
         true, _ = self._read_targets(y, len(windows))
         self._check_n_outputs(true)
-        own_weight = _read_weights(sample_weight, len(windows))
+        own_weight = check_weights(sample_weight, len(windows))
         predicted = np.reshape(self._predict(windows), true.shape)
         rows = self._rows_in_loss(windows, true, own_weight, may_be_none=True)
         codes, n_series = windows.codes, len(windows.ids)
@@ -835,23 +835,3 @@ def _windows_of(X, name):
         X, allow_nd=True, dtype=FLOATS, ensure_all_finite=False, estimator=name, input_name="X"
     )
     return Windows.from_array(np.ascontiguousarray(array))
-
-
-def _read_weights(sample_weight, n_rows):
-    if sample_weight is None:
-        return np.ones(n_rows)
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.ndim == 0:
-        weights = np.full(n_rows, float(weights))
-    if weights.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar")
-    if len(weights) != n_rows:
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
-    check_array(weights, ensure_2d=False, input_name="sample_weight")
-    if (weights < 0).any():
-        raise ValueError(
-            f"Negative values in data passed to sample_weight (the smallest is {weights.min()})."
-        )
-    if not weights.any():
-        raise ValueError("All sample weights are zero: no row would count.")
-    return weights

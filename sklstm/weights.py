@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_array, check_consistent_length
+from sklearn.utils.validation import check_array
 
 from sklstm.panel import encode_ids
 
@@ -53,21 +53,44 @@ def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
     if len(series) == 0:
         raise ValueError("series is empty: there is no row to weigh.")
     codes, ids = encode_ids(pd.Index(series), len(series))
-    return weights_by_code(codes, ids, scheme, sample_weight)
+    return weights_by_code(codes, ids, scheme, check_weights(sample_weight, len(codes)))
 
 
-def weights_by_code(codes, ids, scheme, sample_weight=None) -> np.ndarray:
-    """:func:`series_weights` for ids that are numbered already."""
+def check_weights(sample_weight, n_rows) -> np.ndarray:
+    """Return the user's weights, one a row, or say what is wrong with them.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,), float or None
+        None: every row counts 1.
+    n_rows : int
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        float64.
+    """
     if sample_weight is None:
-        own = np.ones(len(codes))
-    else:
-        own = check_array(
-            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+        return np.ones(n_rows)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got shape {weights.shape}.")
+    if len(weights) != n_rows:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: sample_weight has "
+            f"{len(weights)} weights for {n_rows} rows."
         )
-        if own.ndim != 1:
-            raise ValueError(f"Sample weights must be 1D array or scalar, got shape {own.shape}.")
-        check_consistent_length(codes, own)
-        _refuse_negative(own, "sample_weight")
+    check_array(weights, ensure_2d=False, input_name="sample_weight")
+    _refuse_negative(weights, "sample_weight")
+    if not weights.any():
+        raise ValueError("All weights are zero: no row would count.")
+    return weights
+
+
+def weights_by_code(codes, ids, scheme, own) -> np.ndarray:
+    """:func:`series_weights` for ids that are numbered and weights that are checked."""
     sizes = np.bincount(codes, weights=own, minlength=len(ids))
     weights = own * _factors(scheme, sizes, ids)[codes]
     total = weights.sum()

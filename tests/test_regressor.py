@@ -339,7 +339,7 @@ BAD_FITS = {
     "3-D y": ({}, WINDOWS, Y.reshape(-1, 1, 1), {}, "3|dim"),
     "text y": ({}, WINDOWS, np.full(len(Y), "x"), {}, "could not convert string"),
     "negative weight": ({}, WINDOWS, Y, {"sample_weight": y_with(-1)}, "Negative values"),
-    "zero weights": ({}, WINDOWS, Y, {"sample_weight": 0 * Y}, "All sample weights are zero"),
+    "zero weights": ({}, WINDOWS, Y, {"sample_weight": 0 * Y}, "All weights are zero"),
     "NaN weight": ({}, WINDOWS, Y, {"sample_weight": y_with(np.nan)}, "sample_weight contains NaN"),
     "short weights": ({}, WINDOWS, Y, {"sample_weight": Y[:9]}, r"sample_weight.shape == \(9,\)"),
     "2-D weights": ({}, WINDOWS, Y, {"sample_weight": np.c_[Y, Y]}, "1D array or scalar"),
