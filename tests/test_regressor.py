@@ -341,7 +341,7 @@ BAD_FITS = {
     "negative weight": ({}, WINDOWS, Y, {"sample_weight": y_with(-1)}, "Negative values"),
     "zero weights": ({}, WINDOWS, Y, {"sample_weight": 0 * Y}, "All weights are zero"),
     "NaN weight": ({}, WINDOWS, Y, {"sample_weight": y_with(np.nan)}, "sample_weight contains NaN"),
-    "short weights": ({}, WINDOWS, Y, {"sample_weight": Y[:9]}, r"sample_weight.shape == \(9,\)"),
+    "short weights": ({}, WINDOWS, Y, {"sample_weight": Y[:9]}, r"inconsistent numbers of samples"),
     "2-D weights": ({}, WINDOWS, Y, {"sample_weight": np.c_[Y, Y]}, "1D array or scalar"),
     "id without weight": ({"series_weight": {"a": 1, "b": 2}}, WINDOWS, Y, {}, r"series \['c'\]"),
     "unknown scheme": ({"series_weight": "equal"}, WINDOWS, Y, {}, "'equal'.*'balanced'"),
