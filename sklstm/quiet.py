@@ -47,12 +47,8 @@ def load_training():
     loaded = sys.modules.get("sklstm.training")
     if loaded is not None:
         return loaded
-    keras_was_there = "keras" in sys.modules
     with quiet_start():
         from sklstm import training
 
-        training.start_devices()
-        if keras_was_there:
-            # TensorFlow has its usual log level: let it say its once-only lines here.
-            training.write_first_lines()
+        training.write_first_lines()
     return training

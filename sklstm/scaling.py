@@ -15,6 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm.grouped_statistics import KINDS
 from sklstm.panel import Panel, check_unchanged, read_panel
 
+# From version 3 on, pandas copies shared columns when they are written to.
+COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
+
 # ----------------------------------------------------------------------- pure functions
 
 
@@ -441,6 +444,9 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             out = X.copy(deep=False)
             for j, position in enumerate(panel.positions):
                 out.isetitem(position, scaled[:, j])
+            if not COPY_ON_WRITE:
+                for position in set(range(X.shape[1])) - set(panel.positions):
+                    out.isetitem(position, X.iloc[:, position].copy())
             return out
         # A list may hold texts beside numbers.
         X = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)

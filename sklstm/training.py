@@ -359,7 +359,8 @@ def to_arrays(variables):
 def copy_weights(source, target):
     """Copy all variables of a model, random states of dropout included, to its twin."""
     for there, here in zip(target.variables, source.variables, strict=True):
-        there.assign(here)
+        # A copy, for backends in which assigning shares memory that training then reuses.
+        there.assign(keras.ops.copy(here))
 
 
 @contextmanager
@@ -541,11 +542,6 @@ def leaves_out_missing(loss, y):
 def dtype_policy() -> str:
     """Name of Keras' global dtype policy."""
     return keras.config.dtype_policy().name
-
-
-def start_devices():
-    """Compute something: the first use of a device may write lines to stderr."""
-    keras.ops.zeros((1,))
 
 
 def write_first_lines():

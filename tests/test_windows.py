@@ -648,7 +648,7 @@ def test_max_gap_of_dates_is_no_plain_number(fitted, kind):
         (lambda X: X.assign(unit=["a", "a", None, "b", None]), "series id is missing in 2 of 5.*2"),
         (lambda X: X.drop(columns="unit"), "unit"),
         (lambda X: X.drop(columns="cycle"), "cycle"),
-        (lambda X: X.set_axis(["unit", "cycle", "unit"], axis=1), "unit|unique"),
+        (lambda X: X.set_axis(["unit", "cycle", "unit"], axis=1), "unit|unique|feature names"),
     ],
 )
 def test_bad_panels_in_fit_and_in_transform(fitted, change, message):
