@@ -61,6 +61,11 @@ def group_quantiles(column, codes, n_groups, shares):
     return np.stack(result)
 
 
+def pick(array, groups, empty=0.0):
+    """Rows of `array` by group, and for group -1 a row of `empty`."""
+    return np.concatenate([array, np.full((1, array.shape[1]), empty)])[groups]
+
+
 def zero_if_constant(variance, mean, count):
     """Set the variance of a constant feature to exactly 0, though rounding left a trace.
 
@@ -85,9 +90,8 @@ class Statistics:
     count: np.ndarray
 
     can_merge: ClassVar[bool] = True
-    of_nothing: ClassVar[tuple[float, ...]] = (
-        0.0,
-    )  # what each field holds for a group without values
+    # What each field holds for a group without values.
+    of_nothing: ClassVar[tuple[float, ...]] = (0.0,)
 
     def forget_rows(self):
         """Drop what only `expanding` needs to go on from these groups: here nothing."""
@@ -95,11 +99,9 @@ class Statistics:
 
     def take(self, groups):
         """Statistics of the chosen groups; -1 stands for a group without values."""
-        arrays = []
-        for field, empty in zip(fields(self), self.of_nothing, strict=True):
-            array = getattr(self, field.name)
-            arrays.append(np.concatenate([array, np.full((1, array.shape[1]), empty)])[groups])
-        return type(self)(*arrays)
+        names = [field.name for field in fields(self)]
+        pairs = zip(names, self.of_nothing, strict=True)
+        return type(self)(*(pick(getattr(self, name), groups, empty) for name, empty in pairs))
 
 
 @dataclass(eq=False)
@@ -281,8 +283,7 @@ class Quartiles(Statistics):
     def take(self, groups):
         """Statistics of the chosen groups; -1 stands for a group without values."""
         count, middle, spread = (
-            np.concatenate([array, np.zeros((1, array.shape[1]))])[groups]
-            for array in (self.count, self.middle, self.spread)
+            pick(array, groups) for array in (self.count, self.middle, self.spread)
         )
         new_code = np.full(len(self.count), -1)
         new_code[groups[groups >= 0]] = np.flatnonzero(groups >= 0)
