@@ -358,6 +358,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"{windows.window_length}."
             )
         y32 = _to_float32(y, "y")
+        _warn_of_lost_digits(y, "y")
         random = check_random_state(self.random_state)
         seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
         rows = self._rows_in_loss(windows, y, own_weight)
@@ -661,7 +662,10 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError("X carries its series ids already: leave series_ids=None.")
             check_consistent_length(windows, series_ids)
             windows = windows.with_series(*encode_ids(pd.Index(series_ids), len(windows)))
-        return windows.with_rows(_to_float32(windows.rows, "X"))
+        rows = _to_float32(windows.rows, "X")
+        if reset:  # what fit has warned of, predict need not look for again
+            _warn_of_lost_digits(windows.rows, "X")
+        return windows.with_rows(rows)
 
     def _windows_of_table(self, X, reset):
         panel = read_panel(
@@ -788,7 +792,6 @@ def _to_float32(array, name):
         return array
     with np.errstate(over="ignore"):
         converted = array.astype(np.float32)
-    _warn_of_lost_digits(array, name)
     if np.isinf(converted).any() and not np.isinf(array).any():
         raise ValueError(
             f"Input {name} contains a value too large for dtype('float32'), in which the net "
@@ -799,6 +802,8 @@ def _to_float32(array, name):
 
 def _warn_of_lost_digits(array, name):
     """Warn of columns whose variation is too small, beside their level, for float32."""
+    if array.dtype == np.float32:
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         known = ~np.isnan(array)
         count = np.maximum(known.sum(axis=0), 1)
