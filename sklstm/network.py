@@ -91,7 +91,7 @@ class KnownElementsLoss(keras.losses.Loss):
         return {"loss": self.loss, "name": self.name}
 
 
-def build_network(spec: NetworkSpec, seed: int) -> keras.Model:
+def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model:
     """Build a network of shape `spec`, with weights drawn from `seed` alone.
 
     Parameters
@@ -99,6 +99,7 @@ def build_network(spec: NetworkSpec, seed: int) -> keras.Model:
     spec : NetworkSpec
     seed : int
         Every layer gets its own seed from it; no global random state is touched.
+    kind : subclass of keras.Model, default=keras.Model
 
     Returns
     -------
@@ -130,4 +131,4 @@ def build_network(spec: NetworkSpec, seed: int) -> keras.Model:
         spec.n_outputs, kernel_initializer=glorot(), dtype="float32", name="head"
     )
     outputs = TargetScale(dtype="float32", name="target_scale")(head(x))
-    return keras.Model(inputs, outputs, name="sklstm")
+    return kind(inputs, outputs, name="sklstm")

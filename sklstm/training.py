@@ -8,6 +8,7 @@ back. Estimators never share state, whichever worker served them.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
@@ -20,15 +21,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from scikeras.wrappers import BaseWrapper
 
 from sklstm.network import KnownElementsLoss, NetworkSpec, build_network
+from sklstm.sharding import JIT, ShardedModel
 from sklstm.windows import Windows
 
-STEPS_PER_EXECUTION = 8
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+STEPS_PER_CALL = 16
 PREDICT_BATCHES = (32, 1024)
-# Keras leaves XLA off for LSTM layers on TensorFlow; it is faster there (docs/decisions.md).
-JIT = keras.backend.backend() != "torch"
 MAX_IDLE_WORKERS = 32
 
 
@@ -36,7 +38,7 @@ MAX_IDLE_WORKERS = 32
 
 
 class Batches(keras.utils.PyDataset):
-    """A stream of batches of one fixed size, gathered when they are needed.
+    """An endless stream of batches of one fixed size, gathered when they are needed.
 
     A pass over the rows is cut into `n_parts` batches of nearly equal numbers of rows, each
     filled up with rows of weight 0: one compiled shape serves all. Weights are scaled by
@@ -63,7 +65,15 @@ class Batches(keras.utils.PyDataset):
         Rows are shuffled anew for each pass; None keeps their order.
     first_epoch : int, default=0
         Where in the stream to begin.
+
+    Attributes
+    ----------
+    at_once : int
+        Batches of an epoch that are handed over at a time, their rows one after another.
     """
+
+    at_once = 1
+    num_batches = None  # as Keras asks of an endless stream
 
     def __init__(
         self,
@@ -82,33 +92,37 @@ class Batches(keras.utils.PyDataset):
         self.batch_size, self.seed = batch_size, seed
         self.n_parts = -(-len(windows) // batch_size)
         self.n_steps = n_steps or self.n_parts
-        self.first_epoch, self.epoch = first_epoch, first_epoch - 1
+        self.first_epoch = first_epoch
         self.loss_unit = loss_unit
         self.weights = weights * (self.n_parts * batch_size / len(windows) / loss_unit)
         # Where elements of a row are missing, its loss is the mean over the others.
         self.weights = (self.weights / np.maximum(known_share(y), 1e-9)).astype(np.float32)
         self._order = (None, np.arange(len(windows)))
 
-    def __len__(self):
-        return self.n_steps
+    @property
+    def calls(self):
+        """Calls of an epoch, each with up to `at_once` batches."""
+        return -(-self.n_steps // self.at_once)
 
-    def on_epoch_begin(self):
-        """Go on in the stream."""
-        self.epoch += 1
+    def __getitem__(self, index):
+        epoch, call = divmod(index, self.calls)
+        first = call * self.at_once
+        steps = np.arange(first, min(first + self.at_once, self.n_steps))
+        steps += (self.first_epoch + epoch) * self.n_steps
+        rows, weights = (
+            np.concatenate(parts) for parts in zip(*map(self._rows, steps), strict=True)
+        )
+        return self.windows.gather(rows), self.y[rows], weights
 
-    def _current(self):
-        # Keras reads a few batches, to see their shapes, before the first epoch begins.
-        return max(self.epoch, self.first_epoch)
-
-    def __getitem__(self, step):
-        number, part = divmod(self._current() * self.n_steps + step, self.n_parts)
+    def _rows(self, step):
+        """Rows of a batch of the stream, and their weights."""
+        number, part = divmod(step, self.n_parts)
         n_rows = len(self.windows)
         bounds = part * n_rows // self.n_parts, (part + 1) * n_rows // self.n_parts
         rows = self._order_of(number)[slice(*bounds)]
         weights = np.zeros(self.batch_size, np.float32)
         weights[: len(rows)] = self.weights[rows]
-        rows = np.resize(rows, self.batch_size)
-        return self.windows.gather(rows), self.y[rows], weights
+        return np.resize(rows, self.batch_size), weights
 
     def _order_of(self, number):
         """Order of the rows in one pass."""
@@ -119,6 +133,34 @@ class Batches(keras.utils.PyDataset):
             order = np.random.default_rng([self.seed, number]).permutation(len(self.windows))
             self._order = (number, order)
         return order
+
+
+class Pipeline:
+    """What Keras reads batches from, for one stream after another.
+
+    TensorFlow reads through a tf.data pipeline. That takes as long to make as a short fit to
+    train, so one serves all streams with batches of one shape.
+    """
+
+    def __init__(self):
+        self.dataset = None
+
+    @contextmanager
+    def of(self, batches):
+        """Lend what Keras reads `batches` from; None for None."""
+        if batches is None or not ON_TENSORFLOW:
+            yield batches
+            return
+        self.batches = batches
+        if self.dataset is None:
+            self.dataset = tf.data.Dataset.from_generator(
+                lambda: map(self.batches.__getitem__, itertools.count()),
+                output_signature=tuple(
+                    tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batches[0]
+                ),
+            ).prefetch(1)
+        yield self.dataset
+        self.batches = None
 
 
 def known_share(y):
@@ -204,7 +246,7 @@ class Worker(BaseWrapper):
     """
 
     @classmethod
-    def make(cls, spec: TrainingSpec, model=None, steps_per_execution=STEPS_PER_EXECUTION):
+    def make(cls, spec: TrainingSpec, model=None):
         """Compile a network for `spec`: a new one, or `model` itself."""
         options: dict[str, Any] = {}
         optimizer = spec.optimizer
@@ -216,20 +258,25 @@ class Worker(BaseWrapper):
             optimizer = type(optimizer).from_config(optimizer.get_config())
         if model is None:
             options |= {"model__spec": spec.network, "model__seed": 0}
+            if ON_TENSORFLOW:
+                options["model__kind"] = ShardedModel
         worker = cls(
             model=build_network if model is None else model,
             optimizer=optimizer,
             loss=KnownElementsLoss(spec.loss),
-            compile__jit_compile=JIT,
-            compile__steps_per_execution=steps_per_execution,
+            # A sharded model compiles the parts of its steps itself.
+            compile__jit_compile=JIT and "model__kind" not in options,
             shuffle=False,
             **options,
         )
         worker._random_state = None
         worker.model_ = worker._build_keras_model()
         worker._ensure_compiled_model()
+        if isinstance(worker.model_, ShardedModel):
+            worker.model_.set_batch_size(spec.batch_size)
         worker.model_.optimizer.build(worker.model_.trainable_variables)
         worker.fresh_optimizer = worker.optimizer_state()
+        worker.pipeline_, worker.validation_ = Pipeline(), Pipeline()
         return worker
 
     def optimizer_state(self):
@@ -251,15 +298,18 @@ class Worker(BaseWrapper):
         """Run Keras' fit and return its history, a dict of lists."""
         self.set_params(verbose=verbose)
         self._fit_callbacks = callbacks
-        self._fit_keras_model(
-            batches,
-            None,
-            sample_weight=None,
-            warm_start=False,
-            epochs=epochs,
-            initial_epoch=0,
-            validation_data=validation,
-        )
+        with self.pipeline_.of(batches) as stream, self.validation_.of(validation) as held_out:
+            self._fit_keras_model(
+                stream,
+                None,
+                sample_weight=None,
+                warm_start=False,
+                epochs=epochs,
+                initial_epoch=0,
+                steps_per_epoch=batches.calls,
+                validation_data=held_out,
+                validation_steps=None if validation is None else validation.calls,
+            )
         self._fit_callbacks = []
         return {name: [float(value) for value in values] for name, values in self.history_.items()}
 
@@ -271,9 +321,10 @@ class CosineDecay(keras.callbacks.Callback):
     would tie the worker to one number of steps.
     """
 
-    def __init__(self, n_steps):
+    def __init__(self, batches, epochs):
         super().__init__()
-        self.n_steps = n_steps
+        self.at_once = batches.at_once
+        self.n_epoch, self.n_steps = batches.n_steps, epochs * batches.n_steps
         self.done = 0
 
     def on_train_begin(self, logs=None):
@@ -282,14 +333,14 @@ class CosineDecay(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Count the steps of the epochs before."""
-        self.done = epoch * self.params["steps"]
+        self.done = epoch * self.n_epoch
 
     def on_train_batch_begin(self, batch, logs=None):
         """Set the rate of the steps that come."""
-        # Keras calls before every execution of several steps, or before every step where there
-        # are callbacks of the user's: the same rate in both cases.
-        step = self.done + batch - batch % STEPS_PER_EXECUTION
-        share = step / self.n_steps
+        # Keras calls before several steps, or before every step where there are callbacks of the
+        # user's: the same rate in both cases.
+        step = batch * self.at_once
+        share = (self.done + step - step % STEPS_PER_CALL) / self.n_steps
         self.model.optimizer.learning_rate = self.start * (1 + math.cos(math.pi * share)) / 2
 
     def on_train_end(self, logs=None):
@@ -436,20 +487,24 @@ def fit(
     history : dict of list of float
     optimizer_state : list of ndarray
     """
+    lent: AbstractContextManager[Worker]
+    if callbacks or spec.key is None:
+        lent = nullcontext(Worker.make(spec, model))
+    else:
+        lent = _idle.borrow(("fit", spec.key), lambda: Worker.make(spec))
+        if ON_TENSORFLOW:
+            batches.at_once = STEPS_PER_CALL
+            if validation is not None:
+                validation.at_once = STEPS_PER_CALL
     own: list[keras.callbacks.Callback] = []
     if decay:
-        own.append(CosineDecay(epochs * len(batches)))
+        own.append(CosineDecay(batches, epochs))
     if patience is not None:
         own.append(
             keras.callbacks.EarlyStopping(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
-    lent: AbstractContextManager[Worker]
-    if callbacks or spec.key is None:
-        lent = nullcontext(Worker.make(spec, model, steps_per_execution=1))
-    else:
-        lent = _idle.borrow(("fit", spec.key), lambda: Worker.make(spec))
     with lent as worker, no_retracing_warning():
         worker.take_over(model, spec, optimizer_state)
         try:

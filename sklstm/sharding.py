@@ -1,0 +1,120 @@
+"""Training steps for TensorFlow: several steps a call, each on all cores.
+
+On CPUs, XLA runs a recurrent loop on one core. So each batch is cut into shards, one a core; a
+compiled program works out the gradient of each, TensorFlow runs these side by side, and a
+second program takes the optimizer's step with their mean. For that alone this module speaks
+TensorFlow; other backends take Keras' own steps.
+"""
+
+from __future__ import annotations
+
+import joblib
+import keras
+import tensorflow as tf
+
+MIN_SHARD_ROWS = 16
+ON_GPU = bool(tf.config.list_physical_devices("GPU"))
+# Keras leaves XLA off for LSTM layers on TensorFlow. On CPUs XLA is faster
+# (docs/decisions.md); on GPUs Keras then takes cuDNN's kernels, which XLA cannot.
+JIT = not ON_GPU if keras.backend.backend() == "tensorflow" else keras.backend.backend() == "jax"
+
+
+def number_of_shards(batch_size):
+    """Shards of equal size for a batch: at most one a core, and none of very few rows."""
+    if ON_GPU:
+        return 1
+    most = max(1, min(joblib.cpu_count(), batch_size // MIN_SHARD_ROWS))
+    return next(n for n in range(most, 0, -1) if batch_size % n == 0)
+
+
+class ShardedModel(keras.Model):
+    """A model whose steps take several batches in a row, each of them in shards.
+
+    What Keras sees as one batch are the rows of any number of batches of `batch_size`, one
+    after another.
+    """
+
+    def set_batch_size(self, batch_size):
+        """Fix the shape that is compiled."""
+        self.batch_size = batch_size
+        self.n_shards = number_of_shards(batch_size)
+        self.mean_loss = keras.metrics.Mean(name="loss")
+        self._compiled_gradient = tf.function(self._gradient, jit_compile=JIT)
+        self._compiled_loss = tf.function(self._loss, jit_compile=JIT)
+        self._compiled_update = tf.function(self._update, jit_compile=JIT)
+
+    @property
+    def metrics(self):
+        """What Keras reports, and sets to zero when an epoch begins: the mean loss."""
+        return [self.mean_loss]
+
+    def train_step(self, data):
+        """Take one step of the optimizer for each batch."""
+
+        def step(shards):
+            weights, states = self._values()
+            results = [
+                self._compiled_gradient(weights, _of_shard(states, number), *shard)
+                for number, shard in enumerate(shards)
+            ]
+            self._compiled_update(*zip(*results, strict=True))
+
+        return self._for_each_batch(step, data)
+
+    def test_step(self, data):
+        """Add the loss of each batch."""
+
+        def step(shards):
+            values = self._values()
+            losses = [self._compiled_loss(*values, *shard)[0] for shard in shards]
+            self.mean_loss.update_state(tf.add_n(losses) / self.n_shards)
+
+        return self._for_each_batch(step, data)
+
+    def _for_each_batch(self, step, data):
+        shape = (-1, self.n_shards, self.batch_size // self.n_shards)
+        parts = [tf.reshape(part, (*shape, *part.shape[1:])) for part in data]
+
+        def body(k):
+            step([[part[k, i] for part in parts] for i in range(self.n_shards)])
+            return (k + 1,)
+
+        n_batches = tf.shape(parts[0])[0]
+        tf.while_loop(lambda k: k < n_batches, body, (tf.constant(0),))
+        return {"loss": self.mean_loss.result()}
+
+    def _values(self):
+        # The programs take values: two of them cannot hold one variable at the same time.
+        return [
+            [tf.identity(variable.value) for variable in variables]
+            for variables in (self.trainable_variables, self.non_trainable_variables)
+        ]
+
+    def _loss(self, weights, states, x, y, sample_weight, training=False):
+        y_pred, states = self.stateless_call(weights, states, x, training=training)
+        return self.compute_loss(x, y, y_pred, sample_weight), states
+
+    def _gradient(self, weights, states, *shard):
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            loss, states = self._loss(weights, states, *shard, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        return loss, tape.gradient(scaled, weights), states
+
+    def _update(self, losses, gradients, states):
+        means = [tf.add_n(parts) / self.n_shards for parts in zip(*gradients, strict=True)]
+        self.optimizer.apply_gradients(zip(means, self.trainable_variables, strict=True))
+        for variable, value in zip(self.non_trainable_variables, states[0], strict=True):
+            if _is_random_state(value):
+                variable.assign(value)
+        self.mean_loss.update_state(tf.add_n(losses) / self.n_shards)
+
+
+def _is_random_state(value):
+    # The other variables that are not trained are floats, and fixed.
+    return value.dtype.is_integer
+
+
+def _of_shard(states, number):
+    """Give each shard random numbers of its own: the states are pairs (seed, counter)."""
+    return [state + [number, 0] if _is_random_state(state) else state for state in states]
