@@ -94,10 +94,10 @@ class ShardedModel(keras.Model):
         y_pred, states = self.stateless_call(weights, states, x, training=training)
         return self.compute_loss(x, y, y_pred, sample_weight), states
 
-    def _gradient(self, weights, states, *shard):
+    def _gradient(self, weights, states, x, y, sample_weight):
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            loss, states = self._loss(weights, states, *shard, training=True)
+            loss, states = self._loss(weights, states, x, y, sample_weight, training=True)
             scaled = self.optimizer.scale_loss(loss)
         return loss, tape.gradient(scaled, weights), states
 

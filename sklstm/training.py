@@ -109,9 +109,7 @@ class Batches(keras.utils.PyDataset):
         first = call * self.at_once
         steps = np.arange(first, min(first + self.at_once, self.n_steps))
         steps += (self.first_epoch + epoch) * self.n_steps
-        rows, weights = (
-            np.concatenate(parts) for parts in zip(*map(self._rows, steps), strict=True)
-        )
+        rows, weights = map(np.concatenate, zip(*map(self._rows, steps), strict=True))
         return self.windows.gather(rows), self.y[rows], weights
 
     def _rows(self, step):
