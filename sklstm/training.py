@@ -8,7 +8,6 @@ back. Estimators never share state, whichever worker served them.
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import math
@@ -137,7 +136,9 @@ class Pipeline:
     """What Keras reads batches from, for one stream after another.
 
     TensorFlow reads through a tf.data pipeline. That takes as long to make as a short fit to
-    train, so one serves all streams with batches of one shape.
+    train, so one serves all streams with batches of one shape. It has no generator in it,
+    which Keras would put there: TensorFlow then has every larger piece of memory given
+    back to the system at once, and steps take up to twice as long (docs/decisions.md).
     """
 
     def __init__(self):
@@ -151,14 +152,28 @@ class Pipeline:
             return
         self.batches = batches
         if self.dataset is None:
-            self.dataset = tf.data.Dataset.from_generator(
-                lambda: map(self.batches.__getitem__, itertools.count()),
-                output_signature=tuple(
-                    tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batches[0]
-                ),
-            ).prefetch(1)
+            self.dataset = self._make(batches[0])
         yield self.dataset
         self.batches = None
+
+    def _make(self, sample):
+        nothing = tuple(np.empty((0, *part.shape[1:]), part.dtype) for part in sample)
+
+        def read(index):
+            batches = self.batches
+            # TensorFlow reads ahead: the last call may come when the stream is gone.
+            return nothing if batches is None else batches[int(index)]
+
+        def element(index):
+            parts = tf.numpy_function(read, [index], [part.dtype for part in nothing])
+            for part, empty in zip(parts, nothing, strict=True):
+                part.set_shape((None, *empty.shape[1:]))
+            return tuple(parts)
+
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        options.threading.private_threadpool_size = 1
+        return tf.data.Dataset.counter().map(element).prefetch(1).with_options(options)
 
 
 def known_share(y):
@@ -230,7 +245,10 @@ def _fingerprint(item):
     if getattr(item, "__module__", "").startswith("keras."):
         if not hasattr(item, "get_config") or isinstance(item, type):
             return f"{item.__module__}.{item.__qualname__}"
-        return json.dumps(keras.saving.serialize_keras_object(item), sort_keys=True)
+        written = keras.saving.serialize_keras_object(item)
+        # Keras numbers its objects: "adam_1" is no other optimizer than "adam".
+        written["config"].pop("name", None)
+        return json.dumps(written, sort_keys=True)
     raise TypeError(f"{item!r} cannot be told from others like it")
 
 
