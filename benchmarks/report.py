@@ -159,12 +159,16 @@ def plot_growth(cases, path):
         column[0].loglog(sizes, seconds, **style)
         if task != "step":
             column[1].loglog(sizes, megabytes, **style)
+        if axis == "window":  # less than two decades: each size by name
+            for axes in column:
+                axes.set_xticks(sizes, sizes)
+                axes.set_xticks([], minor=True)
     for row in grid:
         bottom, top = row[0].get_ylim()
         for axes in row:
             start, end = axes.get_xlim()
             guide = [bottom, bottom * end / start]
-            axes.loglog([start, end], guide, "--", color="gray", label="slope 1")
+            axes.plot([start, end], guide, "--", color="gray", label="slope 1")
             axes.set(xlim=(start, end), ylim=(bottom, top))
             axes.grid(alpha=0.3)
     for axes, words in zip(grid[1], AXES.values(), strict=True):

@@ -1,6 +1,6 @@
 """Time sklstm beside its peers: the same data, side by side, in one run.
 
-    python benchmarks/run.py                              # all of it: hours
+    python benchmarks/run.py                              # all of it: about an hour
     python benchmarks/run.py --quick                      # tiny sizes, no forecasters: minutes
     python benchmarks/run.py --problem epoch --peer sklstm --peer torch_loop
 

@@ -43,6 +43,7 @@ def forecast_sklstm(train, horizon, season, **options):
 
 
 def forecast(**size):
+    load_training()
     return forecasting(forecast_sklstm, **size)
 
 
