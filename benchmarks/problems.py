@@ -209,7 +209,7 @@ PROBLEMS = {
             "NN5 daily": {**_NN5, **_FULL, "epochs": 10},
         },
         quick={"M4 hourly": {**_M4, **_TINY}, "NN5 daily": {**_NN5, **_TINY}},
-        fresh="round",
+        fresh="case",
     ),
     "search": Problem(
         peers=("sklstm", "scikeras_plain", "limits"),
