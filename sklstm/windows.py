@@ -503,6 +503,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             later = None if later is None else later[order]
             ends[order] = np.arange(len(codes))
         starts = run_starts(codes, time, gap_number(self.max_gap, panel.time_kind), later)
+        starts = starts.repeat(np.diff(starts, append=len(codes)))
         observed = np.minimum(self.window_length, (np.arange(len(codes)) - starts) // self.step + 1)
         ends = ends[n_context:]
         return Windows(
