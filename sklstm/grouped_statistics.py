@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from sklstm.panel import group_order, run_starts
+from sklstm.panel import group_order, run_starts, take_rows
 
 EPS = np.finfo(np.float64).eps
 # Values worked on at once: few enough for the processor's cache to hold what is made of
@@ -93,8 +93,7 @@ def block_rows(n_features):
 
 def read_block(values, at):
     """Read rows `at` (a slice or positions) as a block."""
-    whole = not isinstance(at, slice) and values.flags.c_contiguous
-    rows = values.take(at, axis=0) if whole else values[at]  # take is fast, but copies a view
+    rows = values[at] if isinstance(at, slice) else take_rows(values, at)
     return np.ascontiguousarray(rows.T, np.float64)
 
 

@@ -424,6 +424,15 @@ def _is_sorted(codes, time) -> bool:
     return bool(rising.all())
 
 
+def take_rows(values, at):
+    """``values[at]`` for an array of positions, in the way that is fastest for the layout."""
+    if values.flags.c_contiguous:
+        return values.take(at, axis=0)
+    if values.flags.f_contiguous and np.ndim(at) == 1:
+        return values.T.take(at, axis=1).T
+    return values[at]  # `take` would copy all rows first
+
+
 def run_starts(codes, time=None, max_gap=None, also=None) -> np.ndarray:
     """Positions of the first row of each run of rows that belong together.
 
