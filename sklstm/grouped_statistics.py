@@ -20,7 +20,7 @@ from sklstm.panel import group_order, run_starts, take_rows
 EPS = np.finfo(np.float64).eps
 # Values worked on at once: few enough for the processor's cache to hold what is made of
 # them, enough to outweigh the cost of a call.
-BLOCK_VALUES = 2**16
+BLOCK_VALUES = 2**17
 
 
 # ----------------------------------------------------------------------- pure functions
@@ -73,7 +73,10 @@ def zero_if_constant(variance, mean, count):
     The bound on the rounding error is that of scikit-learn's StandardScaler.
     """
     share = count * EPS
-    return np.where(variance <= share * variance + (share * mean) ** 2, 0.0, variance)
+    bound = share * mean
+    bound *= bound
+    bound += share * variance
+    return np.where(variance <= bound, 0.0, variance)
 
 
 def zero_if_tiny(scale):
@@ -106,7 +109,7 @@ def look_up(table, codes):
 
 
 def run_sums(block, starts):
-    """Sums over runs of rows, each from one of `starts` to the next."""
+    """Add up runs of rows, each from one of `starts` to the next."""
     return np.add.reduceat(block, starts, axis=1)
 
 
@@ -197,8 +200,8 @@ def run_cumsum(block, starts, width=8):
     part_starts = (starts - width * first).repeat(n_parts)
     part_starts += width * np.arange(len(part_starts))
     # The last part of a run reads on into the next run; nothing looks at sums from there on.
-    rows = np.minimum(part_starts + np.arange(width)[:, np.newaxis], n_rows - 1)
-    parts = block.take(rows, axis=1)
+    rows = part_starts + np.arange(width)[:, np.newaxis]
+    parts = block.take(rows, axis=1, mode="clip")
     for step in range(1, width):
         parts[:, step] += parts[:, step - 1]
     if longest > width:
@@ -207,7 +210,9 @@ def run_cumsum(block, starts, width=8):
         before[:, :, first] = 0
         parts += before
     position = np.arange(n_rows) - starts.repeat(lengths)
-    where = position % width * len(part_starts) + position // width + first.repeat(lengths)
+    part = position // width
+    step = position - width * part
+    where = step * len(part_starts) + part + first.repeat(lengths)
     return parts.reshape(n_features, -1).take(where, axis=1)
 
 
@@ -363,7 +368,8 @@ class Moments(Statistics):
             count = np.arange(1.0, len(codes) + 1) - starts.repeat(lengths)
         if went_on:
             count = count + past.count.T.repeat(lengths, axis=1)
-        sums, squares = np.vsplit(run_cumsum(np.vstack([deviation, deviation**2]), starts), 2)
+        powers = np.stack([deviation, deviation * deviation]).reshape(-1, len(codes))
+        sums, squares = run_cumsum(powers, starts).reshape(2, *block.shape)
         divisor = np.maximum(count, 1)
         drift = sums / divisor
         squares -= np.multiply(sums, drift, out=sums)

@@ -18,6 +18,8 @@ from scipy.sparse import csc_array
 from sklearn.utils.validation import check_array, validate_data
 
 FLOATS = [np.float64, np.float32]
+# Rows to work on at once where whole columns of temporary numbers would fill the memory.
+N_AT_ONCE = 2**16
 
 
 # --------------------------------------------------------------------- reading a panel
@@ -418,10 +420,15 @@ def _sorting_order(codes, time, ids):
 
 def _is_sorted(codes, time) -> bool:
     """Whether rows stand by series, and in each series by strictly growing time."""
-    rising = codes[1:] >= codes[:-1]
-    if time is not None:
-        rising &= (codes[1:] != codes[:-1]) | (time[1:] > time[:-1])
-    return bool(rising.all())
+    starts = run_starts(codes)
+    firsts = codes[starts]
+    if (firsts[1:] < firsts[:-1]).any():
+        return False
+    if time is None:
+        return True
+    later = time[1:] > time[:-1]
+    later[starts[1:] - 1] = True
+    return bool(later.all())
 
 
 def take_rows(values, at):
@@ -439,13 +446,17 @@ def run_starts(codes, time=None, max_gap=None, also=None) -> np.ndarray:
     A run ends where the code changes, where two rows are farther apart in time than
     `max_gap`, and where the mark `also` (an array, one value a row) changes.
     """
-    new = np.ones(len(codes), bool)
-    np.not_equal(codes[1:], codes[:-1], out=new[1:])
-    if max_gap is not None:
-        new[1:] |= np.diff(time) > max_gap
-    if also is not None:
-        new[1:] |= also[1:] != also[:-1]
-    return np.flatnonzero(new)
+    n_rows = len(codes)
+    starts = [np.arange(min(n_rows, 1))]
+    for first in range(1, n_rows, N_AT_ONCE):
+        row, before = slice(first, first + N_AT_ONCE), slice(first - 1, first + N_AT_ONCE - 1)
+        new = codes[row] != codes[before][: n_rows - first]
+        if max_gap is not None:
+            new |= np.diff(time[before.start : row.stop]) > max_gap
+        if also is not None:
+            new |= also[row] != also[before][: n_rows - first]
+        starts.append(np.flatnonzero(new) + first)
+    return np.concatenate(starts)
 
 
 # ------------------------------------------------------------- lists of arrays <-> panel

@@ -474,14 +474,15 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if len(panel.positions) == X.shape[1]:
             return scaled
         dtype = X.dtype if X.dtype == object else np.result_type(X.dtype, scaled.dtype)
-        out = X.astype(dtype)
+        out = np.empty(X.shape, dtype)
         ids = np.setdiff1d(np.arange(X.shape[1]), panel.positions)
+        out[:, ids] = X[:, ids]
         if X.dtype.kind in "iu" and (out[:, ids].astype(X.dtype) != X[:, ids]).any():
             raise ValueError(
                 f"X is an array of {X.dtype} whose ids are too large for {dtype}, in which the "
                 "scaled array would hold them. Pass a DataFrame, or an array of dtype object."
             )
-        out[:, panel.positions] = scaled
+        out[:, as_slice(panel.positions)] = scaled
         return out
 
     def __sklearn_tags__(self):

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm.panel import (
+    N_AT_ONCE,
     check_unchanged,
     column_names,
     gap_number,
@@ -22,9 +23,6 @@ from sklstm.panel import (
     run_starts,
     take_rows,
 )
-
-# NumPy makes int64 of any positions that it is given, so they are given in parts.
-N_AT_ONCE = 2**16
 
 # ----------------------------------------------------------------------- pure functions
 
@@ -119,6 +117,7 @@ def sorted_rows(values, order):
 
 def put_back(array, order):
     """Undo the sorting of an array: its element i goes to position ``order[i]``."""
+    # In parts, since NumPy makes int64 of the positions that it is given.
     out = np.empty_like(array)
     for start in range(0, len(order), N_AT_ONCE):
         part = slice(start, start + N_AT_ONCE)
