@@ -385,6 +385,11 @@ def gap_number(max_gap, kind: str | None) -> float | None:
 
 
 # ------------------------------------------------------------------------ order of rows
+def position_dtype(n_rows):
+    """Return the smaller type that can number so many rows."""
+    return np.int32 if n_rows < 2**31 else np.int64
+
+
 def group_order(codes) -> np.ndarray:
     """Positions that sort `codes`, equal ones in the order in which they stand.
 
@@ -392,7 +397,11 @@ def group_order(codes) -> np.ndarray:
     a sparse matrix of one entry a column into rows does just that.
     """
     n_rows = len(codes)
-    entries = (np.ones(n_rows, bool), codes, np.arange(n_rows + 1))
+    entries = (
+        np.ones(n_rows, bool),
+        codes,
+        np.arange(n_rows + 1, dtype=position_dtype(n_rows + 1)),
+    )
     shape = (int(codes.max()) + 1, n_rows)
     return csc_array(entries, shape=shape).tocsr().indices
 

@@ -19,6 +19,7 @@ from sklstm.panel import (
     check_unchanged,
     column_names,
     gap_number,
+    position_dtype,
     read_panel,
     run_starts,
     take_rows,
@@ -106,6 +107,13 @@ def count_observed(starts, n_rows, window_length, step):
     return np.minimum(observed, window_length, out=observed).astype(np.int32, copy=False)
 
 
+def largest_steps(time, starts):
+    """Largest step in time in each run of rows that starts at one of `starts`."""
+    step = np.diff(time, prepend=time[:1])
+    step[starts] = 0
+    return np.maximum.reduceat(step, starts).astype(np.float64)
+
+
 def sorted_rows(values, order):
     """Rows of `values` at the positions `order`, C-contiguous."""
     out = np.empty((len(order), values.shape[1]), values.dtype)
@@ -123,11 +131,6 @@ def put_back(array, order):
         part = slice(start, start + N_AT_ONCE)
         out[order[part]] = array[part]
     return out
-
-
-def position_dtype(n_rows):
-    """Return the smaller type that can number so many rows."""
-    return np.int32 if n_rows < 2**31 else np.int64
 
 
 def _full_key(key):
@@ -559,26 +562,25 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
 
     def _last_rows(self, panel, gap):
         """Context for transform: of each series, the rows that later windows can reach."""
-        codes, time = panel.codes, panel.time
-        if panel.order is not None:
-            codes, time = codes[panel.order], time[panel.order]
+        codes, time, order = panel.codes, panel.time, panel.order
+        if order is not None:
+            codes, time = codes[order], time[order]
         starts = run_starts(codes)
-        ends = np.append(starts[1:], len(codes))
-        n_kept = np.minimum(ends - starts, self._reach())
-        kept = np.arange(n_kept.sum()) + (ends - np.cumsum(n_kept)).repeat(n_kept)
+        ends = np.append(starts[1:], len(time))
         if gap is None:
-            step = np.diff(time, prepend=time[:1]).astype(np.float64, copy=False)
-            step[starts] = 0
-            largest = np.maximum.reduceat(step, starts)
+            largest = largest_steps(time, starts)
             # A series of one row has no step of its own: it takes the panel's largest.
             allowed = np.where(largest > 0, largest, largest.max())
         else:
             allowed = np.full(len(starts), gap)
-        rows = kept if panel.order is None else panel.order[kept]
+        n_kept = np.minimum(ends - starts, self._reach())
+        dtype = position_dtype(len(time))
+        kept = (ends - np.cumsum(n_kept)).astype(dtype).repeat(n_kept)
+        kept += np.arange(len(kept), dtype=dtype)
         return {
-            "rows": sorted_rows(panel.values, rows),
+            "rows": sorted_rows(panel.values, kept if order is None else order[kept]),
             "time": time[kept],
-            "codes": codes[kept],
+            "codes": np.arange(len(starts), dtype=np.int32).repeat(n_kept),
             "ids": panel.ids,
             "last_time": time[ends - 1],
             "max_gap": allowed,
