@@ -8,13 +8,19 @@ including that row. NaN is left out everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from sklstm.panel import group_order, run_starts, take_rows
+
 EPS = np.finfo(np.float64).eps
+# Values worked on at once: few enough for the processor's cache to hold what is made of
+# them, enough to outweigh the cost of a call.
+BLOCK_VALUES = 2**17
 
 
 # ----------------------------------------------------------------------- pure functions
@@ -31,13 +37,6 @@ def group_count(column, codes, n_groups):
     known = ~np.isnan(column)
     codes = codes if known.all() else codes[known]
     return np.bincount(codes, minlength=n_groups).astype(np.float64)
-
-
-def group_sum(column, codes, n_groups):
-    """Add up each group's known values."""
-    missing = np.isnan(column)
-    known = np.where(missing, 0.0, column) if missing.any() else column
-    return np.bincount(codes, weights=known, minlength=n_groups)
 
 
 def group_quantiles(column, codes, n_groups, shares):
@@ -63,7 +62,9 @@ def group_quantiles(column, codes, n_groups, shares):
 
 def pick(array, groups, empty=0.0):
     """Rows of `array` by group, and for group -1 a row of `empty`."""
-    return np.concatenate([array, np.full((1, array.shape[1]), empty)])[groups]
+    picked = array[groups]
+    picked[groups < 0] = empty
+    return picked
 
 
 def zero_if_constant(variance, mean, count):
@@ -71,13 +72,160 @@ def zero_if_constant(variance, mean, count):
 
     The bound on the rounding error is that of scikit-learn's StandardScaler.
     """
-    bound = count * EPS * variance + (count * mean * EPS) ** 2
+    share = count * EPS
+    bound = share * mean
+    bound *= bound
+    bound += share * variance
     return np.where(variance <= bound, 0.0, variance)
 
 
 def zero_if_tiny(scale):
     """Set ranges below the bound of scikit-learn's scalers to exactly 0."""
     return np.where(scale < 10 * EPS, 0.0, scale)
+
+
+# ------------------------------------------------------------------------------- blocks
+# A block is a part of the rows that fits into the processor's cache, as float64 of shape
+# (n_features, n_rows): the values of a feature stand side by side.
+
+
+def block_rows(n_features):
+    """Rows in a block of so many features."""
+    return max(1, BLOCK_VALUES // n_features)
+
+
+def read_block(values, at):
+    """Read rows `at` (a slice or positions) as a block."""
+    rows = values[at] if isinstance(at, slice) else take_rows(values, at)
+    return np.ascontiguousarray(rows.T, np.float64)
+
+
+def look_up(table, codes):
+    """Row ``table[code]`` for each code, as a block."""
+    starts = run_starts(codes)
+    if 4 * len(starts) > len(codes):
+        return table.T.take(codes, axis=1)
+    return table[codes[starts]].T.repeat(np.diff(starts, append=len(codes)), axis=1)
+
+
+def run_sums(block, starts):
+    """Add up runs of rows, each from one of `starts` to the next."""
+    return np.add.reduceat(block, starts, axis=1)
+
+
+def run_moments(block, starts):
+    """Count, mean and summed squared deviation of each run of rows, NaN left out.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_features, n_rows), float64
+    starts : ndarray of shape (n_runs,)
+        Position of the first row of each run.
+
+    Returns
+    -------
+    count, mean, squares : ndarray of shape (n_features, n_runs)
+    """
+    lengths = np.diff(starts, append=block.shape[1])
+    missing = np.isnan(block)
+    some_missing = missing.any()
+    if some_missing:
+        block = np.where(missing, 0.0, block)
+        count = run_sums(~missing * 1.0, starts)
+    else:
+        count = np.tile(lengths.astype(np.float64), (len(block), 1))
+    divisor = np.maximum(count, 1)
+    mean = run_sums(block, starts) / divisor
+    deviation = block - mean.repeat(lengths, axis=1)
+    if some_missing:
+        deviation[missing] = 0
+    # The second pass takes out what rounding left in the mean and the squares.
+    rest = run_sums(deviation, starts)
+    squares = run_sums(np.multiply(deviation, deviation, out=deviation), starts)
+    squares -= rest**2 / divisor
+    return count, mean + rest / divisor, np.maximum(squares, 0.0)
+
+
+def join_moments(count, mean, squares, starts):
+    """Moments of runs of parts, from the moments of the parts: see :func:`run_moments`."""
+    total = run_sums(count, starts)
+    divisor, lengths = np.maximum(total, 1), np.diff(starts, append=count.shape[1])
+    joint = run_sums(count * mean, starts) / divisor
+    deviation = mean - joint.repeat(lengths, axis=1)
+    rest = run_sums(count * deviation, starts) / divisor
+    between = run_sums(count * deviation**2, starts) - total * rest**2
+    return total, joint + rest, run_sums(squares, starts) + np.maximum(between, 0.0)
+
+
+def run_extremes(block, starts):
+    """Count, smallest and largest value of each run of rows, NaN left out."""
+    known = ~np.isnan(block)
+    low, high = np.fmin.reduceat(block, starts, axis=1), np.fmax.reduceat(block, starts, axis=1)
+    unknown = np.isnan(low)
+    low[unknown], high[unknown] = np.inf, -np.inf
+    return run_sums(known * 1.0, starts), low, high
+
+
+def join_extremes(count, low, high, starts):
+    """Extremes of runs of parts, from the extremes of the parts: see :func:`run_extremes`."""
+    low, high = np.minimum.reduceat(low, starts, axis=1), np.maximum.reduceat(high, starts, axis=1)
+    return run_sums(count, starts), low, high
+
+
+def run_cumsum(block, starts, width=8):
+    """Cumulative sums over the rows that start anew with each run.
+
+    A row's sum depends on nothing but the rows of its run up to it, to the last bit: no
+    digits are lost to other runs. Runs are cut into parts of `width` rows that are summed
+    side by side, then the sums of the parts are carried over in the same way.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_features, n_rows)
+    starts : ndarray of shape (n_runs,)
+        Position of the first row of each run.
+    width : int, default=8
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_rows)
+    """
+    n_features, n_rows = block.shape
+    lengths = np.diff(starts, append=n_rows)
+    longest = lengths.max()
+    if longest == 1:
+        return block
+    n_parts = -(-lengths // width)
+    first = np.cumsum(n_parts) - n_parts
+    part_starts = (starts - width * first).repeat(n_parts)
+    part_starts += width * np.arange(len(part_starts))
+    # The last part of a run reads on into the next run; nothing looks at sums from there on.
+    rows = part_starts + np.arange(width)[:, np.newaxis]
+    parts = block.take(rows, axis=1, mode="clip")
+    for step in range(1, width):
+        parts[:, step] += parts[:, step - 1]
+    if longest > width:
+        before = np.zeros((n_features, 1, len(part_starts)))
+        before[:, 0, 1:] = run_cumsum(parts[:, -1], first)[:, :-1]
+        before[:, :, first] = 0
+        parts += before
+    position = np.arange(n_rows) - starts.repeat(lengths)
+    part = position // width
+    step = position - width * part
+    where = step * len(part_starts) + part + first.repeat(lengths)
+    return parts.reshape(n_features, -1).take(where, axis=1)
+
+
+def first_known(block, starts):
+    """First value of each run of rows that is not missing, 0 where none is."""
+    first = block[:, starts]
+    if np.isnan(first).any():
+        n_rows = block.shape[1]
+        rows = np.where(np.isnan(block), n_rows, np.arange(n_rows))
+        rows = np.minimum.reduceat(rows, starts, axis=1)
+        first = np.take_along_axis(block, np.minimum(rows, n_rows - 1), axis=1)
+        first[rows == n_rows] = 0
+    return first
 
 
 # ------------------------------------------------------------------ kinds of statistics
@@ -93,6 +241,53 @@ class Statistics:
     # What each field holds for a group without values.
     of_nothing: ClassVar[tuple[float, ...]] = (0.0,)
 
+    # Statistics of runs of rows, and of runs of parts whose statistics are known.
+    of_runs: ClassVar[Callable]
+    join: ClassVar[Callable]
+
+    @classmethod
+    def of(cls, values, codes, n_groups, order=None):
+        """Compute the statistics of the groups that `codes` numbers.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, n_features)
+        codes : ndarray of shape (n_rows,)
+            Each row's group.
+        n_groups : int
+        order : ndarray of shape (n_rows,), default=None
+            Positions that sort the rows by group, where they are known.
+        """
+        if order is None and (codes[1:] < codes[:-1]).any():
+            order = group_order(codes)
+        parts, groups, size = [], [], block_rows(values.shape[1])
+        for start in range(0, len(codes), size):
+            at = slice(start, start + size) if order is None else order[start : start + size]
+            starts = run_starts(codes[at])
+            parts.append(cls.of_runs(read_block(values, at), starts))
+            groups.append(codes[at][starts])
+        # The ends of a block may cut a group into parts.
+        group = np.concatenate(groups)
+        starts = run_starts(group)
+        known = cls.join(*(np.hstack(part) for part in zip(*parts, strict=True)), starts)
+        shape = (n_groups, values.shape[1])
+        arrays = [np.full(shape, empty) for empty in cls.of_nothing]
+        for array, own in zip(arrays, known, strict=True):
+            array[group[starts]] = own.T
+        return cls(*arrays)
+
+    def pooled(self):
+        """Statistics of all groups' rows as one group."""
+        arrays = [getattr(self, field.name).T for field in fields(self)]
+        return type(self)(*(array.T for array in self.join(*arrays, np.zeros(1, np.intp))))
+
+    def add_block(self, block, group):
+        """Learn more rows of one group."""
+        new = (array.T for array in self.of_runs(block, np.zeros(1, np.intp)))
+        joint = self.take(np.array([group])).merge(type(self)(*new))
+        for field in fields(self):
+            getattr(self, field.name)[group] = getattr(joint, field.name)[0]
+
     def forget_rows(self):
         """Drop what only `expanding` needs to go on from these groups: here nothing."""
         return self
@@ -102,6 +297,27 @@ class Statistics:
         names = [field.name for field in fields(self)]
         pairs = zip(names, self.of_nothing, strict=True)
         return type(self)(*(pick(getattr(self, name), groups, empty) for name, empty in pairs))
+
+    def expanding(self, block, codes):
+        """Return (count, center, scale) at each row.
+
+        Parameters
+        ----------
+        block : ndarray of shape (n_features, n_rows), float64
+            Rows sorted by group and time; `self` is what each group has seen before them.
+        codes : ndarray of shape (n_rows,)
+            Each row's group.
+
+        Returns
+        -------
+        count : ndarray of shape (n_features, n_rows), or (n_rows,) where features are alike
+        center, scale : ndarray of shape (n_features, n_rows)
+        """
+        columns = [self._expanding_column(column, codes, j) for j, column in enumerate(block)]
+        return tuple(np.stack(columns, axis=1))
+
+    def _expanding_column(self, column, codes, feature):
+        raise NotImplementedError
 
 
 @dataclass(eq=False)
@@ -113,22 +329,8 @@ class Moments(Statistics):
 
     of_nothing = (0.0, 0.0, 0.0)
 
-    @classmethod
-    def of(cls, values, codes, n_groups):
-        """Compute the statistics of the groups that `codes` numbers."""
-        codes = codes.astype(np.intp, copy=False)  # else every bincount would convert them
-
-        def one(column):
-            count = group_count(column, codes, n_groups)
-            divisor = np.maximum(count, 1)
-            mean = group_sum(column, codes, n_groups) / divisor
-            deviation = column - mean[codes]
-            # The second pass takes out what rounding left in the mean and the squares.
-            rest = group_sum(deviation, codes, n_groups)
-            squares = group_sum(deviation**2, codes, n_groups) - rest**2 / divisor
-            return np.stack([count, mean + rest / divisor, np.maximum(squares, 0.0)])
-
-        return cls(*each_column(one, values))
+    of_runs = staticmethod(run_moments)
+    join = staticmethod(join_moments)
 
     def merge(self, other):
         """Statistics of both sets of rows together, group by group."""
@@ -141,47 +343,43 @@ class Moments(Statistics):
             self.squares + other.squares + shift**2 * self.count * share,
         )
 
-    def pooled(self):
-        """Statistics of all groups' rows as one group."""
-        count = self.count.sum(axis=0, keepdims=True)
-        mean = (self.count * self.mean).sum(axis=0, keepdims=True) / np.maximum(count, 1)
-        between = self.count * (self.mean - mean) ** 2
-        return Moments(count, mean, (self.squares + between).sum(axis=0, keepdims=True))
-
     def center_scale(self):
         """Return (center, scale); the scale of a constant feature is 0."""
         variance = self.squares / np.maximum(self.count, 1)
         return self.mean, np.sqrt(zero_if_constant(variance, self.mean, self.count))
 
-    def expanding(self, column, codes, feature):
-        """Return (count, center, scale) at each row of one feature.
-
-        Parameters
-        ----------
-        column : ndarray of shape (n_rows,)
-            Rows sorted by group and time; `self` is what each group has seen before them.
-        codes : ndarray of shape (n_rows,)
-            Each row's group.
-        feature : int
-            Which feature `column` is.
-        """
-        known = ~np.isnan(column)
+    def expanding(self, block, codes):
+        """Return (count, center, scale) at each row, as in Statistics."""
+        starts = run_starts(codes)
+        lengths = np.diff(starts, append=len(codes))
+        past = self.take(codes[starts])
+        went_on = past.count.any()
+        missing = np.isnan(block)
+        some_missing = missing.any()
         # Deviations are taken from a value of the group's own past: its remembered mean,
         # else its first value. Sums of squares then keep their digits at any level.
-        shift = self.mean[:, feature].copy()
-        rows = np.flatnonzero(known)
-        first = rows[np.flatnonzero(np.diff(codes[rows], prepend=-1))]
-        fresh = first[self.count[codes[first], feature] == 0]
-        shift[codes[fresh]] = column[fresh]
-        deviation = np.where(known, column - shift[codes], 0.0)
-        table = np.stack([known, deviation, deviation**2], axis=1)
-        sums = pd.DataFrame(table, copy=False).groupby(codes, sort=False).cumsum().to_numpy()
-        count = self.count[codes, feature] + sums[:, 0]
-        drift = sums[:, 1] / np.maximum(count, 1)
-        squares = self.squares[codes, feature] + sums[:, 2] - sums[:, 1] * drift
-        variance = np.maximum(squares, 0.0) / np.maximum(count, 1)
+        shift = np.where(past.count.T > 0, past.mean.T, first_known(block, starts))
+        center = shift.repeat(lengths, axis=1)
+        deviation = block - center
+        if some_missing:
+            deviation[missing] = 0
+            count = run_cumsum(~missing * 1.0, starts)
+        else:
+            count = np.arange(1.0, len(codes) + 1) - starts.repeat(lengths)
+        if went_on:
+            count = count + past.count.T.repeat(lengths, axis=1)
+        powers = np.stack([deviation, deviation * deviation]).reshape(-1, len(codes))
+        sums, squares = run_cumsum(powers, starts).reshape(2, *block.shape)
+        divisor = np.maximum(count, 1)
+        drift = sums / divisor
+        squares -= np.multiply(sums, drift, out=sums)
+        if went_on:
+            squares += past.squares.T.repeat(lengths, axis=1)
+        variance = np.maximum(squares, 0.0, out=squares)
+        variance /= divisor
+        center += drift
         # Rounding happened in the deviations, so their mean bounds it.
-        return count, shift[codes] + drift, np.sqrt(zero_if_constant(variance, drift, count))
+        return count, center, np.sqrt(zero_if_constant(variance, drift, count))
 
 
 @dataclass(eq=False)
@@ -193,17 +391,8 @@ class Extremes(Statistics):
 
     of_nothing = (0.0, np.inf, -np.inf)
 
-    @classmethod
-    def of(cls, values, codes, n_groups):
-        """Compute the statistics of the groups that `codes` numbers."""
-
-        def one(column):
-            low, high = np.full(n_groups, np.inf), np.full(n_groups, -np.inf)
-            np.fmin.at(low, codes, column)
-            np.fmax.at(high, codes, column)
-            return np.stack([group_count(column, codes, n_groups), low, high])
-
-        return cls(*each_column(one, values))
+    of_runs = staticmethod(run_extremes)
+    join = staticmethod(join_extremes)
 
     def merge(self, other):
         """Statistics of both sets of rows together, group by group."""
@@ -213,20 +402,12 @@ class Extremes(Statistics):
             np.maximum(self.high, other.high),
         )
 
-    def pooled(self):
-        """Statistics of all groups' rows as one group."""
-        return type(self)(
-            self.count.sum(axis=0, keepdims=True),
-            self.low.min(axis=0, keepdims=True),
-            self.high.max(axis=0, keepdims=True),
-        )
-
     def center_scale(self):
         """Return (center, scale); the scale of a constant feature is 0."""
         return self._center_scale(self.count, self.low, self.high)
 
-    def expanding(self, column, codes, feature):
-        """Return (count, center, scale) at each row of one feature, as in Moments."""
+    def _expanding_column(self, column, codes, feature):
+        """Return (count, center, scale) at each row of one feature."""
         known = ~np.isnan(column)
         low, high = np.where(known, column, np.inf), np.where(known, column, -np.inf)
         grouped = pd.DataFrame({"n": known.astype(float), "low": low, "high": high}).groupby(
@@ -269,7 +450,7 @@ class Quartiles(Statistics):
     shares = (0.25, 0.5, 0.75)
 
     @classmethod
-    def of(cls, values, codes, n_groups):
+    def of(cls, values, codes, n_groups, order=None):
         """Compute the statistics of the groups that `codes` numbers."""
 
         def one(column):
@@ -299,8 +480,8 @@ class Quartiles(Statistics):
         """Return (center, scale); the scale of a constant feature is 0."""
         return self.middle, zero_if_tiny(self.spread)
 
-    def expanding(self, column, codes, feature):
-        """Return (count, center, scale) at each row of one feature, as in Moments."""
+    def _expanding_column(self, column, codes, feature):
+        """Return (count, center, scale) at each row of one feature."""
         n_past = len(self.codes)
         both = np.concatenate([self.values[:, feature].astype(np.float64), column])
         groups = np.concatenate([self.codes, codes])
@@ -317,6 +498,64 @@ class Quartiles(Statistics):
             back[order] = array
             result.append(back[n_past:])
         return tuple(result)
+
+
+# -------------------------------------------------------------- expanding over many rows
+
+
+def blocks_of_runs(starts, n_rows, size):
+    """Cut rows into blocks of at most `size` rows that end where a run of rows ends.
+
+    A run longer than that is cut at multiples of `size` from its own start, so that
+    what is made of its rows never depends on the rows of other runs.
+
+    Yields
+    ------
+    rows, runs : slice
+        The rows of a block, and which runs they belong to.
+    """
+    ends = np.append(starts[1:], n_rows)
+    row = 0
+    while row < n_rows:
+        run, after = np.searchsorted(ends, [row, row + size], side="right")
+        end = ends[after - 1] if after > run else row + size
+        yield slice(row, end), slice(run, max(after, run + 1))
+        row = end
+
+
+def expanding_blocks(past, values, starts, order=None):
+    """Go through many rows with the expanding statistics of each.
+
+    Parameters
+    ----------
+    past : Statistics
+        What each run of rows has seen before its first row.
+    values : ndarray of shape (n_rows, n_features)
+    starts : ndarray of shape (n_runs,)
+        Where each run starts among the rows to go through.
+    order : ndarray of int, default=None
+        The rows to go through, sorted by run and time; all as they stand by default.
+
+    Yields
+    ------
+    at : slice or ndarray
+        The rows of a block.
+    block : ndarray of shape (n_features, n_block), float64
+        Their values.
+    count, center, scale : ndarray
+        The statistics at each of them: see :meth:`Statistics.expanding`.
+    """
+    n_rows = len(values) if order is None else len(order)
+    size = block_rows(values.shape[1]) if past.can_merge else n_rows
+    ends = np.append(starts[1:], n_rows)
+    for rows, runs in blocks_of_runs(starts, n_rows, size):
+        at = rows if order is None else order[rows]
+        block = read_block(values, at)
+        groups = np.arange(runs.start, runs.stop)
+        sizes = np.minimum(ends[runs], rows.stop) - np.maximum(starts[runs], rows.start)
+        yield at, block, *past.expanding(block, groups.repeat(sizes))
+        if ends[runs.stop - 1] > rows.stop:
+            past.add_block(block, runs.start)
 
 
 KINDS: dict[str, Any] = {

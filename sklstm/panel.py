@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csc_array
 from sklearn.utils.validation import check_array, validate_data
 
 FLOATS = [np.float64, np.float32]
+# Rows to work on at once where whole columns of temporary numbers would fill the memory.
+N_AT_ONCE = 2**16
 
 
 # --------------------------------------------------------------------- reading a panel
@@ -234,10 +237,10 @@ def _features(X, positions):
             f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required: X has no column "
             f"besides the ids ({_describe(X)})."
         )
-    in_place = positions == list(range(X.shape[1]))
+    chosen = as_slice(positions)
     if not isinstance(X, pd.DataFrame):
-        return X if in_place else X[:, positions]
-    features = X if in_place else X.iloc[:, positions]
+        return X[:, chosen]
+    features = X.iloc[:, chosen]
     other = [column for column in features.columns if not _is_numeric(features[column])]
     if other:
         raise ValueError(
@@ -245,6 +248,12 @@ def _features(X, positions):
             "or name them with series= or time= if they are ids."
         )
     return features
+
+
+def as_slice(positions):
+    """Positions of neighbouring columns as a slice, which NumPy and pandas need not copy."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions
 
 
 def _is_numeric(column) -> bool:
@@ -263,15 +272,42 @@ def encode_ids(values, n_rows):
     """Return (codes, ids): ids in order of appearance, and each row's position among them."""
     if values is None:
         return np.zeros(n_rows, np.int32), pd.Index([0])
-    codes, ids = pd.factorize(values)
+    keys = _comparable(values)
+    first = None if keys is None else run_starts(keys)
+    if first is not None and 4 * len(first) <= n_rows:
+        # Rows of a series mostly stand together: one row of each run is looked up.
+        codes, ids = _factorize(values.take(first))
+        codes = np.repeat(codes.astype(np.int32), np.diff(first, append=n_rows))
+    else:
+        codes, ids = _factorize(values)
     if len(codes) and codes.min() < 0:
         missing = np.flatnonzero(codes < 0)
         raise ValueError(
             f"The series id is missing in {len(missing)} of {n_rows} rows (the first is row "
             f"{missing[0]}). Fill it in or drop those rows."
         )
-    ids = pd.Index(np.asarray(ids) if isinstance(ids, pd.Categorical) else ids)
-    return codes.astype(np.int32, copy=False), ids.rename(None)
+    return codes.astype(np.int32, copy=False), ids
+
+
+def _comparable(values):
+    """Return ids as an array of plain numbers or dates, which compare fast; None for others."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.array.codes
+    plain = isinstance(values.dtype, np.dtype) and values.dtype.kind in "biufmM"
+    return np.asarray(values) if plain else None
+
+
+def _factorize(values):
+    """Codes in order of appearance, -1 for a missing id, and the Index of the ids."""
+    numbers = _comparable(values)
+    if numbers is None or numbers.dtype.kind != "f" or np.isnan(numbers).any():
+        codes, ids = pd.factorize(values)
+        ids = pd.Index(np.asarray(ids) if isinstance(ids, pd.Categorical) else ids)
+        return codes, ids.rename(None)
+    # pandas hashes integers several times faster than floats. Adding 0 makes -0 a 0.
+    bits = (numbers + numbers.dtype.type(0)).view(f"i{numbers.itemsize}")
+    codes, ids = pd.factorize(bits)
+    return codes, pd.Index(ids.view(numbers.dtype))
 
 
 def time_numbers(values) -> tuple[np.ndarray, str]:
@@ -349,16 +385,36 @@ def gap_number(max_gap, kind: str | None) -> float | None:
 
 
 # ------------------------------------------------------------------------ order of rows
+def position_dtype(n_rows):
+    """Return the smaller type that can number so many rows."""
+    return np.int32 if n_rows < 2**31 else np.int64
+
+
+def group_order(codes) -> np.ndarray:
+    """Positions that sort `codes`, equal ones in the order in which they stand.
+
+    The same as ``np.argsort(codes, kind="stable")``, but counted and not compared: turning
+    a sparse matrix of one entry a column into rows does just that.
+    """
+    n_rows = len(codes)
+    entries = (
+        np.ones(n_rows, bool),
+        codes,
+        np.arange(n_rows + 1, dtype=position_dtype(n_rows + 1)),
+    )
+    shape = (int(codes.max()) + 1, n_rows)
+    return csc_array(entries, shape=shape).tocsr().indices
+
+
 def _sorting_order(codes, time, ids):
     """Permutation that sorts rows by series, then time; None if they are sorted."""
-    same = codes[1:] == codes[:-1]
-    if time is None:
-        if (codes[1:] >= codes[:-1]).all():
-            return None
-        return np.argsort(codes, kind="stable")
-    if ((codes[1:] > codes[:-1]) | (same & (time[1:] > time[:-1]))).all():
+    if _is_sorted(codes, time):
         return None
-    order = np.lexsort((time, codes))
+    order = group_order(codes)
+    if time is None or _is_sorted(codes[order], time[order]):
+        return order
+    order = np.argsort(time, kind="stable")
+    order = order[group_order(codes[order])]
     sorted_codes, sorted_time = codes[order], time[order]
     twice = (sorted_codes[1:] == sorted_codes[:-1]) & (sorted_time[1:] == sorted_time[:-1])
     if twice.any():
@@ -371,20 +427,45 @@ def _sorting_order(codes, time, ids):
     return order
 
 
-def run_starts(codes, time, max_gap, also=None) -> np.ndarray:
-    """For rows sorted by series and time, position of the first row of each row's run.
+def _is_sorted(codes, time) -> bool:
+    """Whether rows stand by series, and in each series by strictly growing time."""
+    starts = run_starts(codes)
+    firsts = codes[starts]
+    if (firsts[1:] < firsts[:-1]).any():
+        return False
+    if time is None:
+        return True
+    later = time[1:] > time[:-1]
+    later[starts[1:] - 1] = True
+    return bool(later.all())
 
-    A run ends where the series changes, where two rows are farther apart in time than
+
+def take_rows(values, at):
+    """``values[at]`` for an array of positions, in the way that is fastest for the layout."""
+    if values.flags.c_contiguous:
+        return values.take(at, axis=0)
+    if values.flags.f_contiguous and np.ndim(at) == 1:
+        return values.T.take(at, axis=1).T
+    return values[at]  # `take` would copy all rows first
+
+
+def run_starts(codes, time=None, max_gap=None, also=None) -> np.ndarray:
+    """Positions of the first row of each run of rows that belong together.
+
+    A run ends where the code changes, where two rows are farther apart in time than
     `max_gap`, and where the mark `also` (an array, one value a row) changes.
     """
     n_rows = len(codes)
-    new = np.ones(n_rows, bool)
-    new[1:] = codes[1:] != codes[:-1]
-    if max_gap is not None:
-        new[1:] |= np.diff(time) > max_gap
-    if also is not None:
-        new[1:] |= also[1:] != also[:-1]
-    return np.maximum.accumulate(np.where(new, np.arange(n_rows), 0))
+    starts = [np.arange(min(n_rows, 1))]
+    for first in range(1, n_rows, N_AT_ONCE):
+        row, before = slice(first, first + N_AT_ONCE), slice(first - 1, first + N_AT_ONCE - 1)
+        new = codes[row] != codes[before][: n_rows - first]
+        if max_gap is not None:
+            new |= np.diff(time[before.start : row.stop]) > max_gap
+        if also is not None:
+            new |= also[row] != also[before][: n_rows - first]
+        starts.append(np.flatnonzero(new) + first)
+    return np.concatenate(starts)
 
 
 # ------------------------------------------------------------- lists of arrays <-> panel

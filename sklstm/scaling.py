@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm.grouped_statistics import KINDS
-from sklstm.panel import Panel, check_unchanged, read_panel
+from sklstm.grouped_statistics import KINDS, block_rows, expanding_blocks, look_up, read_block
+from sklstm.panel import Panel, as_slice, check_unchanged, read_panel, run_starts
 
 # From version 3 on, pandas copies shared columns when they are written to.
 COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
@@ -29,7 +29,7 @@ def shrink(count, center, scale, pooled_center, pooled_scale, prior_rows):
 
 def no_zero(scale):
     """Let constant features keep their units: a scale of 0 becomes 1."""
-    return np.where(scale == 0, 1.0, scale)
+    return scale + (scale == 0)
 
 
 def _check_can_merge(scaler):
@@ -172,6 +172,28 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         self
         """
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Learn the statistics and scale the same panel, which is read once.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_rows, n_columns)
+            As `transform` returns it.
+        """
+        return self._scale(X, self._fit(X))
+
+    def _fit(self, X):
+        """Learn from a panel, and return it as read."""
         self._validate_params()
         self._check_combination()
         panel = self._read(X, reset=True)
@@ -182,7 +204,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         n_series = len(panel.ids)
         if isinstance(self.scaler, str):
             kind = KINDS[self.scaler]
-            self._learned = kind.of(panel.values, panel.codes, n_series)
+            self._learned = kind.of(panel.values, panel.codes, n_series, panel.order)
             if kind.can_merge:
                 pooled = self._learned.pooled()
             else:
@@ -196,7 +218,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             if self.statistics == "fit":
                 for number, rows in _rows_by_series(panel):
                     self.scalers_[panel.ids[number]] = clone(self.scaler).fit(panel.values[rows])
-        return self
+        return panel
 
     @available_if(_check_can_merge)
     def partial_fit(self, X, y=None):
@@ -234,7 +256,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             latest = np.where(now >= 0, _last_times(panel)[now], last)
             self._last_time = np.maximum(last, latest)
         if isinstance(self.scaler, str):
-            new = KINDS[self.scaler].of(panel.values, panel.codes, len(panel.ids))
+            new = KINDS[self.scaler].of(panel.values, panel.codes, len(panel.ids), panel.order)
             self._learned = self._learned.take(before).merge(new.take(now))
             self._set_statistics(self._learned.pooled())
         else:
@@ -262,16 +284,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             As X, ids and other columns in place; a DataFrame for a DataFrame.
         """
         check_is_fitted(self)
-        panel = self._read(X, reset=False)
-        if not isinstance(self.scaler, str):
-            return self._assemble(X, panel, self._apply_clones(panel, "transform"))
-        expanding = self._expanding_rows(panel)
-        scaled = np.empty(panel.values.shape, panel.values.dtype)
-        if not expanding.all():
-            scaled[:] = self._apply_stored(panel, inverse=False)
-        if expanding.any():
-            self._apply_expanding(panel, expanding, scaled)
-        return self._assemble(X, panel, scaled)
+        return self._scale(X, self._read(X, reset=False))
 
     def inverse_transform(self, X):
         """Undo the scaling where the statistics are stored.
@@ -372,47 +385,55 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return (self._series_numbers(panel) < 0)[panel.codes]
         return np.zeros(len(panel.codes), bool)
 
+    def _scale(self, X, panel):
+        """Scale a panel that has been read from X."""
+        if not isinstance(self.scaler, str):
+            return self._assemble(X, panel, self._apply_clones(panel, "transform"))
+        expanding = self._expanding_rows(panel)
+        if expanding.all():
+            scaled = np.empty_like(panel.values)
+        else:
+            scaled = self._apply_stored(panel, inverse=False)
+        if expanding.any():
+            self._apply_expanding(panel, expanding, scaled)
+        return self._assemble(X, panel, scaled)
+
     def _apply_stored(self, panel, inverse):
         center, scale = self.pooled_center_, no_zero(self.pooled_scale_)
         if self.statistics == "fit":
             # The pooled statistics stand last, where -1 finds them.
-            numbers = self._series_numbers(panel)[panel.codes]
-            center = np.vstack([self.center_, center])
-            scale = np.vstack([self.scale_, scale])
-        out = np.empty(panel.values.shape, panel.values.dtype)
-        for j in range(out.shape[1]):
-            c, s = center[..., j], scale[..., j]
+            numbers = self._series_numbers(panel)
+            center = np.vstack([self.center_, center])[numbers]
+            scale = np.vstack([self.scale_, scale])[numbers]
+        out, size = np.empty_like(panel.values), block_rows(panel.values.shape[1])
+        for start in range(0, len(out), size):
+            at = slice(start, start + size)
+            block = read_block(panel.values, at)
             if self.statistics == "fit":
-                c, s = c[numbers], s[numbers]
-            column = panel.values[:, j]
-            out[:, j] = column * s + c if inverse else (column - c) / s
+                c, s = look_up(center, panel.codes[at]), look_up(scale, panel.codes[at])
+            else:
+                c, s = center[:, np.newaxis], scale[:, np.newaxis]
+            out[at] = (block * s + c if inverse else (block - c) / s).T
         return out
 
     def _apply_expanding(self, panel, chosen, out):
         """Scale the chosen rows by their own series so far, into `out`."""
-        numbers = self._series_numbers(panel)[panel.codes]
-        # One group for each series as it goes on from fit, one for each as it starts anew.
-        goes_on = np.zeros(len(panel.codes), bool)
+        codes, order, numbers = panel.codes, panel.order, self._series_numbers(panel)
+        # A series goes on from what fit remembers, or starts anew.
+        goes_on = np.zeros(len(codes), bool)
         if panel.time is not None:
-            goes_on = (numbers >= 0) & (panel.time > self._last_time[numbers])
-        order = panel.sorting[chosen[panel.sorting]]
-        groups = (2 * panel.codes.astype(np.int64) + goes_on)[order]
-        starts = np.flatnonzero(np.diff(groups, prepend=-1))
-        codes = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(groups))))
-        first = order[starts]
-        past = self._learned.take(np.where(goes_on[first], numbers[first], -1))
-        for j in range(out.shape[1]):
-            column = np.ascontiguousarray(panel.values[order, j], np.float64)
-            count, center, scale = past.expanding(column, codes, j)
-            center, scale = shrink(
-                count,
-                center,
-                scale,
-                self.pooled_center_[j],
-                self.pooled_scale_[j],
-                self.prior_rows,
-            )
-            out[order, j] = (column - center) / no_zero(scale)
+            number = numbers[codes]
+            goes_on = (number >= 0) & (panel.time > self._last_time[number])
+        if not chosen.all():
+            order = panel.sorting[chosen[panel.sorting]]
+        if order is not None:
+            codes, goes_on = codes[order], goes_on[order]
+        starts = run_starts(codes, also=goes_on)
+        past = self._learned.take(np.where(goes_on[starts], numbers[codes[starts]], -1))
+        pooled = self.pooled_center_[:, np.newaxis], self.pooled_scale_[:, np.newaxis]
+        for at, block, count, center, scale in expanding_blocks(past, panel.values, starts, order):
+            center, scale = shrink(count, center, scale, *pooled, self.prior_rows)
+            out[at] = ((block - center) / no_zero(scale)).T
 
     def _apply_clones(self, panel, method):
         if self.statistics == "pooled":
@@ -453,14 +474,15 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if len(panel.positions) == X.shape[1]:
             return scaled
         dtype = X.dtype if X.dtype == object else np.result_type(X.dtype, scaled.dtype)
-        out = X.astype(dtype)
+        out = np.empty(X.shape, dtype)
         ids = np.setdiff1d(np.arange(X.shape[1]), panel.positions)
+        out[:, ids] = X[:, ids]
         if X.dtype.kind in "iu" and (out[:, ids].astype(X.dtype) != X[:, ids]).any():
             raise ValueError(
                 f"X is an array of {X.dtype} whose ids are too large for {dtype}, in which the "
                 "scaled array would hold them. Pass a DataFrame, or an array of dtype object."
             )
-        out[:, panel.positions] = scaled
+        out[:, as_slice(panel.positions)] = scaled
         return out
 
     def __sklearn_tags__(self):

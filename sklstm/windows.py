@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import as_strided
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm.panel import (
+    N_AT_ONCE,
     check_unchanged,
     column_names,
     gap_number,
+    position_dtype,
     read_panel,
     run_starts,
+    take_rows,
 )
 
 # ----------------------------------------------------------------------- pure functions
@@ -45,14 +49,87 @@ def gather(rows, ends, n_observed, window_length, step=1, padding="edge"):
     ndarray of shape (n_windows, window_length, n_features)
         C-contiguous, dtype as `rows`.
     """
+    if step > 1 or len(rows) < window_length or not rows_stand_whole(rows):
+        return _gather_row_by_row(rows, ends, n_observed, window_length, step, padding)
+    out = _gather_whole(rows, ends, window_length)
+    short = np.flatnonzero(n_observed < window_length)
+    if len(short):
+        ends, n_observed = ends[short], n_observed[short]
+        out[short] = _gather_row_by_row(rows, ends, n_observed, window_length, step, padding)
+    return out
+
+
+def rows_stand_whole(rows):
+    """Whether each row's values are neighbours in memory, and one row comes after another."""
+    far, near = rows.strides
+    return (near == rows.itemsize or rows.shape[1] == 1) and far > 0 and far % rows.itemsize == 0
+
+
+def _gather_whole(rows, ends, window_length):
+    """Copy windows of neighbouring rows, each as one piece of memory.
+
+    Rows may be some columns of a wider array; then the pieces hold the others too.
+    """
+    n_features, width = rows.shape[1], rows.strides[0] // rows.itemsize
+    n_values = (window_length - 1) * width + n_features
+    pieces = as_strided(
+        rows,
+        (len(rows) - window_length + 1, n_values),
+        (rows.strides[0], rows.itemsize),
+        writeable=False,
+    )
+    # Too short a history may start before the first row; its window is filled in later.
+    copied = pieces[np.maximum(ends - (window_length - 1), 0)]
+    shape = (len(ends), window_length, n_features)
+    if width == n_features:
+        return copied.reshape(shape)
+    strides = (copied.strides[0], width * rows.itemsize, rows.itemsize)
+    return as_strided(copied, shape, strides).copy()
+
+
+def _gather_row_by_row(rows, ends, n_observed, window_length, step, padding):
     lags = np.arange(window_length - 1, -1, -1)
-    short = n_observed < window_length
-    if not short.any():
-        return rows.take(ends[:, np.newaxis] - step * lags, axis=0)
     back = np.minimum(lags, n_observed[:, np.newaxis] - 1)
-    out = rows.take(ends[:, np.newaxis] - step * back, axis=0)
+    at = ends[:, np.newaxis] - step * back
+    out = take_rows(rows, at)
     if padding != "edge":
         out[lags >= n_observed[:, np.newaxis]] = 0 if padding == "zero" else np.nan
+    return out
+
+
+def count_observed(starts, n_rows, window_length, step):
+    """Real rows in the window that ends at each row, where runs of rows start at `starts`."""
+    dtype = position_dtype(n_rows)
+    observed = np.arange(n_rows, dtype=dtype)
+    observed -= starts.astype(dtype).repeat(np.diff(starts, append=n_rows))
+    observed //= step
+    observed += 1
+    return np.minimum(observed, window_length, out=observed).astype(np.int32, copy=False)
+
+
+def largest_steps(time, starts):
+    """Largest step in time in each run of rows that starts at one of `starts`."""
+    step = np.diff(time, prepend=time[:1])
+    step[starts] = 0
+    return np.maximum.reduceat(step, starts).astype(np.float64)
+
+
+def sorted_rows(values, order):
+    """Rows of `values` at the positions `order`, C-contiguous."""
+    out = np.empty((len(order), values.shape[1]), values.dtype)
+    for start in range(0, len(order), N_AT_ONCE):
+        part = slice(start, start + N_AT_ONCE)
+        out[part] = take_rows(values, order[part])
+    return out
+
+
+def put_back(array, order):
+    """Undo the sorting of an array: its element i goes to position ``order[i]``."""
+    # In parts, since NumPy makes int64 of the positions that it is given.
+    out = np.empty_like(array)
+    for start in range(0, len(order), N_AT_ONCE):
+        part = slice(start, start + N_AT_ONCE)
+        out[order[part]] = array[part]
     return out
 
 
@@ -363,13 +440,35 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         -------
         self
         """
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Learn the columns and the context, and give each row of the same panel its window.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            A panel.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        Windows, ndarray or DataFrame
+            As `transform` returns it.
+        """
+        return self._output(self._fit(X))
+
+    def _fit(self, X):
+        """Learn from a panel, and return it as read."""
         self._validate_params()
         panel = self._read(X, reset=True)
         self._positions = panel.positions
         self._names = column_names(X, panel.positions)
         gap = gap_number(self.max_gap, panel.time_kind)
         self.context_: Any = None if self.time is None else self._last_rows(panel, gap)
-        return self
+        return panel
 
     def transform(self, X):
         """Give each row its window.
@@ -386,7 +485,9 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             (n_rows, window_length * n_features): oldest row first, rows as in X.
         """
         check_is_fitted(self)
-        panel = self._read(X, reset=False)
+        return self._output(self._read(X, reset=False))
+
+    def _output(self, panel):
         windows = self._windows(panel)
         if self.output == "windows":
             return windows
@@ -461,23 +562,25 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
 
     def _last_rows(self, panel, gap):
         """Context for transform: of each series, the rows that later windows can reach."""
-        order = panel.sorting
-        codes, time = panel.codes[order], panel.time[order]
-        n_series = len(panel.ids)
-        ends = np.cumsum(np.bincount(codes, minlength=n_series))
-        keep = np.arange(len(codes)) >= ends[codes] - self._reach()
+        codes, time, order = panel.codes, panel.time, panel.order
+        if order is not None:
+            codes, time = codes[order], time[order]
+        starts = run_starts(codes)
+        ends = np.append(starts[1:], len(time))
         if gap is None:
-            step = np.where(codes[1:] == codes[:-1], np.diff(time).astype(float), 0.0)
-            largest = np.zeros(n_series)
-            np.maximum.at(largest, codes[1:], step)
+            largest = largest_steps(time, starts)
             # A series of one row has no step of its own: it takes the panel's largest.
             allowed = np.where(largest > 0, largest, largest.max())
         else:
-            allowed = np.full(n_series, gap)
+            allowed = np.full(len(starts), gap)
+        n_kept = np.minimum(ends - starts, self._reach())
+        dtype = position_dtype(len(time))
+        kept = (ends - np.cumsum(n_kept)).astype(dtype).repeat(n_kept)
+        kept += np.arange(len(kept), dtype=dtype)
         return {
-            "rows": panel.values[order[keep]],
-            "time": time[keep],
-            "codes": codes[keep],
+            "rows": sorted_rows(panel.values, kept if order is None else order[kept]),
+            "time": time[kept],
+            "codes": np.arange(len(starts), dtype=np.int32).repeat(n_kept),
             "ids": panel.ids,
             "last_time": time[ends - 1],
             "max_gap": allowed,
@@ -496,19 +599,25 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
                 later = np.concatenate([np.ones(n_context, bool), later])
                 # Earlier rows passed beside the later ones sort before the context.
                 order = np.lexsort((time, later, codes))
-        ends = np.arange(len(codes))
+        n_rows, gap = len(codes), gap_number(self.max_gap, panel.time_kind)
+        time = None if gap is None else time
+        if order is None:
+            starts = run_starts(codes, time, gap, later)
+        else:
+            marks = (None if mark is None else mark[order] for mark in (time, later))
+            starts = run_starts(codes[order], next(marks), gap, next(marks))
+        # Rows come last: what the steps before them needed is free again by then.
+        observed = count_observed(starts, n_rows, self.window_length, self.step)
+        ends = np.arange(n_rows, dtype=position_dtype(n_rows))
         if order is not None:
-            values, codes = values[order], codes[order]
-            time = None if time is None else time[order]
-            later = None if later is None else later[order]
-            ends[order] = np.arange(len(codes))
-        starts = run_starts(codes, time, gap_number(self.max_gap, panel.time_kind), later)
-        observed = np.minimum(self.window_length, (np.arange(len(codes)) - starts) // self.step + 1)
-        ends = ends[n_context:]
+            observed, ends = put_back(observed, order), put_back(ends, order)
+            rows = sorted_rows(values, order)
+        else:
+            rows = values if rows_stand_whole(values) else np.ascontiguousarray(values)
         return Windows(
-            values,
-            ends,
-            observed[ends].astype(np.int32),
+            rows,
+            ends[n_context:],
+            observed[n_context:],
             self.window_length,
             step=self.step,
             padding=self.padding,
@@ -521,17 +630,20 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         """Rows later than their series' last fitted one, and the context they get."""
         context = self.context_
         fitted = context["ids"].get_indexer(panel.ids)
-        number = fitted[panel.codes]
-        later = (number >= 0) & (panel.time > context["last_time"][number])
+        last_time = context["last_time"][fitted]
+        later = panel.time > last_time[panel.codes]
+        if (fitted < 0).any():
+            later &= (fitted >= 0)[panel.codes]
         first = np.full(len(panel.ids), panel.time.max(), panel.time.dtype)
-        np.minimum.at(first, panel.codes[later], panel.time[later])
         continued = np.zeros(len(panel.ids), bool)
-        continued[panel.codes[later]] = True
-        continued &= first - context["last_time"][fitted] <= context["max_gap"][fitted]
+        if later.any():
+            np.minimum.at(first, panel.codes[later], panel.time[later])
+            continued[panel.codes[later]] = True
+        continued &= first - last_time <= context["max_gap"][fitted]
         # From the numbers of fit to those of this panel; -1 where no context is wanted.
         code = np.full(len(context["ids"]), -1, np.int32)
         code[fitted[continued]] = np.flatnonzero(continued)
-        wanted = code[context["codes"]] >= 0
+        wanted = np.flatnonzero(code[context["codes"]] >= 0)
         return later, {
             "rows": context["rows"][wanted],
             "time": context["time"][wanted],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sklstm import make_targets, stack_series, unstack_series
-from sklstm.panel import read_panel
+from sklstm.panel import encode_ids, group_order, read_panel, run_starts, take_rows
 
 IDS = {"series": "unit", "time": "cycle"}
 
@@ -306,3 +306,98 @@ def test_series_and_time_need_columns_of_their_own():
     X = pd.DataFrame({"unit": [1, 2], "p": [0.0, 1.0]})
     with pytest.raises(ValueError, match="name the same column"):
         make_targets(X, series="unit", time=0)
+
+
+# ------------------------------------------------------------------ ids, order and runs
+KINDS_OF_ID = {
+    "integer": lambda ids: ids * 7 - 20,
+    "float": lambda ids: (ids - 2).astype(np.float32) / 2,
+    "bool": lambda ids: ids > 2,
+    "text": lambda ids: ids.astype(str),
+    "object": lambda ids: ids.astype(str).astype(object),
+    "category": lambda ids: pd.Categorical(ids.astype(str), categories=list("9876543210")),
+    "date": lambda ids: np.datetime64("2020-01-01") + ids,
+    "nullable": lambda ids: pd.array(ids, dtype="Int64"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_ID)
+@pytest.mark.parametrize("box", [pd.Series, pd.Index, np.asarray])
+@pytest.mark.parametrize("together", [False, True])
+def test_ids_are_numbered_in_order_of_appearance(kind, box, together):
+    ids = np.repeat([3, 1, 5, 3, 0], 9) if together else np.tile([3, 1, 5, 0], 9)
+    values = box(KINDS_OF_ID[kind](ids))
+    codes, found = encode_ids(values, len(ids))
+    expected = list(dict.fromkeys(list(values)))
+    assert codes.dtype == np.int32
+    assert [expected[code] for code in codes] == list(values)
+    assert list(found) == expected
+    assert isinstance(found, pd.Index) and found.name is None
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_zero_is_one_id_whatever_its_sign(together):
+    ids = np.array([0.0, -0.0, 1.0], np.float32)
+    codes, found = encode_ids(np.repeat(ids, 9) if together else np.tile(ids, 9), 27)
+    assert len(found) == 2
+    assert found.dtype == np.float32
+    assert codes.sum() == 9
+
+
+@pytest.mark.parametrize("kind", ["float", "text", "category"])
+@pytest.mark.parametrize("repeats", [1, 9])
+def test_missing_ids_are_counted_in_runs_too(kind, repeats):
+    values = {"float": [1.0, np.nan, 2.0], "text": ["a", None, "b"]}.get(kind)
+    values = pd.Series(values or pd.Categorical(["a", None, "b"])).repeat(repeats)
+    with pytest.raises(ValueError, match=f"missing in {repeats} of .* first is row {repeats}"):
+        encode_ids(values, len(values))
+
+
+@settings(max_examples=50, deadline=None)
+@given(codes=st.lists(st.integers(0, 5), min_size=1, max_size=30))
+def test_group_order_and_run_starts(codes):
+    codes = np.array(codes, np.int32)
+    assert_array_equal(group_order(codes), np.argsort(codes, kind="stable"))
+    expected = [i for i in range(len(codes)) if i == 0 or codes[i] != codes[i - 1]]
+    assert_array_equal(run_starts(codes), expected)
+
+
+def test_runs_end_at_gaps_and_marks_in_every_part_of_the_rows(monkeypatch):
+    rng = np.random.default_rng(0)
+    codes, also = np.repeat([0, 1], 20), rng.random(40) < 0.3
+    time = np.cumsum(rng.integers(1, 4, 40))
+    expected = [
+        i for i in range(40) if i in (0, 20) or time[i] - time[i - 1] > 2 or also[i] != also[i - 1]
+    ]
+    for at_once in (1, 7, 1000):
+        monkeypatch.setattr("sklstm.panel.N_AT_ONCE", at_once)
+        assert_array_equal(run_starts(codes, time, 2, also), expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(panel=panels())
+def test_rows_are_sorted_by_series_and_time(panel):
+    table = read_panel(panel, **IDS)
+    assert_array_equal(table.sorting, np.lexsort((table.time, table.codes)))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_are_taken_from_any_layout(order):
+    wide = np.asarray(np.arange(60.0).reshape(12, 5), order=order)
+    at = np.array([3, 0, 11, 3], np.int32)
+    for rows in (wide, wide[:, 1:], wide[::2][:6]):
+        chosen = at % len(rows)
+        assert_array_equal(take_rows(rows, chosen), rows[chosen])
+
+
+@pytest.mark.parametrize("kind", ["frame", "array"])
+def test_neighbouring_features_are_not_copied(kind):
+    X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    if kind == "frame":
+        X = pd.DataFrame(X, columns=list("pqr"))
+        X.insert(0, "unit", 1)
+        values, features = read_panel(X, series="unit").values, X[["p"]].to_numpy()
+    else:
+        values, features = read_panel(X, series=0).values, X
+    assert values.dtype == np.float32
+    assert np.shares_memory(values, features)

@@ -740,3 +740,32 @@ def test_parameters_changed_since_fit_are_refused(panel, change):
     scaler = PerSeriesScaler(**IDS).fit(panel)
     with pytest.raises(ValueError, match=f"{next(iter(change))} changed since fit"):
         scaler.set_params(**change).transform(panel)
+
+
+# ---------------------------------------------------------------------- blocks of rows
+@few
+@given(panel=panels(features=FEATURES, dtype="float32"), block=st.integers(1, 12))
+@pytest.mark.parametrize("statistics", ["fit", "expanding", "pooled"])
+@pytest.mark.parametrize("name", SCALERS)
+def test_results_do_not_depend_on_how_rows_are_cut_into_blocks(name, statistics, panel, block):
+    scaler = PerSeriesScaler(name, statistics=statistics, **IDS)
+    early = panel["cycle"] <= panel["cycle"].median()
+    results = []
+    for block_values in (block, 2**17):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sklstm.grouped_statistics.BLOCK_VALUES", block_values)
+            results.append((scaler.fit_transform(panel), scaler.fit(panel[early]).transform(panel)))
+    for cut, whole in zip(*results, strict=True):
+        assert cut["p"].dtype == np.float32
+        assert_frame_equal(cut, whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("statistics", ["fit", "expanding", "pooled"])
+def test_fit_transform_equals_fit_then_transform(statistics):
+    rng = np.random.default_rng(0)
+    panel = pd.DataFrame({"unit": rng.integers(0, 4, 200), "cycle": rng.permutation(200)})
+    panel[FEATURES] = rng.normal(5, 3, (200, 2)).astype(np.float32)
+    for options in (IDS, {"series": "unit"}):
+        scaler = PerSeriesScaler(statistics=statistics, **options)
+        given = panel if options is IDS else panel.drop(columns="cycle")
+        assert_frame_equal(scaler.fit_transform(given), scaler.fit(given).transform(given))

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklstm import Windows, WindowTransformer
+from sklstm.windows import gather
 
 IDS = {"series": "unit", "time": "cycle"}
 OUTPUTS = ["windows", "3d", "2d"]
@@ -477,6 +478,73 @@ def test_memory_grows_with_rows_and_not_with_window_length():
         assert peak < 10e6  # the array of the long windows would hold 320 MB
     assert held[2] == held[2000]
     assert held[2] >= panel["p"].nbytes
+
+
+@pytest.mark.parametrize("layout", ["frame", "array"])
+def test_what_windows_hold(layout):
+    """Beside the rows, three numbers of four bytes a row; no second copy of an array's rows."""
+    X = np.random.default_rng(0).normal(size=(1000, 5)).astype(np.float32)
+    X[:, 0] = np.arange(1000) // 100
+    series = 0
+    if layout == "frame":
+        X, series = pd.DataFrame(X, columns=list("upqrs")).astype({"u": np.int64}), "u"
+    windows = WindowTransformer(96, series=series).fit_transform(X)
+    assert windows.dtype == np.float32
+    assert windows.nbytes == 1000 * (4 * 4 + 3 * 4)
+    if layout == "array":
+        assert np.shares_memory(windows.rows, X)
+
+
+@pytest.mark.parametrize("method", ["transform", "fit_transform"])
+def test_making_windows_takes_little_more_memory_than_they_hold(method):
+    n_rows = 500_000
+    panel = pd.DataFrame(np.ones((4, n_rows), np.float32).T, columns=list("pqrs"), copy=False)
+    panel.insert(0, "unit", np.arange(n_rows) // 100)
+    transformer = WindowTransformer(96, series="unit").fit(panel[:1000])
+    tracemalloc.start()
+    windows = getattr(transformer, method)(panel)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.2 * n_rows * (4 * 4 + 8)
+    assert peak < 1.05 * windows.nbytes
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+@pytest.mark.parametrize("layout", ["C", "F", "columns of a wider array", "backwards"])
+@pytest.mark.parametrize("padding", ["edge", "zero", "nan"])
+@pytest.mark.parametrize("step", [1, 2])
+def test_gather_reads_rows_of_any_layout(layout, n_features, padding, step):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(20, n_features)).astype(np.float32)
+    expected_rows = rows.copy()
+    if layout == "columns of a wider array":
+        rows = np.insert(rows, 0, 99.0, axis=1)[:, 1:]
+    elif layout == "backwards":
+        rows = rows[::-1].copy()[::-1]
+    else:
+        rows = np.asarray(rows, order=layout)
+    ends = np.array([19, 0, 7, 8, 2, 19], np.int32)
+    for n_observed in ([4] * 6, [4, 1, 2, 4, 1, 3], [1] * 6):
+        observed = np.minimum(n_observed, ends // step + 1).astype(np.int32)
+        block = gather(rows, ends, observed, 4, step, padding)
+        assert block.dtype == np.float32
+        assert block.flags.c_contiguous and block.flags.writeable
+        for window, end, n_real in zip(block, ends, observed, strict=True):
+            real = expected_rows[end - (n_real - 1) * step : end + 1 : step]
+            filler = {"edge": real[0], "zero": 0, "nan": np.nan}[padding]
+            assert_array_equal(window[4 - n_real :], real)
+            assert_array_equal(
+                window[: 4 - n_real], np.broadcast_to(filler, (4 - n_real, n_features))
+            )
+
+
+def test_gather_takes_windows_longer_than_all_rows_and_none_at_all():
+    rows = np.array([[1.0], [2.0]])
+    block = gather(rows, np.array([1, 0]), np.array([2, 1]), 4)
+    assert_array_equal(block[:, :, 0], [[1, 1, 1, 2], [1, 1, 1, 1]])
+    assert gather(rows, np.array([], int), np.array([], int), 2).shape == (0, 2, 1)
+    with pytest.raises(IndexError):
+        gather(rows, np.array([2]), np.array([2]), 2)
 
 
 # ---------------------------------------------------------------- the lag table and output
