@@ -94,7 +94,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         LSTM layers on top of one another.
     segment_length : int, default=1
         Rows that enter the LSTM at once; must divide the window length. With p, the LSTM
-        takes L / p steps of p rows instead of L steps of one: about p times faster.
+        takes L / p steps of p rows instead of L steps of one. The first knob for speed: fits
+        of long windows take a third to a tenth of the time, for about the same error
+        (docs/decisions.md). Try a season, or a handful of rows.
     dropout : float, default=0.0
         Share of each LSTM layer's outputs that training drops.
     loss : str, keras.losses.Loss or callable, default="mse"
@@ -177,7 +179,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     A 3-D array does not know its series nor its padded rows: pass `series_ids`, and mind
     that every row counts as a real one.
 
-    Training runs in float32.
+    Training runs in float32, or as Keras' dtype policy says, and on all cores; with
+    `verbose`, Keras counts calls of up to 16 steps. Whatever backend Keras runs on
+    (``KERAS_BACKEND``) trains; TensorFlow is the one that is tuned, JAX is tested too.
 
     Examples
     --------
