@@ -20,7 +20,7 @@ from sklstm.panel import group_order, run_starts, take_rows
 EPS = np.finfo(np.float64).eps
 # Values worked on at once: few enough for the processor's cache to hold what is made of
 # them, enough to outweigh the cost of a call.
-BLOCK_VALUES = 2**17
+BLOCK_VALUES = 2**16
 
 
 # ----------------------------------------------------------------------- pure functions
@@ -172,48 +172,12 @@ def join_extremes(count, low, high, starts):
     return run_sums(count, starts), low, high
 
 
-def run_cumsum(block, starts, width=8):
-    """Cumulative sums over the rows that start anew with each run.
-
-    A row's sum depends on nothing but the rows of its run up to it, to the last bit: no
-    digits are lost to other runs. Runs are cut into parts of `width` rows that are summed
-    side by side, then the sums of the parts are carried over in the same way.
-
-    Parameters
-    ----------
-    block : ndarray of shape (n_features, n_rows)
-    starts : ndarray of shape (n_runs,)
-        Position of the first row of each run.
-    width : int, default=8
-
-    Returns
-    -------
-    ndarray of shape (n_features, n_rows)
-    """
-    n_features, n_rows = block.shape
-    lengths = np.diff(starts, append=n_rows)
-    longest = lengths.max()
-    if longest == 1:
-        return block
-    n_parts = -(-lengths // width)
-    first = np.cumsum(n_parts) - n_parts
-    part_starts = (starts - width * first).repeat(n_parts)
-    part_starts += width * np.arange(len(part_starts))
-    # The last part of a run reads on into the next run; nothing looks at sums from there on.
-    rows = part_starts + np.arange(width)[:, np.newaxis]
-    parts = block.take(rows, axis=1, mode="clip")
-    for step in range(1, width):
-        parts[:, step] += parts[:, step - 1]
-    if longest > width:
-        before = np.zeros((n_features, 1, len(part_starts)))
-        before[:, 0, 1:] = run_cumsum(parts[:, -1], first)[:, :-1]
-        before[:, :, first] = 0
-        parts += before
-    position = np.arange(n_rows) - starts.repeat(lengths)
-    part = position // width
-    step = position - width * part
-    where = step * len(part_starts) + part + first.repeat(lengths)
-    return parts.reshape(n_features, -1).take(where, axis=1)
+def run_cumsum(block, starts):
+    """Add up the rows of each run so far, each run by itself: no digits are lost to others."""
+    lengths = np.diff(starts, append=block.shape[1])
+    runs = np.arange(len(starts)).repeat(lengths)
+    sums = pd.DataFrame(block.T, copy=False).groupby(runs, sort=False).cumsum()
+    return np.array(sums.to_numpy().T, order="C")
 
 
 def first_known(block, starts):

@@ -29,6 +29,7 @@ from sklstm.windows import Windows
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 STEPS_PER_CALL = 16
+BYTES_PER_CALL = 2**24  # more than that is no longer in the cache when its step comes
 PREDICT_BATCHES = (32, 1024)
 MAX_IDLE_WORKERS = 32
 
@@ -174,6 +175,12 @@ class Pipeline:
         options.autotune.enabled = False
         options.threading.private_threadpool_size = 1
         return tf.data.Dataset.counter().map(element).prefetch(1).with_options(options)
+
+
+def steps_per_call(batch_bytes):
+    """Steps that share a call: a power of two, fewer where batches are large."""
+    fitting = max(1, BYTES_PER_CALL // batch_bytes)
+    return min(STEPS_PER_CALL, 1 << (fitting.bit_length() - 1))
 
 
 def known_share(y):
@@ -509,9 +516,9 @@ def fit(
     else:
         lent = _idle.borrow(("fit", spec.key), lambda: Worker.make(spec))
         if ON_TENSORFLOW:
-            batches.at_once = STEPS_PER_CALL
-            if validation is not None:
-                validation.at_once = STEPS_PER_CALL
+            for stream in (batches, validation):
+                if stream is not None:
+                    stream.at_once = steps_per_call(stream[0][0].nbytes)
     own: list[keras.callbacks.Callback] = []
     if decay:
         own.append(CosineDecay(batches, epochs))

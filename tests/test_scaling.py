@@ -751,7 +751,7 @@ def test_results_do_not_depend_on_how_rows_are_cut_into_blocks(name, statistics,
     scaler = PerSeriesScaler(name, statistics=statistics, **IDS)
     early = panel["cycle"] <= panel["cycle"].median()
     results = []
-    for block_values in (block, 2**17):
+    for block_values in (block, 2**16):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sklstm.grouped_statistics.BLOCK_VALUES", block_values)
             results.append((scaler.fit_transform(panel), scaler.fit(panel[early]).transform(panel)))

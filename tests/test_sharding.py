@@ -84,6 +84,11 @@ def test_steps_of_a_call_change_nothing(steps_per_call, monkeypatch):
         assert_allclose(other[1][name], usual[1][name], rtol=1e-6)
 
 
+def test_large_batches_share_calls_less():
+    sizes = [1, 2**20, 2**20 + 1, 3 * 2**20, 2**22, 2**24, 2**25, 2**40]
+    assert [training.steps_per_call(n) for n in sizes] == [16, 16, 8, 4, 4, 1, 1, 1]
+
+
 def test_each_shard_and_step_drops_other_outputs():
     spec = specify(dropout=0.5)
     model = build_network(spec.network, 0, ShardedModel)
