@@ -178,7 +178,7 @@ class Pipeline:
 
 
 def steps_per_call(batch_bytes):
-    """Steps that share a call: a power of two, fewer where batches are large."""
+    """Say how many steps share a call: a power of two, fewer where batches are large."""
     fitting = max(1, BYTES_PER_CALL // batch_bytes)
     return min(STEPS_PER_CALL, 1 << (fitting.bit_length() - 1))
 
