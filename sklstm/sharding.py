@@ -52,7 +52,7 @@ class ShardedModel(keras.Model):
         """Take one step of the optimizer for each batch."""
 
         def step(shards):
-            weights, states = self._values()
+            weights, states = values_of(self)
             results = [
                 self._compiled_gradient(weights, _of_shard(states, number), *shard)
                 for number, shard in enumerate(shards)
@@ -65,7 +65,7 @@ class ShardedModel(keras.Model):
         """Add the loss of each batch."""
 
         def step(shards):
-            values = self._values()
+            values = values_of(self)
             losses = [self._compiled_loss(*values, *shard)[0] for shard in shards]
             self.mean_loss.update_state(tf.add_n(losses) / self.n_shards)
 
@@ -82,13 +82,6 @@ class ShardedModel(keras.Model):
         n_batches = tf.shape(parts[0])[0]
         tf.while_loop(lambda k: k < n_batches, body, (tf.constant(0),))
         return {"loss": self.mean_loss.result()}
-
-    def _values(self):
-        # The programs take values: two of them cannot hold one variable at the same time.
-        return [
-            [tf.identity(variable.value) for variable in variables]
-            for variables in (self.trainable_variables, self.non_trainable_variables)
-        ]
 
     def _loss(self, weights, states, x, y, sample_weight, training=False):
         y_pred, states = self.stateless_call(weights, states, x, training=training)
@@ -108,6 +101,17 @@ class ShardedModel(keras.Model):
             if _is_random_state(value):
                 variable.assign(value)
         self.mean_loss.update_state(tf.add_n(losses) / self.n_shards)
+
+
+def values_of(model):
+    """Values of a model's variables: trained ones, others.
+
+    Programs that run side by side take these, since only one can hold a variable.
+    """
+    return [
+        [tf.identity(variable.value) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
 
 
 def _is_random_state(value):

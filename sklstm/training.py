@@ -13,18 +13,20 @@ import logging
 import math
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import joblib
 import keras
 import numpy as np
 import tensorflow as tf
 from scikeras.wrappers import BaseWrapper
 
 from sklstm.network import KnownElementsLoss, NetworkSpec, build_network
-from sklstm.sharding import JIT, ShardedModel
+from sklstm.sharding import JIT, ShardedModel, values_of
 from sklstm.windows import Windows
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -460,6 +462,28 @@ def model_from(network: NetworkSpec, weights):
     return model
 
 
+class Predictor:
+    """A network that is compiled to predict with the weights of any twin of it."""
+
+    def __init__(self, network: NetworkSpec):
+        self.model = build_network(network, seed=0)
+        self.model.compile(jit_compile=JIT)
+        self.forward = tf.function(self._forward, jit_compile=JIT)
+        # One thread more than cores: it gathers windows while the others compute.
+        self.n_threads = joblib.cpu_count() + 1 if ON_TENSORFLOW else 1
+
+    def _forward(self, values, batch):
+        return self.model.stateless_call(*values, batch, training=False)[0]
+
+    def of(self, model):
+        """Return a function from a batch of windows to predictions with the weights of `model`."""
+        if not ON_TENSORFLOW:
+            copy_weights(model, self.model)
+            return self.model.predict_on_batch
+        values = values_of(model)
+        return lambda batch: self.forward(values, batch).numpy()
+
+
 def set_target_scale(model, offset, scale):
     """Set the fixed map from the net's outputs to the units of the targets."""
     layer = model.get_layer("target_scale")
@@ -565,12 +589,17 @@ def predict(model, network: NetworkSpec, windows: Windows):
     size = next((size for size in PREDICT_BATCHES if size >= n_rows), PREDICT_BATCHES[-1])
     out = np.empty((n_rows, network.n_outputs), np.float32)
     key = ("predict", network)
-    with _idle.borrow(key, lambda: _compile_for_predict(network)) as twin, no_retracing_warning():
-        copy_weights(model, twin)
-        for start in range(0, n_rows, size):
+    with _idle.borrow(key, lambda: Predictor(network)) as predictor, no_retracing_warning():
+        on_batch = predictor.of(model)
+
+        def fill(start):
             rows = np.arange(start, min(start + size, n_rows))
-            batch = windows.gather(np.resize(rows, size))
-            out[rows] = twin.predict_on_batch(batch)[: len(rows)]
+            out[rows] = on_batch(windows.gather(np.resize(rows, size)))[: len(rows)]
+
+        first, *others = range(0, n_rows, size)
+        fill(first)  # compiles
+        with ThreadPoolExecutor(predictor.n_threads) as threads:
+            list(threads.map(fill, others))
     return out
 
 
@@ -629,9 +658,3 @@ def write_first_lines():
     zeros = np.zeros((1, 1), np.float32)
     batches = Batches(Windows.from_array(zeros[:, :, np.newaxis]), zeros, np.ones(1), 1)
     fit(build_network(network, seed=0), spec, batches, epochs=1)
-
-
-def _compile_for_predict(network):
-    model = build_network(network, seed=0)
-    model.compile(jit_compile=JIT)
-    return model

@@ -94,7 +94,7 @@ def test_each_shard_and_step_drops_other_outputs():
     model = build_network(spec.network, 0, ShardedModel)
     model.compile("adam", KnownElementsLoss("mse"), jit_compile=False)
     model.set_batch_size(32)
-    weights, states = model._values()
+    weights, states = sharding.values_of(model)
     shard = X[:16], np.nan_to_num(Y[:16]), np.ones(16, np.float32)
 
     def loss(states, number):
