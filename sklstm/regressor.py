@@ -95,7 +95,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     segment_length : int, default=1
         Rows that enter the LSTM at once; must divide the window length. With p, the LSTM
         takes L / p steps of p rows instead of L steps of one. The first knob for speed: fits
-        of long windows take a third to a tenth of the time, for about the same error
+        of long windows take a half to an eighth of the time, for about the same error
         (docs/decisions.md). Try a season, or a handful of rows.
     dropout : float, default=0.0
         Share of each LSTM layer's outputs that training drops.
