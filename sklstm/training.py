@@ -467,10 +467,13 @@ class Predictor:
 
     def __init__(self, network: NetworkSpec):
         self.model = build_network(network, seed=0)
-        self.model.compile(jit_compile=JIT)
-        self.forward = tf.function(self._forward, jit_compile=JIT)
-        # One thread more than cores: it gathers windows while the others compute.
-        self.n_threads = joblib.cpu_count() + 1 if ON_TENSORFLOW else 1
+        if ON_TENSORFLOW:
+            self.forward = tf.function(self._forward, jit_compile=JIT)
+            # One thread more than cores: it gathers windows while the others compute.
+            self.n_threads = joblib.cpu_count() + 1
+        else:
+            self.model.compile(jit_compile=JIT)
+            self.n_threads = 1
 
     def _forward(self, values, batch):
         return self.model.stateless_call(*values, batch, training=False)[0]
@@ -540,9 +543,11 @@ def fit(
     else:
         lent = _idle.borrow(("fit", spec.key), lambda: Worker.make(spec))
         if ON_TENSORFLOW:
+            # Worked out, not looked up: a look would gather a batch.
+            row_bytes = np.dtype(np.float32).itemsize * math.prod(batches.windows.shape[1:])
             for stream in (batches, validation):
                 if stream is not None:
-                    stream.at_once = steps_per_call(stream[0][0].nbytes)
+                    stream.at_once = steps_per_call(stream.batch_size * row_bytes)
     own: list[keras.callbacks.Callback] = []
     if decay:
         own.append(CosineDecay(batches, epochs))
