@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -146,6 +147,34 @@ def _full_key(key):
 # ------------------------------------------------------------------- the lazy container
 
 
+@dataclass(frozen=True, eq=False)
+class OwnUnits:
+    """Units in which each window stands by itself: ``(values - center) / scale``.
+
+    Attributes
+    ----------
+    center, scale : ndarray of shape (n_windows, n_own)
+        Of each window, for its first `n_own` features; the others stay as they are.
+    limit : float
+        Values bend towards this bound, on both sides, so that no outlier shouts: ``x`` becomes
+        ``x / sqrt(1 + (x / limit) ** 2)``.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    limit: float
+
+    def __getitem__(self, key):
+        return OwnUnits(self.center[key], self.scale[key], self.limit)
+
+    def apply(self, values):
+        """Convert windows of shape (n_windows, window_length, n_features) in place."""
+        own = values[:, :, : self.center.shape[1]]
+        own -= self.center[:, np.newaxis]
+        own /= self.scale[:, np.newaxis]
+        own /= np.sqrt(1 + np.square(own / self.limit))
+
+
 class Windows:
     """Windows over the rows of a panel, looked at as one 3-D array.
 
@@ -176,6 +205,8 @@ class Windows:
         The ids.
     names : list of str, default=None
         Names of the features.
+    units : OwnUnits of n_rows windows, default=None
+        Units of each window's own, in which its values are given. Padding "zero" is 0 there.
 
     Examples
     --------
@@ -206,6 +237,7 @@ class Windows:
         codes=None,
         ids=None,
         names=None,
+        units=None,
     ):
         self.rows = rows
         self.ends = ends
@@ -216,6 +248,7 @@ class Windows:
         self.codes = np.zeros(len(ends), np.int32) if codes is None else codes
         self.ids = pd.Index([0]) if ids is None else ids
         self.names = names
+        self.units = units
 
     @classmethod
     def from_array(cls, array):
@@ -284,6 +317,7 @@ class Windows:
                 ends=self.ends[first],
                 n_observed=self.n_observed[first],
                 codes=self.codes[first],
+                units=None if self.units is None else self.units[first],
             )
         block = self.gather(first)
         # NumPy pairs the elements of index arrays, so the rows must be an index array too.
@@ -292,14 +326,16 @@ class Windows:
 
     def gather(self, key):
         """Windows chosen by a slice, mask or position array, as a new 3-D ndarray."""
-        return gather(
-            self.rows,
-            self.ends[key],
-            self.n_observed[key],
-            self.window_length,
-            self.step,
-            self.padding,
+        n_observed = self.n_observed[key]
+        values = gather(
+            self.rows, self.ends[key], n_observed, self.window_length, self.step, self.padding
         )
+        if self.units is not None:
+            self.units[key].apply(values)
+            if self.padding == "zero":
+                lags = np.arange(self.window_length - 1, -1, -1)
+                values[lags >= n_observed[:, np.newaxis]] = 0
+        return values
 
     def held(self):
         """Mark the rows that stand in some window: a mask over `rows`."""
