@@ -104,7 +104,7 @@ def read_panel(
             X = validate_data(estimator, X, reset=reset, **options)
             estimator = None
         else:
-            X = _as_table(X, name)
+            X = as_table(X, name)
     if estimator is not None:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     if X.shape[0] == 0:
@@ -140,10 +140,10 @@ def read_ids(X, series) -> pd.Index:
     -------
     pandas.Index of shape (n_rows,)
     """
-    return pd.Index(_id_values(_as_table(X), series, "series"), tupleize_cols=False)
+    return pd.Index(_id_values(as_table(X), series, "series"), tupleize_cols=False)
 
 
-def _as_table(X, name=None):
+def as_table(X, name=None):
     """X itself where it is a DataFrame, else an array of two dimensions."""
     if isinstance(X, pd.DataFrame):
         return X

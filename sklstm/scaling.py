@@ -396,7 +396,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             scaled = self._apply_stored(panel, inverse=False)
         if expanding.any():
             for at, block, center, scale in self._expand(panel, expanding):
-                scaled[at] = ((block - center) / scale).T
+                scaled[at] = ((block - center) / no_zero(scale)).T
         return self._assemble(X, panel, scaled)
 
     def _apply_stored(self, panel, inverse):
@@ -425,7 +425,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         at : slice or ndarray
             The rows of a block.
         block, center, scale : ndarray of shape (n_scaled, n_block)
-            Their values, and what to subtract and to divide by.
+            Their values, center and scale; the scale of a constant feature may be 0.
         """
         codes, order, numbers = panel.codes, panel.order, self._series_numbers(panel)
         # A series goes on from what fit remembers, or starts anew.
@@ -442,7 +442,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         pooled = self.pooled_center_[:, np.newaxis], self.pooled_scale_[:, np.newaxis]
         for at, block, count, center, scale in expanding_blocks(past, panel.values, starts, order):
             center, scale = shrink(count, center, scale, *pooled, self.prior_rows)
-            yield at, block, center, no_zero(scale)
+            yield at, block, center, scale
 
     def _apply_clones(self, panel, method):
         if self.statistics == "pooled":

@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklstm.grouped_statistics import KINDS
-from sklstm.panel import check_unchanged, read_ids
+from sklstm.panel import as_table, check_unchanged, column_position, read_ids
 from sklstm.regressor import r2_of_known, read_targets
 from sklstm.scaling import PerSeriesScaler, no_zero
 from sklstm.weights import check_weights
@@ -73,30 +73,33 @@ def _has_quantiles(estimator):
 
 
 class _TargetScaler(PerSeriesScaler):
-    """PerSeriesScaler as predictions need it."""
+    """PerSeriesScaler as predictions need it.
+
+    Where y never varied it takes the scale of a typical series. 1 would mean something else
+    in every unit: a prediction that is off by a tenth of a scale may be off by a thousand
+    times the size of y.
+    """
 
     def _set_statistics(self, pooled):
         super()._set_statistics(pooled)
-        # A scale of 1 would mean something else in every unit: a prediction that is off by
-        # a tenth of a scale may be nothing, or a thousand times the size of y.
         scale = self._learned.center_scale()[1]
         constant = (scale == 0) & (self._learned.count > 0)
-        typical = typical_scale(scale, no_zero(self.pooled_scale_))
-        self.scale_ = np.where(constant, typical, self.scale_)
+        self._typical = typical_scale(scale, no_zero(self.pooled_scale_))
+        self.scale_ = np.where(constant, self._typical, self.scale_)
 
-    def fit_statistics(self, X):
-        """Learn from X, and return what :meth:`statistics` does."""
-        return self._statistics(self._fit(X))
+    def fit_by_row(self, X):
+        """Learn from X, and return what :meth:`by_row` does."""
+        return self._by_row(self._fit(X))
 
-    def statistics(self, X):
+    def by_row(self, X):
         """Center and scale at each row, of shape (n_rows, n_scaled) (expanding ones only)."""
-        return self._statistics(self._read(X, reset=False))
+        return self._by_row(self._read(X, reset=False))
 
-    def _statistics(self, panel):
+    def _by_row(self, panel):
         center, scale = np.empty((2, *panel.values.shape))
         for at, _, *both in self._expand(panel, self._expanding_rows(panel)):
             center[at], scale[at] = (part.T for part in both)
-        return center, scale
+        return center, np.where(scale == 0, self._typical, scale)
 
 
 # ------------------------------------------------------------------------ the estimator
@@ -130,7 +133,8 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
         of all rows, or not at all.
     prior_rows : float, default=30
         With `target`, how many rows the pooled statistics count for. Take the value of the
-        pipeline's :class:`PerSeriesScaler`, so that y and that column are scaled alike.
+        pipeline's :class:`PerSeriesScaler`: with another one, y and that column are scaled
+        differently, and much is lost. Try 0 in both where series differ by orders of magnitude.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
         ``series=None``: all rows are one series; `Windows` carry their ids. ``time=None``:
@@ -262,6 +266,11 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
                     f"A transformer as scaler ({self.scaler!r}) has no expanding statistics: "
                     f"choose one of {sorted(KINDS)}, or target=None."
                 )
+            if column_position(as_table(X), self.target) is None:
+                raise ValueError(
+                    f"target={self.target!r} is no column of X: name the column of which y holds "
+                    "future values, or choose target=None."
+                )
             self.scaler_ = _TargetScaler(
                 self.scaler,
                 prior_rows=self.prior_rows,
@@ -269,7 +278,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
                 series=self.series,
                 time=self.time,
             )
-            center, scale = self.scaler_.fit_statistics(X)
+            center, scale = self.scaler_.fit_by_row(X)
             return ((y - center) / scale).astype(y.dtype, copy=False)
         self.scaler_ = _TargetScaler(
             self.scaler, statistics="fit", unknown=self.unknown, series="series"
@@ -337,7 +346,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
             def unscale(scaled):
                 return np.asarray(self.scaler_.inverse_transform(_by_id(scaled, ids)))
         else:
-            center, scale = self.scaler_.statistics(X)
+            center, scale = self.scaler_.by_row(X)
 
             def unscale(scaled):
                 return scaled * scale + center
