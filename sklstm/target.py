@@ -109,8 +109,8 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
     """Fit a regressor on targets scaled by series; predict in the units of the targets.
 
     As scikit-learn's `TransformedTargetRegressor`, but with statistics of each series' own:
-    series at any level and of any size are the same problem to the regressor, and count
-    the same in its loss. X reaches the regressor untouched, ids included.
+    series at any level and of any size are the same problem to the regressor, and none
+    outweighs the others by its units. X reaches the regressor untouched, ids included.
 
     Parameters
     ----------
@@ -159,7 +159,8 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
     Notes
     -----
     Missing target elements are left out of the statistics and reach the regressor as they
-    are. So do rows of weight 0, whose targets are left out of the statistics as well.
+    are, which must be able to leave them out too, as :class:`MultiSeriesLSTMRegressor` is.
+    The statistics of y leave out rows of weight 0 as well.
 
     With ``target=None``, an output that never varied in a series takes the median scale of
     the series in which it did, and one that a series never showed is scaled as in an
