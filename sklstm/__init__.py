@@ -8,6 +8,7 @@ they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit d
 from sklstm.panel import make_targets, stack_series, unstack_series
 from sklstm.regressor import MultiSeriesLSTMRegressor
 from sklstm.scaling import PerSeriesScaler
+from sklstm.target import PerSeriesTargetRegressor
 from sklstm.weights import series_weights
 from sklstm.windows import Windows, WindowTransformer
 
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 __all__ = [
     "MultiSeriesLSTMRegressor",
     "PerSeriesScaler",
+    "PerSeriesTargetRegressor",
     "WindowTransformer",
     "Windows",
     "make_targets",

@@ -104,7 +104,7 @@ def read_panel(
             X = validate_data(estimator, X, reset=reset, **options)
             estimator = None
         else:
-            X = check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
+            X = as_table(X, name)
     if estimator is not None:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     if X.shape[0] == 0:
@@ -125,6 +125,29 @@ def read_panel(
     if checked is not None:
         _check_time_kind(checked, kind, reset)
     return Panel(values, positions, codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
+
+
+def read_ids(X, series) -> pd.Index:
+    """Ids of the rows of `X`, whatever its other columns hold.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+    series : str or int
+        Column name, index level name or column position of the ids.
+
+    Returns
+    -------
+    pandas.Index of shape (n_rows,)
+    """
+    return pd.Index(_id_values(as_table(X), series, "series"), tupleize_cols=False)
+
+
+def as_table(X, name=None):
+    """X itself where it is a DataFrame, else an array of two dimensions."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
 
 
 def _check_time_kind(estimator, kind, reset):

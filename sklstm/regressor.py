@@ -76,6 +76,50 @@ def target_moments(y, weights):
     return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
 
 
+def read_targets(y, n_rows, name):
+    """Return y as a float array of two dimensions, and whether it had one.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        NaN elements are missing.
+    n_rows : int
+        The rows of X.
+    name : str
+        Whose targets they are, for the messages.
+    """
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    y = check_array(y, ensure_2d=False, dtype=FLOATS, ensure_all_finite="allow-nan", input_name="y")
+    if y.ndim > 2:
+        raise ValueError(f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs).")
+    if len(y) != n_rows:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
+            f"y has {len(y)}."
+        )
+    if np.isnan(y).all():
+        raise ValueError("Input y contains NaN only: there is no target to learn.")
+    return y.reshape(n_rows, -1), y.ndim == 1
+
+
+def r2_of_known(true, predicted, sample_weight=None):
+    """Mean R2 over the outputs that have a known target, missing elements left out.
+
+    Parameters
+    ----------
+    true, predicted : ndarray of shape (n_rows, n_outputs)
+    sample_weight : array-like of shape (n_rows,), default=None
+    """
+    weights = check_weights(sample_weight, len(true))
+    scores = [
+        r2_score(true[known, j], predicted[known, j], sample_weight=weights[known])
+        for j, known in enumerate(~np.isnan(true).T)
+        if known.any()
+    ]
+    return float(np.mean(scores))
+
+
 # ------------------------------------------------------------------------ the estimator
 
 
@@ -353,7 +397,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         if not hasattr(X, "ndim"):
             X = _array_of(X)
         n_rows = X.shape[0] if X.ndim else 0
-        y, one_dimensional = self._read_targets(y, n_rows)
+        y, one_dimensional = read_targets(y, n_rows, type(self).__name__)
         own_weight = check_weights(sample_weight, n_rows)
         windows = self._read(X, series_ids, reset=fresh)
         if windows.window_length % self.segment_length:
@@ -577,20 +621,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             Plain mean over the outputs that have a known target.
         """
         y_pred = self.predict(X)
-        true, _ = self._read_targets(y, len(y_pred))
+        true, _ = read_targets(y, len(y_pred), type(self).__name__)
         self._check_n_outputs(true)
-        y_pred = y_pred.reshape(true.shape)
-        weights = check_weights(sample_weight, len(true))
-        known = ~np.isnan(true)
-        return float(
-            np.mean(
-                [
-                    r2_score(true[k, j], y_pred[k, j], sample_weight=weights[k])
-                    for j, k in enumerate(known.T)
-                    if k.any()
-                ]
-            )
-        )
+        return r2_of_known(true, y_pred.reshape(true.shape), sample_weight)
 
     def series_report(self, X, y, sample_weight=None, series_ids=None):
         """How the rows of each series count, and how well they are predicted.
@@ -611,7 +644,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "model_")
         windows = self._read(X, series_ids, reset=False)
-        true, _ = self._read_targets(y, len(windows))
+        true, _ = read_targets(y, len(windows), type(self).__name__)
         self._check_n_outputs(true)
         own_weight = check_weights(sample_weight, len(windows))
         predicted = np.reshape(self._predict(windows), true.shape)
@@ -735,26 +768,6 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"The windows hold the features {names}, but {name} was fitted on "
                 f"{self._window_names}, in this order."
             )
-
-    def _read_targets(self, y, n_rows):
-        """Return y as a float array of two dimensions, and whether it had one."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        y = check_array(
-            y, ensure_2d=False, dtype=FLOATS, ensure_all_finite="allow-nan", input_name="y"
-        )
-        if y.ndim > 2:
-            raise ValueError(f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs).")
-        if len(y) != n_rows:
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
-                f"y has {len(y)}."
-            )
-        if np.isnan(y).all():
-            raise ValueError("Input y contains NaN only: there is no target to learn.")
-        return y.reshape(n_rows, -1), y.ndim == 1
 
     def _check_n_outputs(self, y):
         if y.shape[1] != self.n_outputs_:

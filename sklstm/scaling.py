@@ -395,7 +395,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         else:
             scaled = self._apply_stored(panel, inverse=False)
         if expanding.any():
-            self._apply_expanding(panel, expanding, scaled)
+            for at, block, center, scale in self._expand(panel, expanding):
+                scaled[at] = ((block - center) / no_zero(scale)).T
         return self._assemble(X, panel, scaled)
 
     def _apply_stored(self, panel, inverse):
@@ -416,8 +417,16 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             out[at] = (block * s + c if inverse else (block - c) / s).T
         return out
 
-    def _apply_expanding(self, panel, chosen, out):
-        """Scale the chosen rows by their own series so far, into `out`."""
+    def _expand(self, panel, chosen):
+        """Go through the chosen rows with the statistics of their own series so far.
+
+        Yields
+        ------
+        at : slice or ndarray
+            The rows of a block.
+        block, center, scale : ndarray of shape (n_scaled, n_block)
+            Their values, center and scale; the scale of a constant feature may be 0.
+        """
         codes, order, numbers = panel.codes, panel.order, self._series_numbers(panel)
         # A series goes on from what fit remembers, or starts anew.
         goes_on = np.zeros(len(codes), bool)
@@ -433,7 +442,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         pooled = self.pooled_center_[:, np.newaxis], self.pooled_scale_[:, np.newaxis]
         for at, block, count, center, scale in expanding_blocks(past, panel.values, starts, order):
             center, scale = shrink(count, center, scale, *pooled, self.prior_rows)
-            out[at] = ((block - center) / no_zero(scale)).T
+            yield at, block, center, scale
 
     def _apply_clones(self, panel, method):
         if self.statistics == "pooled":
