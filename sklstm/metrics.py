@@ -37,16 +37,8 @@ def mase(y_true, y_pred, *, scale) -> float:
     >>> mase([[3.0, 4.0], [5.0, 5.0]], [[2.0, 4.0], [5.0, 9.0]], scale=[1.0, 2.0])
     0.75
     """
-    if isinstance(scale, pd.Series):
-        scale = _look_up(scale, y_true)
     true, predicted = _check_pair(y_true, y_pred)
-    scale = np.asarray(scale, dtype=float)
-    if scale.ndim > 1 or scale.shape not in ((), (len(true),)):
-        raise ValueError(f"scale has shape {scale.shape}; expected one number or {len(true)}.")
-    if (scale < 0).any():
-        raise ValueError(f"scale holds negative values (the smallest is {scale.min()}).")
-    scale = np.where(scale > 0, scale, np.nan)
-    return _mean(_mean_rows(np.abs(true - predicted)) / scale)
+    return _mean(_mean_rows(np.abs(true - predicted)) / _check_scale(scale, y_true, len(true)))
 
 
 def smape(y_true, y_pred) -> float:
@@ -72,6 +64,83 @@ def smape(y_true, y_pred) -> float:
     size = np.abs(true) + np.abs(predicted)
     error = 200 * np.abs(true - predicted) / np.where(size == 0, 1, size)
     return _mean(_mean_rows(error))
+
+
+def pinball_loss(y_true, y_quantiles, quantiles, *, scale=None) -> float:
+    """Mean pinball loss of several quantiles: how good a whole forecast distribution is.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,) or (n_rows, horizon)
+        Missing elements are left out.
+    y_quantiles : array-like of shape (n_rows, n_quantiles) or (n_rows, horizon, n_quantiles)
+        Predicted quantiles: the first shape for one output, the second for any number.
+    quantiles : array-like of shape (n_quantiles,)
+        Their levels, each between 0 and 1, in the order of the last axis of `y_quantiles`.
+    scale : float, array-like of shape (n_rows,) or Series by id, default=None
+        What the loss of each row is divided by, as in :func:`mase`. Rows whose scale is 0
+        or NaN are left out. None: units of `y_true`.
+
+    Returns
+    -------
+    float
+        Mean over rows of the mean over the row's known elements and over the quantiles;
+        NaN where no row counts. For the median alone it is half the mean absolute error.
+
+    See Also
+    --------
+    sklearn.metrics.mean_pinball_loss : One quantile, no missing elements.
+
+    Examples
+    --------
+    >>> from sklstm.metrics import pinball_loss
+    >>> pinball_loss([10.0, 10.0], [[8.0, 12.0], [6.0, 10.0]], [0.25, 0.75])
+    0.5
+    """
+    levels = np.asarray(quantiles, dtype=float)
+    if levels.ndim != 1 or levels.size == 0 or not ((levels > 0) & (levels < 1)).all():
+        raise ValueError(f"quantiles={quantiles!r} must be a list of numbers between 0 and 1.")
+    true = _check_true(y_true)
+    predicted = check_array(
+        y_quantiles, ensure_2d=False, allow_nd=True, dtype=float, input_name="y_quantiles"
+    )
+    shape = (*true.shape, len(levels))
+    if predicted.shape != shape and (true.shape[1] > 1 or predicted.shape != shape[::2]):
+        raise ValueError(
+            f"y_quantiles has shape {predicted.shape}; for {len(levels)} quantiles of y_true with "
+            f"shape {np.shape(y_true)}, expected {shape[::2] if true.shape[1] == 1 else shape}."
+        )
+    below = true[:, :, np.newaxis] - predicted.reshape(shape)
+    loss = np.maximum(levels * below, (levels - 1) * below).mean(axis=2)
+    scale = 1.0 if scale is None else _check_scale(scale, y_true, len(true))
+    return _mean(_mean_rows(loss) / scale)
+
+
+def coverage(y_true, lower, upper) -> float:
+    """Share of the true values that lie inside of their intervals, bounds included.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,) or (n_rows, horizon)
+        Missing elements are left out.
+    lower, upper : array-like of the shape of `y_true`
+        The bounds. A lower bound above its upper one covers nothing.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; NaN where no true value is known. Bounds that are the quantiles
+        0.1 and 0.9 of a good forecast come to about 0.8.
+
+    Examples
+    --------
+    >>> from sklstm.metrics import coverage
+    >>> coverage([1.0, 2.0, 3.0, float("nan")], [0.0, 2.0, 4.0, 0.0], [1.0, 3.0, 5.0, 9.0])
+    0.6666666666666666
+    """
+    true, low = _check_pair(y_true, lower, "lower")
+    true, high = _check_pair(y_true, upper, "upper")
+    return _mean(((low <= true) & (true <= high))[~np.isnan(true)])
 
 
 def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
@@ -146,6 +215,22 @@ def prognostic_score(y_true, y_pred) -> float:
     return float(np.nansum(np.expm1(np.where(late < 0, -late / 13, late / 10))))
 
 
+# Metrics that a search must make small.
+LOSSES = (mase, smape, pinball_loss, prognostic_score)
+
+
+def _check_scale(scale, y_true, n_rows):
+    """One scale a row, or one for all; NaN where there is nothing to divide by."""
+    if isinstance(scale, pd.Series):
+        scale = _look_up(scale, y_true)
+    scale = np.asarray(scale, dtype=float)
+    if scale.ndim > 1 or scale.shape not in ((), (n_rows,)):
+        raise ValueError(f"scale has shape {scale.shape}; expected one number or {n_rows}.")
+    if (scale < 0).any():
+        raise ValueError(f"scale holds negative values (the smallest is {scale.min()}).")
+    return np.where(scale > 0, scale, np.nan)
+
+
 def _look_up(scale, y_true):
     index = getattr(y_true, "index", None)
     name = scale.index.name
@@ -161,15 +246,20 @@ def _look_up(scale, y_true):
     return scale.loc[ids].to_numpy()
 
 
-def _check_pair(y_true, y_pred):
+def _check_true(y_true):
     true = check_array(
         y_true, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y_true"
     )
-    predicted = check_array(y_pred, ensure_2d=False, dtype=float, input_name="y_pred")
+    return true.reshape(len(true), -1)
+
+
+def _check_pair(y_true, y_pred, name="y_pred"):
+    true = _check_true(y_true)
+    predicted = check_array(y_pred, ensure_2d=False, dtype=float, input_name=name)
     check_consistent_length(true, predicted)
-    true, predicted = true.reshape(len(true), -1), predicted.reshape(len(predicted), -1)
+    predicted = predicted.reshape(len(predicted), -1)
     if true.shape != predicted.shape:
-        raise ValueError(f"y_true has shape {true.shape}, y_pred has shape {predicted.shape}.")
+        raise ValueError(f"y_true has shape {true.shape}, {name} has shape {predicted.shape}.")
     return true, predicted
 
 
