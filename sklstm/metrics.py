@@ -37,7 +37,7 @@ def mase(y_true, y_pred, *, scale) -> float:
     >>> mase([[3.0, 4.0], [5.0, 5.0]], [[2.0, 4.0], [5.0, 9.0]], scale=[1.0, 2.0])
     0.75
     """
-    true, predicted = _check_pair(y_true, y_pred)
+    true, predicted = check_pair(y_true, y_pred)
     return _mean(_mean_rows(np.abs(true - predicted)) / _check_scale(scale, y_true, len(true)))
 
 
@@ -60,7 +60,7 @@ def smape(y_true, y_pred) -> float:
     >>> smape([100.0, 300.0], [300.0, 300.0])
     50.0
     """
-    true, predicted = _check_pair(y_true, y_pred)
+    true, predicted = check_pair(y_true, y_pred)
     size = np.abs(true) + np.abs(predicted)
     error = 200 * np.abs(true - predicted) / np.where(size == 0, 1, size)
     return _mean(_mean_rows(error))
@@ -138,8 +138,8 @@ def coverage(y_true, lower, upper) -> float:
     >>> coverage([1.0, 2.0, 3.0, float("nan")], [0.0, 2.0, 4.0, 0.0], [1.0, 3.0, 5.0, 9.0])
     0.6666666666666666
     """
-    true, low = _check_pair(y_true, lower, "lower")
-    true, high = _check_pair(y_true, upper, "upper")
+    true, low = check_pair(y_true, lower, "lower")
+    true, high = check_pair(y_true, upper, "upper")
     return _mean(((low <= true) & (true <= high))[~np.isnan(true)])
 
 
@@ -210,7 +210,7 @@ def prognostic_score(y_true, y_pred) -> float:
     >>> round(prognostic_score([50, 50], [37, 60]), 3)
     3.437
     """
-    true, predicted = _check_pair(y_true, y_pred)
+    true, predicted = check_pair(y_true, y_pred)
     late = predicted - true
     return float(np.nansum(np.expm1(np.where(late < 0, -late / 13, late / 10))))
 
@@ -253,7 +253,8 @@ def _check_true(y_true):
     return true.reshape(len(true), -1)
 
 
-def _check_pair(y_true, y_pred, name="y_pred"):
+def check_pair(y_true, y_pred, name="y_pred"):
+    """Return both as float arrays of shape (n_rows, n_outputs); only y_true may hold NaN."""
     true = _check_true(y_true)
     predicted = check_array(y_pred, ensure_2d=False, dtype=float, input_name=name)
     check_consistent_length(true, predicted)

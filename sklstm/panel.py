@@ -144,8 +144,8 @@ def read_ids(X, series=None, time=None) -> RowIds:
     -------
     RowIds
     """
-    ids = None if series is None else _id_values(X, series, "series")
-    stamps = None if time is None else _id_values(X, time, "time")
+    ids = None if series is None else id_values(X, series, "series")
+    stamps = None if time is None else id_values(X, time, "time")
     if series is not None and time is not None and _same_column(X, series, time):
         raise ValueError(
             f"series={series!r} and time={time!r} name the same column; each needs its own."
@@ -243,8 +243,8 @@ def _describe(X) -> str:
     return f"columns: {list(X.columns)}; index levels: {levels}"
 
 
-def _id_values(X, name, parameter):
-    """Values of the column or index level called `name`."""
+def id_values(X, name, parameter):
+    """Values of the column or index level called `name`, a Series, Index or ndarray."""
     position = column_position(X, name)
     if position is not None:
         return X.iloc[:, position] if isinstance(X, pd.DataFrame) else X[:, position]
