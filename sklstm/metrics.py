@@ -7,9 +7,10 @@ import pandas as pd
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from sklstm.panel import column_names, read_panel
+from sklstm.weights import check_weights
 
 
-def mase(y_true, y_pred, *, scale) -> float:
+def mase(y_true, y_pred, *, scale, sample_weight=None) -> float:
     """Mean absolute scaled error: the mean over rows of mean(abs(error)) / scale.
 
     Parameters
@@ -20,6 +21,8 @@ def mase(y_true, y_pred, *, scale) -> float:
     scale : float, array-like of shape (n_rows,) or Series by id
         Seasonal naive error on training rows, from :func:`seasonal_scale`. A Series by id
         is looked up in the index level of `y_true` that carries its index name.
+    sample_weight : array-like of shape (n_rows,), default=None
+        How much each row counts in the mean over rows.
 
     Returns
     -------
@@ -38,16 +41,19 @@ def mase(y_true, y_pred, *, scale) -> float:
     0.75
     """
     true, predicted = check_pair(y_true, y_pred)
-    return _mean(_mean_rows(np.abs(true - predicted)) / _check_scale(scale, y_true, len(true)))
+    error = _mean_rows(np.abs(true - predicted)) / _check_scale(scale, y_true, len(true))
+    return _mean(error, check_weights(sample_weight, len(true)))
 
 
-def smape(y_true, y_pred) -> float:
+def smape(y_true, y_pred, *, sample_weight=None) -> float:
     """Symmetric mean absolute percentage error, in percent (0 to 200).
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_rows,) or (n_rows, horizon)
         Missing elements of `y_true` are left out. Where both values are 0 the error is 0.
+    sample_weight : array-like of shape (n_rows,), default=None
+        How much each row counts in the mean over rows.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def smape(y_true, y_pred) -> float:
     true, predicted = check_pair(y_true, y_pred)
     size = np.abs(true) + np.abs(predicted)
     error = 200 * np.abs(true - predicted) / np.where(size == 0, 1, size)
-    return _mean(_mean_rows(error))
+    return _mean(_mean_rows(error), check_weights(sample_weight, len(true)))
 
 
 def pinball_loss(y_true, y_quantiles, quantiles, *, scale=None) -> float:
@@ -215,8 +221,10 @@ def prognostic_score(y_true, y_pred) -> float:
     return float(np.nansum(np.expm1(np.where(late < 0, -late / 13, late / 10))))
 
 
-# Metrics that a search must make small.
+# What scorers know of these metrics: which ones are to be made small, and which ones are
+# means over rows that take weights.
 LOSSES = (mase, smape, pinball_loss, prognostic_score)
+WEIGHTED_MEANS = (mase, smape)
 
 
 def _check_scale(scale, y_true, n_rows):
@@ -272,6 +280,7 @@ def _mean_rows(error):
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _mean(rows) -> float:
-    known = rows[~np.isnan(rows)]
-    return float(known.mean()) if len(known) else float("nan")
+def _mean(rows, weights=None) -> float:
+    """(Weighted) mean of the rows that are not NaN; NaN where none counts."""
+    weights = np.where(np.isnan(rows), 0.0, 1.0 if weights is None else weights)
+    return float(np.average(np.nan_to_num(rows), weights=weights)) if weights.any() else np.nan

@@ -20,13 +20,14 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklstm.metrics import LOSSES, check_pair, seasonal_scale
+from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair, seasonal_scale
 from sklstm.panel import (
     RowIds,
     column_position,
     id_values,
     read_ids,
     read_panel,
+    run_starts,
     select_features,
 )
 from sklstm.windows import Windows
@@ -265,20 +266,19 @@ class _SeriesScorer:
         if np.isnan(true).all():
             raise ValueError("y holds missing values only: there is nothing to score.")
         name = self._series if isinstance(self._series, str) else "series"
-        labels = rows.ids.take(rows.codes).rename(name)
-
-        def score(at):
-            return _score_known(self._scorer, labels[at], true[at], predicted[at])
-
+        order = rows.sorting
+        true, predicted, codes = true[order], predicted[order], rows.codes[order]
+        labels = rows.ids.take(codes).rename(name)
         if self._average == "micro":
-            return score(rows.sorting)
-        sizes = np.bincount(rows.codes, minlength=len(rows.ids))
-        parts = np.split(rows.sorting, np.cumsum(sizes)[:-1])
-        scores = pd.Series(
-            [score(at) for at in parts if len(at)],
-            index=rows.ids[sizes > 0].rename(name),
-            name="score",
-        )
+            codes = np.zeros_like(codes)
+        if self._average is not None and _is_weighted_mean(self._metric):
+            return _score_at_once(self._scorer, codes, labels, true, predicted)
+        starts = run_starts(codes)
+        scores = [
+            _score_known(self._scorer, labels[at], true[at], predicted[at])
+            for at in map(slice, starts, [*starts[1:], len(codes)])
+        ]
+        scores = pd.Series(scores, index=labels[starts], name="score")
         return scores if self._average is None else float(scores.mean())
 
     def __repr__(self):
@@ -303,21 +303,59 @@ def _score_known(scorer, labels, true, predicted) -> float:
     return float(pd.Series(by_output, dtype=float).mean())
 
 
+def _score_at_once(scorer, codes, labels, true, predicted) -> float:
+    """Mean of `_score_known` over the series, for metrics that are weighted means.
+
+    A series' mean over outputs of means over rows is one weighted mean over its elements,
+    so one call does for all series: with many series, calls are what takes time.
+    """
+    known = ~np.isnan(true)
+    counts = np.zeros((codes.max() + 1, true.shape[1]))
+    np.add.at(counts, codes, known)
+    n_outputs = (counts > 0).sum(axis=1, keepdims=True)
+    weights = 1 / (counts * n_outputs)[codes][known]
+    y_true = pd.Series(true[known], index=labels[np.nonzero(known)[0]])
+    return float(scorer(_GivenPredictions(), predicted[known], y_true, sample_weight=weights))
+
+
+def _function(metric):
+    """Return the function behind a metric, and the arguments that are given already."""
+    given: dict = {}
+    while isinstance(metric, partial):
+        metric, given = metric.func, {**metric.keywords, **given}
+    return metric, given
+
+
 def _name(metric) -> str:
-    if isinstance(metric, partial):
-        given = [*map(repr, metric.args), *(f"{key}=..." for key in metric.keywords)]
-        return f"partial({', '.join([_name(metric.func), *given])})"
-    return repr(metric) if isinstance(metric, str) else getattr(metric, "__name__", repr(metric))
+    if isinstance(metric, str):
+        return repr(metric)
+    function, given = _function(metric)
+    name = getattr(function, "__name__", repr(function))
+    return f"partial({', '.join([name, *(f'{key}=...' for key in given)])})" if given else name
+
+
+def _is_weighted_mean(metric) -> bool:
+    """Whether a metric is known to be a mean over rows that takes weights."""
+    if isinstance(metric, str):
+        return metric.startswith("neg_mean_")
+    function, given = _function(metric)
+    if "multioutput" in given:
+        return False
+    return function in WEIGHTED_MEANS or (
+        _of_scikit_learn(function) and function.__name__.startswith("mean_")
+    )
+
+
+def _of_scikit_learn(function) -> bool:
+    return getattr(function, "__module__", "").startswith("sklearn.")
 
 
 def _greater_is_better(metric) -> bool:
     """Whether a metric is a score, as far as it is known."""
-    function = metric
-    while isinstance(function, partial):
-        function = function.func
+    function, _ = _function(metric)
     if function in LOSSES:
         return False
-    if getattr(function, "__module__", "").startswith("sklearn."):
+    if _of_scikit_learn(function):
         # What scikit-learn promises of the names of its metrics.
         if function.__name__.endswith("_score"):
             return True
