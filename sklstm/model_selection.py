@@ -70,7 +70,7 @@ def read_rows(X, series, time) -> RowIds:
     return read_ids(X, series, time)
 
 
-def check_cuts(cuts, ids, what, needed, remedy):
+def check_cuts(cuts, ids, what, needed, remedy, stacklevel):
     """Warn of series without rows before some cuts; raise where no series has any.
 
     Parameters
@@ -84,6 +84,8 @@ def check_cuts(cuts, ids, what, needed, remedy):
         How many rows a series needs to take part in all cuts, in words.
     remedy : str
         The parameters to lower.
+    stacklevel : int
+        Of the warning, as seen from the caller.
     """
     first = cuts[0] > 0
     if not first.any():
@@ -98,7 +100,7 @@ def check_cuts(cuts, ids, what, needed, remedy):
             f"{what}s and stay out of those before which they have no rows; {len(never)} of them "
             f"take part in none. To take part in all, a series needs {needed}.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=stacklevel + 1,
         )
 
 
@@ -204,7 +206,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         # The windows of a fold keep the ids of the whole: series without rows are not there.
         there = sizes > 0
         needed = f"{self.n_splits * (self.test_size or 1) + 1} rows"
-        check_cuts(cuts[:, there], rows.ids[there], "fold", needed, "n_splits or test_size")
+        check_cuts(cuts[:, there], rows.ids[there], "fold", needed, "n_splits or test_size", 2)
         return self._folds(rows.codes, rank, cuts, n_test)
 
     @staticmethod
@@ -697,7 +699,8 @@ def backtest(forecaster, panel, n_origins=5, step=None, *, refit=True, n_jobs=No
     before_last = np.arange(n_origins - 1, -1, -1)[:, np.newaxis]
     cuts = rolling.sizes - rolling.horizon - step * before_last
     needed = f"{rolling.horizon + step * (n_origins - 1) + 1} rows"
-    check_cuts(cuts, rolling.rows.ids, "origin", needed, "n_origins, step or the horizon")
+    # 3: the decorator stands between the user and this line.
+    check_cuts(cuts, rolling.rows.ids, "origin", needed, "n_origins, step or the horizon", 3)
     if not refit:
         forecaster = clone(forecaster).fit(rolling.history(cuts[0]))
     forecasts = Parallel(n_jobs=n_jobs)(
