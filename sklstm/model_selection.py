@@ -26,7 +26,6 @@ from sklstm.panel import (
     column_position,
     id_values,
     read_ids,
-    read_panel,
     run_starts,
     select_features,
 )
@@ -475,10 +474,14 @@ class _RollingPanel:
         settings = forecaster.get_params(deep=False)
         self.panel = panel
         self.horizon = settings["horizon"]
-        if not isinstance(self.horizon, Integral) or self.horizon < 1:
-            raise ValueError(f"horizon={self.horizon!r} must be a positive integer.")
         self.season_length = settings.get("season_length") or 1
+        for name in ("horizon", "season_length"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name}={value!r} must be a positive integer.")
         self.series, self.time = settings.get("series"), settings.get("time")
+        self.rows = read_ids(panel, self.series, self.time)
+        self.rank, self.sizes = ranks(self.rows)
         known = settings.get("known_future") or None
         self.known = [] if known is None else self._positions(known)
         target = settings.get("target")
@@ -497,8 +500,9 @@ class _RollingPanel:
                 "to be forecast is not known beforehand."
             )
         self.targets = list(panel.columns[positions])
-        self.rows = read_panel(panel, columns=self.targets, series=self.series, time=self.time)
-        self.rank, self.sizes = ranks(self.rows)
+        self.values = check_array(
+            panel.iloc[:, positions], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
+        )
         self.stamps = None if self.time is None else pd.Index(id_values(panel, self.time, "time"))
         self.series_label = self._label(self.series, "series")
         self.time_label = self._label(self.time, "time")
@@ -553,7 +557,7 @@ class _RollingPanel:
         else:
             cutoff = self.stamps.take(spread(order[at_cut - 1]))
             time = self.stamps.take(order[after.ravel()].repeat(n_targets))
-        y_true = self.rows.values[order[after]].astype(float).ravel()
+        y_true = self.values[order[after]].ravel()
         scale = seasonal_scale(
             self.history(cut),
             self.season_length,

@@ -33,10 +33,12 @@ from sklstm import (
     PerSeriesScaler,
     PerSeriesTimeSplit,
     WindowTransformer,
+    backtest,
     make_series_scorer,
     make_targets,
+    stack_series,
 )
-from sklstm.metrics import mase, prognostic_score, seasonal_scale, smape
+from sklstm.metrics import coverage, mase, prognostic_score, seasonal_scale, smape
 
 IDS = {"series": "unit", "time": "cycle"}
 
@@ -499,3 +501,305 @@ def test_windows_are_scored_by_their_own_series():
     model = DummyRegressor(strategy="constant", constant=20.0).fit(windows, y)
     expected = make_series_scorer("r2", **IDS)(model, PANEL, y)
     assert make_series_scorer("r2")(model, windows, y) == pytest.approx(expected)
+
+
+# ----------------------------------------------------------------------- rolling origins
+class SeasonalNaive(BaseEstimator):
+    """Repeat the last season; a small stand-in with the interface of the forecaster.
+
+    The level that `fit` learns (a mean over all series) goes into the forecast too, so that
+    it matters on which rows it was fitted.
+    """
+
+    def __init__(
+        self,
+        horizon,
+        *,
+        target=None,
+        season_length=None,
+        known_future=(),
+        quantiles=None,
+        series=None,
+        time=None,
+    ):
+        self.horizon = horizon
+        self.target = target
+        self.season_length = season_length
+        self.known_future = known_future
+        self.quantiles = quantiles
+        self.series = series
+        self.time = time
+
+    def fit(self, panel):
+        self.level_ = self._flat(panel)[self._targets(panel)].mean()
+        self.panel_ = panel
+        return self
+
+    def forecast(self, panel=None, future=None):
+        flat = self._flat(self.panel_ if panel is None else panel)
+        series, time = self.series or "series", self.time or "time"
+        steps = np.arange(1, self.horizon + 1)
+        targets = self._targets(self.panel_)
+        parts = []
+        for name, rows in flat.groupby(series, sort=False):
+            rows = rows.sort_values(time)
+            for target in targets:
+                last = rows[target].to_numpy()[-(self.season_length or 1) :]
+                part = pd.DataFrame({series: name, "step": steps})
+                part[time] = rows[time].iloc[-1] + steps
+                if len(targets) > 1:
+                    part["target"] = target
+                part["prediction"] = np.resize(last, self.horizon) + 0.01 * self.level_[target]
+                if future is not None:
+                    known = self._flat(future)
+                    known = known[known[series] == name].sort_values(time)
+                    assert set(known.columns) == {series, time, *self.known_future}
+                    part["prediction"] += known[list(self.known_future)].sum(axis=1).to_numpy()
+                for q in self.quantiles or ():
+                    part[f"q{q:g}"] = part["prediction"] + 10 * (q - 0.5)
+                parts.append(part)
+        # In an order of its own.
+        return pd.concat(parts, ignore_index=True).sort_values("prediction")
+
+    def _flat(self, panel):
+        named = [name for name in panel.index.names if name is not None]
+        flat = panel.reset_index() if named else panel
+        if self.series is None:
+            flat = flat.assign(series=0)
+        if self.time is None:
+            flat = flat.assign(time=flat.groupby(self.series or "series").cumcount())
+        return flat
+
+    def _targets(self, panel):
+        if self.target is None:
+            return [name for name in panel.columns if name not in (self.series, self.time)]
+        return [self.target] if isinstance(self.target, str) else list(self.target)
+
+
+def rolling_loop(panel, horizon, n_origins, step, m=1, refit=True, promo=None):
+    """Evaluate the seasonal naive forecast of p the slow way."""
+    rows, level = [], None
+    for origin in range(n_origins):
+        n_left = horizon + step * (n_origins - 1 - origin)
+        series = dict(list(panel.sort_values("cycle").groupby("unit")))
+        units = [unit for unit in panel["unit"].unique() if len(series[unit]) > n_left]
+        series = {unit: series[unit] for unit in units}
+        past = {unit: part[: len(part) - n_left] for unit, part in series.items()}
+        if refit or level is None:
+            level = pd.concat(past.values())["p"].mean()
+        for unit, part in series.items():
+            history = past[unit]["p"].to_numpy()
+            scale = np.nanmean(np.abs(history[m:] - history[:-m])) if len(history) > m else np.nan
+            for s in range(1, horizon + 1):
+                row = part.iloc[len(history) + s - 1]
+                predicted = history[-m:][(s - 1) % len(history[-m:])] + 0.01 * level
+                if promo:
+                    predicted += row[promo]
+                rows.append(
+                    {
+                        "unit": unit,
+                        "origin": origin,
+                        "cutoff": past[unit]["cycle"].iloc[-1],
+                        "cycle": row["cycle"],
+                        "step": s,
+                        "y_true": row["p"],
+                        "prediction": predicted,
+                        "absolute_error": abs(row["p"] - predicted),
+                        "scaled_error": abs(row["p"] - predicted) / scale,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def assert_same_table(got, expected):
+    pd.testing.assert_frame_equal(got, expected, check_dtype=False)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize(("n_origins", "step", "m"), [(3, None, 1), (2, 1, 3), (1, 5, 2)])
+@pytest.mark.parametrize("form", ["columns", "index"])
+def test_backtest_is_a_rolling_loop(refit, n_origins, step, m, form):
+    panel = PANEL if form == "columns" else PANEL.set_index(["unit", "cycle"])
+    forecaster = SeasonalNaive(4, season_length=m, **IDS)
+    result = backtest(forecaster, panel, n_origins, step, refit=refit)
+    assert_same_table(result, rolling_loop(PANEL, 4, n_origins, step or 4, m, refit))
+    assert not hasattr(forecaster, "level_")
+    parallel = backtest(forecaster, panel, n_origins, step, refit=refit, n_jobs=2)
+    pd.testing.assert_frame_equal(parallel, result)
+
+
+@settings(deadline=None)
+@given(panels(("p",)), st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.booleans())
+def test_backtest_of_any_panel(panel, n_origins, horizon, step, refit):
+    forecaster = SeasonalNaive(horizon, **IDS)
+    n_needed = horizon + step * (n_origins - 1) + 1
+    sizes = panel.groupby("unit").size()
+    if sizes.max() < n_needed:
+        with pytest.raises(ValueError, match=f"each needs {n_needed} rows. Lower n_origins, step"):
+            backtest(forecaster, panel, n_origins, step)
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = backtest(forecaster, panel, n_origins, step, refit=refit)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        expected = rolling_loop(panel, horizon, n_origins, step, refit=refit)
+    assert_same_table(result, expected)
+    n_short = int((sizes < n_needed).sum())
+    assert [str(w.message).split(" are too")[0].split(" (")[0] for w in caught] == (
+        [f"{n_short} of {len(sizes)} series"] if n_short else []
+    )
+    assert all(w.filename == __file__ for w in caught)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_later_rows_do_not_change_earlier_forecasts(refit):
+    forecaster = SeasonalNaive(3, season_length=2, **IDS)
+    before = backtest(forecaster, PANEL, 3, refit=refit)
+    for origin in range(3):
+        cutoff = before[before["origin"] == origin].groupby("unit")["cutoff"].first()
+        later = PANEL["cycle"] > PANEL["unit"].map(cutoff)
+        changed = PANEL.assign(p=PANEL["p"].mask(later, 1e6))
+        after = backtest(forecaster, changed, 3, refit=refit)
+        names = ["unit", "origin", "cutoff", "cycle", "step", "prediction"]
+        known = before["origin"] <= origin
+        pd.testing.assert_frame_equal(after.loc[known, names], before.loc[known, names])
+        if origin < 2:
+            assert (after.loc[~known, "prediction"] != before.loc[~known, "prediction"]).all()
+
+
+def test_several_targets_quantiles_and_what_is_known_of_the_future():
+    panel = PANEL.assign(
+        q=PANEL["p"] * 2, promo=np.arange(len(PANEL)) % 5.0, price=PANEL["cycle"] / 7
+    )
+    known = ("price", "promo")
+    forecaster = SeasonalNaive(
+        3, target=["q", "p"], known_future=known, quantiles=(0.1, 0.9), **IDS
+    )
+    result = backtest(forecaster, panel, 2)
+    assert result.columns.tolist() == (
+        ["unit", "origin", "cutoff", "cycle", "step", "target", "y_true", "prediction"]
+        + ["q0.1", "q0.9", "absolute_error", "scaled_error"]
+    )
+    assert result["target"].tolist() == ["q", "p"] * (len(result) // 2)
+    panel["both"] = panel["promo"] + panel["price"]
+    expected = rolling_loop(panel, 3, 2, 3, promo="both")
+    for target, factor in (("p", 1), ("q", 2)):
+        own = result[result["target"] == target].reset_index(drop=True)
+        if target == "p":
+            assert_same_table(own[expected.columns], expected)
+        assert_allclose(own["y_true"], factor * expected["y_true"])
+        scale = own["absolute_error"] / own["scaled_error"]
+        assert_allclose(scale, factor * expected["absolute_error"] / expected["scaled_error"])
+    assert_allclose(result["q0.9"] - result["q0.1"], 8)
+    share = (result["y_true"] - result["prediction"]).abs().le(4).mean()
+    assert coverage(result["y_true"], result["q0.1"], result["q0.9"]) == pytest.approx(share)
+    with pytest.raises(ValueError, match=r"3 are left: \['p', 'q', 'both'\]"):
+        backtest(SeasonalNaive(3, known_future=known, **IDS), panel)
+    with pytest.raises(ValueError, match=r"\['p'\] are both target and known_future"):
+        backtest(SeasonalNaive(3, target="p", known_future=["p"], **IDS), panel)
+
+
+def test_errors_by_group_are_the_published_ones():
+    result = backtest(SeasonalNaive(4, season_length=2, **IDS), PANEL, 1)
+    train = PANEL[PANEL["cycle"] <= PANEL["unit"].map(result.groupby("unit")["cutoff"].first())]
+    scale = seasonal_scale(train, 2, "p", **IDS)
+    for step, rows in result.groupby("step"):
+        true = rows.set_index("unit")["y_true"]
+        expected = mase(true, rows["prediction"], scale=scale)
+        assert rows["scaled_error"].mean() == pytest.approx(expected), step
+
+
+def test_missing_true_values_do_not_count():
+    hidden = PANEL["cycle"] == 10 + 12  # second but last of unit 1
+    panel = PANEL.assign(p=PANEL["p"].mask(hidden))
+    result = backtest(SeasonalNaive(4, **IDS), panel, 1)
+    assert result["y_true"].isna().sum() == 1
+    errors = ["absolute_error", "scaled_error"]
+    assert result.loc[result["y_true"].isna(), errors].isna().all(axis=None)
+    assert result["prediction"].notna().all()
+    # A constant past has no scale.
+    result = backtest(SeasonalNaive(4, **IDS), PANEL.assign(p=1.0), 1)
+    assert result["scaled_error"].isna().all() and result["absolute_error"].notna().all()
+
+
+def test_dates_categories_and_no_ids():
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(PANEL["cycle"], unit="D")
+    panel = PANEL.assign(cycle=days, unit=PANEL["unit"].map(str).astype("category"))
+    result = backtest(SeasonalNaiveDays(3, **IDS), panel, 2)
+    expected = backtest(SeasonalNaive(3, **IDS), PANEL, 2)
+    assert_array_equal(
+        result["cycle"],
+        days.iloc[0] + pd.to_timedelta(expected["cycle"] - PANEL["cycle"].iloc[0], unit="D"),
+    )
+    assert_array_equal(result["unit"], expected["unit"].map(str))
+    assert_allclose(result["scaled_error"], expected["scaled_error"])
+    # One series without ids; its rows count the time.
+    one = PANEL[PANEL["unit"] == 3].sort_values("cycle")[["p"]]
+    result = backtest(SeasonalNaive(3), one, 2)
+    assert result.columns[:5].tolist() == ["series", "origin", "cutoff", "time", "step"]
+    assert result["time"].tolist() == list(range(16, 22))
+    assert result["cutoff"].tolist() == [15] * 3 + [18] * 3
+    assert_allclose(result["y_true"], one["p"].iloc[16:])
+
+
+class SeasonalNaiveDays(SeasonalNaive):
+    """The same, of a panel in days."""
+
+    def forecast(self, panel=None, future=None):
+        days = panel.assign(cycle=(panel["cycle"] - pd.Timestamp(0)).dt.days)
+        return super().forecast(days.astype({"unit": str}))
+
+
+class Forgetful(SeasonalNaive):
+    """Forgets a row of its forecast; with quantiles it returns another one twice instead."""
+
+    def forecast(self, panel=None, future=None):
+        forecast = super().forecast(panel, future)
+        return pd.concat([forecast[1:], forecast[1:2]]) if self.quantiles else forecast[1:]
+
+
+@pytest.mark.parametrize("quantiles", [None, (0.5,)])
+def test_a_forecast_must_be_whole(quantiles):
+    with pytest.raises(ValueError, match="one for each of 'unit', 'step' was expected"):
+        backtest(Forgetful(3, quantiles=quantiles, **IDS), PANEL, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((SeasonalNaive(3, **IDS), PANEL, 0), "'n_origins' parameter of backtest"),
+        ((SeasonalNaive(3, **IDS), PANEL, 2, 0), "'step' parameter of backtest"),
+        ((3, PANEL), "'forecaster' parameter of backtest"),
+        ((SeasonalNaive(0, **IDS), PANEL), "horizon=0 must be a positive integer"),
+        ((SeasonalNaive(3, series="shop"), PANEL), "series='shop' is neither"),
+        ((SeasonalNaive(3, target="x", **IDS), PANEL), "columns names 'x', which is not in X"),
+        ((SeasonalNaive(3, known_future=["x"], **IDS), PANEL), "'x', which is not in X"),
+        ((SeasonalNaive(3, **IDS), PANEL[:0]), "0 sample"),
+        ((SeasonalNaive(3, target="unit", **IDS), PANEL), "which is the series id"),
+        ((SeasonalNaive(3, **IDS), PANEL.assign(p=np.inf)), "panel contains infinity"),
+        ((SeasonalNaive(3, **IDS), PANEL.assign(q=1.0)), r"2 are left: \['p', 'q'\]"),
+        ((SeasonalNaive(3, season_length=0.5, **IDS), PANEL), "season_length=0.5 must be"),
+        (
+            (
+                SeasonalNaive(3, series="unit", time="step"),
+                PANEL.rename(columns={"cycle": "step"}),
+            ),
+            "two columns of one name",
+        ),
+    ],
+)
+def test_bad_backtests(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        backtest(*arguments)
+
+
+def test_backtest_takes_a_frame():
+    with pytest.raises(TypeError, match="takes a DataFrame, got ndarray"):
+        backtest(SeasonalNaive(3), PANEL.to_numpy())
+
+
+def test_a_panel_of_arrays():
+    panel = stack_series({"a": np.arange(10.0), "b": np.arange(6.0)}, columns=["y"])
+    result = backtest(SeasonalNaive(2, series="series", time="time"), panel, 2)
+    assert (result["scaled_error"] > 0).all() and len(result) == 8
