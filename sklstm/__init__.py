@@ -5,6 +5,7 @@ rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers wo
 they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
 """
 
+from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
 from sklstm.panel import make_targets, stack_series, unstack_series
 from sklstm.regressor import MultiSeriesLSTMRegressor
 from sklstm.scaling import PerSeriesScaler
@@ -18,8 +19,11 @@ __all__ = [
     "MultiSeriesLSTMRegressor",
     "PerSeriesScaler",
     "PerSeriesTargetRegressor",
+    "PerSeriesTimeSplit",
     "WindowTransformer",
     "Windows",
+    "backtest",
+    "make_series_scorer",
     "make_targets",
     "series_weights",
     "stack_series",

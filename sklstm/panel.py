@@ -24,15 +24,11 @@ N_AT_ONCE = 2**16
 
 # --------------------------------------------------------------------- reading a panel
 @dataclass(frozen=True, eq=False)
-class Panel:
-    """The rows of many series, in the order in which they came.
+class RowIds:
+    """Which series each row belongs to, when, and in which order.
 
     Attributes
     ----------
-    values : ndarray of shape (n_rows, n_features)
-        The chosen features, float32 or float64.
-    positions : list of int
-        Positions of these features among the columns of X.
     codes : ndarray of shape (n_rows,)
         Number of each row's series: its position in `ids`.
     ids : pandas.Index of shape (n_series,)
@@ -46,8 +42,6 @@ class Panel:
         stand so already.
     """
 
-    values: np.ndarray
-    positions: list[int]
     codes: np.ndarray
     ids: pd.Index
     time: Any
@@ -58,6 +52,22 @@ class Panel:
     def sorting(self):
         """Positions of the rows sorted by series and time, spelt out if need be."""
         return np.arange(len(self.codes)) if self.order is None else self.order
+
+
+@dataclass(frozen=True, eq=False)
+class Panel(RowIds):
+    """The rows of many series, in the order in which they came: ids and features.
+
+    Attributes
+    ----------
+    positions : list of int
+        Positions of the chosen features among the columns of X.
+    values : ndarray of shape (n_rows, n_features)
+        These features, float32 or float64.
+    """
+
+    positions: list[int]
+    values: np.ndarray
 
 
 def read_panel(
@@ -112,35 +122,37 @@ def read_panel(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required"
             f"{'' if name is None else ' by ' + name}: the panel is empty."
         )
-    ids = None if series is None else _id_values(X, series, "series")
-    stamps = None if time is None else _id_values(X, time, "time")
+    rows = read_ids(X, series, time)
+    positions = select_features(X, columns, series, time)
+    values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
+    if checked is not None:
+        _check_time_kind(checked, rows.time_kind, reset)
+    return Panel(**vars(rows), positions=positions, values=values)
+
+
+def read_ids(X, series=None, time=None) -> RowIds:
+    """Read which series each row of `X` belongs to, and the order of the rows.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        Only its ids and times are looked at.
+    series, time : str, int or None, default=None
+        Column name, index level name or column position of the ids and of the time.
+
+    Returns
+    -------
+    RowIds
+    """
+    ids = None if series is None else id_values(X, series, "series")
+    stamps = None if time is None else id_values(X, time, "time")
     if series is not None and time is not None and _same_column(X, series, time):
         raise ValueError(
             f"series={series!r} and time={time!r} name the same column; each needs its own."
         )
-    positions = select_features(X, columns, series, time)
-    values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
     codes, ids = encode_ids(ids, X.shape[0])
     numbers, kind = (None, None) if stamps is None else time_numbers(stamps)
-    if checked is not None:
-        _check_time_kind(checked, kind, reset)
-    return Panel(values, positions, codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
-
-
-def read_ids(X, series) -> pd.Index:
-    """Ids of the rows of `X`, whatever its other columns hold.
-
-    Parameters
-    ----------
-    X : DataFrame or array-like of shape (n_rows, n_columns)
-    series : str or int
-        Column name, index level name or column position of the ids.
-
-    Returns
-    -------
-    pandas.Index of shape (n_rows,)
-    """
-    return pd.Index(_id_values(as_table(X), series, "series"), tupleize_cols=False)
+    return RowIds(codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
 
 
 def as_table(X, name=None):
@@ -238,8 +250,8 @@ def _describe(X) -> str:
     return f"columns: {list(X.columns)}; index levels: {levels}"
 
 
-def _id_values(X, name, parameter):
-    """Values of the column or index level called `name`."""
+def id_values(X, name, parameter):
+    """Values of the column or index level called `name`, a Series, Index or ndarray."""
     position = column_position(X, name)
     if position is not None:
         return X.iloc[:, position] if isinstance(X, pd.DataFrame) else X[:, position]
@@ -629,15 +641,11 @@ def unstack_series(panel, *, series="series", time="time", as_dict=False):
     frame = panel.to_frame("value") if flat else panel
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"unstack_series takes a DataFrame or a Series, got {type(panel)!r}.")
-    codes, ids = encode_ids(_id_values(frame, series, "series"), len(frame))
-    numbers = None if time is None else time_numbers(_id_values(frame, time, "time"))[0]
-    order = _sorting_order(codes, numbers, ids)
-    values = frame.iloc[:, select_features(frame, None, series, time)].to_numpy()
-    if order is not None:
-        values, codes = values[order], codes[order]
-    ends = np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1]
+    rows = read_ids(frame, series, time)
+    values = frame.iloc[:, select_features(frame, None, series, time)].to_numpy()[rows.sorting]
+    ends = np.cumsum(np.bincount(rows.codes, minlength=len(rows.ids)))[:-1]
     arrays = np.split(values[:, 0] if flat else values, ends)
-    return dict(zip(ids, arrays, strict=True)) if as_dict else arrays
+    return dict(zip(rows.ids, arrays, strict=True)) if as_dict else arrays
 
 
 # ------------------------------------------------------------------------------ targets

@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklstm.grouped_statistics import KINDS
-from sklstm.panel import as_table, check_unchanged, column_position, read_ids
+from sklstm.panel import as_table, check_unchanged, column_position, id_values
 from sklstm.regressor import r2_of_known, read_targets
 from sklstm.scaling import PerSeriesScaler, no_zero
 from sklstm.weights import check_weights
@@ -393,7 +393,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
             return X.series
         if self.series is None:
             return pd.Index(np.zeros(n_rows, np.int32))
-        return read_ids(X, self.series)
+        return pd.Index(id_values(as_table(X), self.series, "series"), tupleize_cols=False)
 
     def _check_unchanged(self, reset):
         names = ["scaler", "target", "unknown", "prior_rows", "series", "time"]

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.metrics import mean_absolute_error
+from sklearn.metrics import mean_absolute_error, mean_pinball_loss
 
 from sklstm import stack_series
-from sklstm.metrics import mase, seasonal_scale, smape
+from sklstm.metrics import coverage, mase, pinball_loss, seasonal_scale, smape
 
 IDS = {"series": "series", "time": "time"}
 
@@ -67,6 +67,71 @@ def test_smape_by_hand():
     assert np.isnan(smape(true[1:2], [[9.0, 9.0]]))
     true, predicted = np.random.default_rng(0).normal(size=(2, 30))
     assert smape(true, predicted) == pytest.approx(smape(predicted, true))
+
+
+def test_pinball_loss_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    levels = [0.1, 0.5, 0.8]
+    true, predicted = rng.normal(size=(30, 4)), rng.normal(size=(30, 4, 3))
+    by_level = [
+        mean_pinball_loss(true, predicted[:, :, q], alpha=level) for q, level in enumerate(levels)
+    ]
+    assert pinball_loss(true, predicted, levels) == pytest.approx(np.mean(by_level))
+    # One output may come without its axis, in y_true, in y_quantiles or in both.
+    expected = pinball_loss(true[:, :1], predicted[:, :1], levels)
+    for y_true in (true[:, 0], true[:, :1]):
+        for y_quantiles in (predicted[:, 0], predicted[:, :1]):
+            assert pinball_loss(y_true, y_quantiles, levels) == expected
+    halves = mean_absolute_error(true, predicted[:, :, 1]) / 2
+    assert pinball_loss(true, predicted[:, :, 1:2], [0.5]) == pytest.approx(halves)
+
+
+def test_pinball_loss_leaves_out_what_is_unknown():
+    true = [[1.0, np.nan], [np.nan, np.nan], [3.0, 3.0]]
+    predicted = [[[0.0, 2.0], [9.0, 9.0]], [[9.0, 9.0]] * 2, [[3.0, 3.0], [1.0, 7.0]]]
+    # Rows: (0.25 * 1 + 0.25 * 1) / 2 over one element; (0 + (0.25 * 2 + 0.25 * 4) / 2) / 2.
+    levels = [0.25, 0.75]
+    assert pinball_loss(true, predicted, levels) == pytest.approx((0.25 + 0.375) / 2)
+    scaled = pinball_loss(true, predicted, levels, scale=[0.5, 1.0, 0.0])
+    assert scaled == pytest.approx(0.5)
+    assert np.isnan(pinball_loss(true[1:2], predicted[1:2], levels))
+    index = pd.Index(["a", "a", "b"], name="series")
+    by_id = pd.Series({"b": 3.0, "a": 0.5}).rename_axis("series")
+    scaled = pinball_loss(pd.DataFrame(true, index), predicted, levels, scale=by_id)
+    assert scaled == pytest.approx((0.5 + 0.125) / 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1.0], [[1.0, 2.0]], [0.5]), r"shape \(1, 2\); for 1 quantiles .* expected \(1, 1\)"),
+        (([1.0], [1.0], [0.5]), r"shape \(1,\); .* expected \(1, 1\)"),
+        (([1.0, 2.0], [[1.0]], [0.5]), r"shape \(1, 1\); .* expected \(2, 1\)"),
+        (([[1.0, 2.0]], [[1.0]], [0.5]), r"expected \(1, 2, 1\)"),
+        # Two outputs of one quantile are not one output of two.
+        (([[1.0, 2.0]], [[1.0, 2.0]], [0.1, 0.9]), r"expected \(1, 2, 2\)"),
+        (([1.0], [[1.0]], [1.0]), "between 0 and 1"),
+        (([1.0], [[1.0]], 0.5), "list of numbers between 0 and 1"),
+        (([1.0], [[np.nan]], [0.5]), "y_quantiles contains NaN"),
+    ],
+)
+def test_bad_quantiles(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        pinball_loss(*arguments)
+
+
+def test_coverage_by_hand():
+    true = [[1.0, np.nan], [2.0, 5.0]]
+    assert coverage(true, [[1.0, 0.0], [1.0, 1.0]], [[2.0, 9.0], [2.0, 4.0]]) == 2 / 3
+    assert coverage([3.0], [4.0], [2.0]) == 0
+    assert np.isnan(coverage([np.nan], [0.0], [1.0]))
+    with pytest.raises(ValueError, match="upper contains NaN"):
+        coverage([1.0], [0.0], [np.nan])
+    with pytest.raises(ValueError, match=r"lower has shape \(1, 1\)"):
+        coverage([[1.0, 2.0]], [[0.0]], [[0.0, 0.0]])
+    rng = np.random.default_rng(0)
+    true, bound = rng.normal(size=(2000, 3)), np.full((2000, 3), 1.2815515655446004)
+    assert coverage(true, -bound, bound) == pytest.approx(0.8, abs=0.02)
 
 
 @pytest.mark.parametrize("metric", [smape, lambda true, predicted: mase(true, predicted, scale=1)])
