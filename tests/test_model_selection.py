@@ -243,6 +243,7 @@ def test_grid_search_scores_as_a_rolling_evaluation_by_hand():
         cv=PerSeriesTimeSplit(2, test_size=3, **IDS),
         scoring=make_series_scorer("neg_mean_absolute_error", **IDS),
         error_score="raise",
+        refit=False,
     ).fit(PANEL, y)
     scores = []
     for pair in candidates:
@@ -747,8 +748,12 @@ class SeasonalNaiveDays(SeasonalNaive):
     """The same, of a panel in days."""
 
     def forecast(self, panel=None, future=None):
-        days = panel.assign(cycle=(panel["cycle"] - pd.Timestamp(0)).dt.days)
-        return super().forecast(days.astype({"unit": str}))
+        forecast = super().forecast(
+            panel.assign(
+                cycle=(panel["cycle"] - pd.Timestamp(0)).dt.days, unit=panel["unit"].map(str)
+            )
+        )
+        return forecast.astype({"unit": panel["unit"].dtype})
 
 
 class Forgetful(SeasonalNaive):
