@@ -5,6 +5,7 @@ rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers wo
 they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
 """
 
+from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
 from sklstm.panel import make_targets, stack_series, unstack_series
 from sklstm.regressor import MultiSeriesLSTMRegressor
@@ -16,6 +17,7 @@ from sklstm.windows import Windows, WindowTransformer
 __version__ = "0.1.0"
 
 __all__ = [
+    "MultiSeriesForecaster",
     "MultiSeriesLSTMRegressor",
     "PerSeriesScaler",
     "PerSeriesTargetRegressor",

@@ -1,0 +1,194 @@
+"""Numbers of a forecast: what each window is measured in, and what the future is measured from.
+
+All arrays hold rows sorted by series and time on a grid without missing steps; `starts` holds,
+for each row, the position of its series' first row. Nothing at a row depends on a later one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Rows of a typical series that every window's scale is mixed with, and the smallest scale as
+# a part of the typical one: windows in which nothing happens still have a unit.
+PRIOR_ROWS = 1
+LEAST_SCALE = 0.01
+
+
+@dataclass(frozen=True)
+class ValueScale:
+    """Scale on which values are compared: their logarithm, or as they are.
+
+    Attributes
+    ----------
+    unit : float or None
+        ``arcsinh(x / unit)``: the logarithm well above `unit`, a straight line around zero.
+        None: values as they are.
+    """
+
+    unit: float | None
+
+    @classmethod
+    def of(cls, values):
+        """Choose the scale by training values: logarithmic where none is negative.
+
+        The unit is a small value of these data: the 5 % quantile of the positive ones.
+        """
+        known = values[~np.isnan(values)]
+        positive = known[known > 0]
+        if len(positive) == 0 or (known < 0).any():
+            return cls(None)
+        return cls(float(np.quantile(positive, 0.05)))
+
+    def apply(self, values):
+        """Convert from the user's units."""
+        return values if self.unit is None else np.arcsinh(values / self.unit)
+
+    def undo(self, values):
+        """Convert to the user's units."""
+        return values if self.unit is None else np.sinh(values) * self.unit
+
+
+def fill_missing(values, known, starts, season, window, otherwise):
+    """Put earlier values where values are missing.
+
+    The last known value a whole number of seasons earlier, else the last known value, else
+    `otherwise`; never from `window` rows back or farther.
+
+    Parameters
+    ----------
+    values, known, starts : ndarray of shape (n_rows,)
+    season, window : int
+    otherwise : float
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+    """
+    if known.all():
+        return values
+    row = np.arange(len(values))
+    last = np.maximum.accumulate(np.where(known, row, -1))
+    last[(last < starts) | (last <= row - window)] = -1
+    source = np.where(known, row, -1)
+    for lag in range(season, window, season):
+        open_ = np.flatnonzero((source < 0) & (row - lag >= starts))
+        source[open_] = np.where(known[open_ - lag], open_ - lag, -1)
+    source = np.where(source < 0, last, source)
+    return np.where(source < 0, otherwise, values[source])
+
+
+def trailing_sums(values, known, first):
+    """Sum and number of the known values from row `first` up to each row.
+
+    Parameters
+    ----------
+    values, known, first : ndarray of shape (n_rows,)
+        A `first` later than the row itself gives 0 and 0.
+
+    Returns
+    -------
+    total, count : ndarray of shape (n_rows,)
+    """
+    end = np.arange(1, len(values) + 1)
+    first = np.minimum(first, end)
+    total = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
+    count = np.concatenate([[0], np.cumsum(known)])
+    return total[end] - total[first], count[end] - count[first]
+
+
+def seasonal_differences(values, known, starts, season):
+    """Absolute difference of each row from the row a season earlier, and where it is known."""
+    difference, both = np.zeros(len(values)), np.zeros(len(values), bool)
+    row = np.arange(season, len(values))
+    both[season:] = known[season:] & known[:-season] & (row - season >= starts[season:])
+    difference[both] = np.abs(values[both] - values[np.flatnonzero(both) - season])
+    return difference, both
+
+
+def typical_scale(values, known, starts, season):
+    """Scale of a typical series: the median over series of the mean seasonal difference.
+
+    Where no series has a season and a row, neighbouring rows are compared instead; 1 where
+    nothing varies.
+    """
+    for lag in (season, 1):
+        difference, both = seasonal_differences(values, known, starts, lag)
+        total = np.bincount(starts, weights=difference)
+        count = np.bincount(starts, weights=both)
+        means = total[count > 0] / count[count > 0]
+        if (means > 0).any():
+            return float(np.median(means[means > 0]))
+    return 1.0
+
+
+def window_units(values, known, starts, *, season, window, typical, otherwise):
+    """Units in which each row's window is given.
+
+    Parameters
+    ----------
+    values, known, starts : ndarray of shape (n_rows,)
+    season, window : int
+    typical : float
+        Scale of a typical series, from training rows.
+    otherwise : float
+        Center of a window that holds nothing known.
+
+    Returns
+    -------
+    center : ndarray of shape (n_rows,)
+        Mean of the last season.
+    scale : ndarray of shape (n_rows,)
+        Mean absolute difference of rows a season apart in the window, positive.
+    """
+    row = np.arange(len(values))
+    center = np.full(len(values), otherwise)
+    for length in (window, season):
+        total, count = trailing_sums(values, known, np.maximum(starts, row - length + 1))
+        center = np.where(count > 0, total / np.maximum(count, 1), center)
+    difference, both = seasonal_differences(values, known, starts, season)
+    total, count = trailing_sums(difference, both, np.maximum(starts, row - window + 1) + season)
+    scale = (total + PRIOR_ROWS * typical) / (count + PRIOR_ROWS)
+    return center, np.maximum(scale, LEAST_SCALE * typical)
+
+
+def seasonal_naive(filled, starts, rows, season, horizon):
+    """Values a whole number of seasons before each of the next rows.
+
+    Where the history is shorter than that, the last value.
+
+    Parameters
+    ----------
+    filled, starts : ndarray of shape (n_rows,)
+    rows : ndarray of shape (n_chosen,)
+        Positions of the rows to forecast from.
+    season, horizon : int
+
+    Returns
+    -------
+    ndarray of shape (n_chosen, horizon)
+    """
+    at = rows[:, np.newaxis] + 1 - season + np.arange(horizon) % season
+    return filled[np.where(at >= starts[rows, np.newaxis], at, rows[:, np.newaxis])]
+
+
+def next_values(values, known, stops, rows, horizon):
+    """Values of the next rows of the same series; NaN where they are missing.
+
+    Parameters
+    ----------
+    values, known : ndarray of shape (n_rows,)
+    stops : ndarray of shape (n_rows,)
+        One past the position of each row's series' last row.
+    rows : ndarray of shape (n_chosen,)
+    horizon : int
+
+    Returns
+    -------
+    ndarray of shape (n_chosen, horizon)
+    """
+    at = rows[:, np.newaxis] + np.arange(1, horizon + 1)
+    inside = at < stops[rows, np.newaxis]
+    at = np.minimum(at, len(values) - 1)
+    return np.where(inside & known[at], values[at], np.nan)
