@@ -57,40 +57,6 @@ class TargetScale(keras.layers.Layer):
         return self.offset + self.scale * inputs
 
 
-@keras.saving.register_keras_serializable("sklstm")
-class KnownElementsLoss(keras.losses.Loss):
-    """A Keras loss that leaves out missing (NaN) target elements.
-
-    They are replaced by the prediction itself, where every distance is zero, on both sides
-    without a gradient. Weights make up for the smaller sum (see
-    :class:`sklstm.training.Batches`).
-    """
-
-    def __init__(self, loss, name="loss"):
-        super().__init__(name=name)
-        self.loss = loss
-        loss = keras.losses.get(loss)
-        self.function = loss.call if isinstance(loss, keras.losses.Loss) else loss
-
-    def call(self, y_true, y_pred):
-        """Loss of each row."""
-        missing, still = keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred)
-        losses = self.function(
-            keras.ops.where(missing, still, y_true), keras.ops.where(missing, still, y_pred)
-        )
-        if len(losses.shape) != 1:
-            raise ValueError(
-                f"The loss {self.loss!r} must return one number for each row, so that rows can be "
-                f"weighted; it returned an array of shape {tuple(losses.shape)} for a batch of "
-                f"targets of shape {tuple(y_true.shape)}. Take the mean over the last axis only."
-            )
-        return losses
-
-    def get_config(self):
-        """Return what rebuilds the loss."""
-        return {"loss": self.loss, "name": self.name}
-
-
 def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model:
     """Build a network of shape `spec`, with weights drawn from `seed` alone.
 

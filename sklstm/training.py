@@ -25,7 +25,8 @@ import numpy as np
 import tensorflow as tf
 from scikeras.wrappers import BaseWrapper
 
-from sklstm.network import KnownElementsLoss, NetworkSpec, build_network
+from sklstm.losses import KnownElementsLoss
+from sklstm.network import NetworkSpec, build_network
 from sklstm.sharding import JIT, ShardedModel, values_of
 from sklstm.windows import Windows
 
