@@ -403,9 +403,7 @@ class MultiSeriesForecaster(BaseEstimator):
         covariates = np.concatenate([grid.past, grid.future], axis=1)
         n_known = (~np.isnan(covariates)).sum(axis=0)
         center = np.nansum(covariates, axis=0) / np.maximum(n_known, 1)
-        deviation = np.sqrt(
-            np.nansum((covariates - center) ** 2, axis=0) / np.maximum(n_known, 1)
-        )
+        deviation = np.sqrt(np.nansum((covariates - center) ** 2, axis=0) / np.maximum(n_known, 1))
         return _Learned(
             scales,
             [
@@ -586,7 +584,7 @@ class MultiSeriesForecaster(BaseEstimator):
         return found
 
     def _outputs(self, net, windows):
-        """Outputs of one net: (n_rows, n_outputs, 1 + n_quantiles)."""
+        """Compute the outputs of one net, of shape (n_rows, n_outputs, 1 + n_quantiles)."""
         X = windows if _takes_windows(net) else _flat(windows)
         median = np.reshape(net.predict(X), (len(windows), -1, 1))
         if self.quantiles is None:
@@ -718,9 +716,7 @@ class MultiSeriesForecaster(BaseEstimator):
         covariates = (covariates - learned.center) / learned.deviation
         ones = np.arange(len(grid.values))
         for column in covariates.T:
-            features.append(
-                fill_missing(column, ~np.isnan(column), grid.starts, 1, window, 0.0)
-            )
+            features.append(fill_missing(column, ~np.isnan(column), grid.starts, 1, window, 0.0))
         for column in features[len(features) - grid.future.shape[1] :]:
             features.append(column[np.minimum(ones + self.horizon, grid.stops - 1)])
         if learned.has_missing:
@@ -746,7 +742,7 @@ class MultiSeriesForecaster(BaseEstimator):
     # ------------------------------------------------------------------ context and future
 
     def _last_rows(self, table, rows):
-        """The rows of each series that later forecasts can depend on, and how many came before."""
+        """Take the rows of each series that later forecasts can depend on."""
         order, codes = rows.sorting, rows.codes[rows.sorting]
         starts = run_starts(codes)
         sizes = np.diff(starts, append=len(codes))
@@ -790,9 +786,7 @@ class MultiSeriesForecaster(BaseEstimator):
         missing = [name for name in known if name not in future.columns]
         if missing:
             raise ValueError(f"future has no column {missing}, which known_future names.")
-        others = [
-            table.columns[i] for name in ("target", "past") for i in self._positions[name]
-        ]
+        others = [table.columns[i] for name in ("target", "past") for i in self._positions[name]]
         return pd.concat([table, future.drop(columns=others, errors="ignore")])
 
     def _check_future(self, grid, rows):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+from scipy.special import ndtri
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class NetworkSpec:
         Share of each LSTM layer's outputs that training drops.
     policy : str
         Keras' dtype policy of the hidden layers; outputs are float32.
+    quantiles : tuple of float or None
+        Levels of the quantiles of each output, rising; None: one number each.
     """
 
     window_length: int
@@ -36,19 +40,27 @@ class NetworkSpec:
     segment_length: int
     dropout: float
     policy: str = "float32"
+    quantiles: tuple[float, ...] | None = None
+
+    @property
+    def output_shape(self):
+        """Shape of what the network returns for one window."""
+        outputs = (self.n_outputs,)
+        return outputs if self.quantiles is None else (*outputs, len(self.quantiles))
 
 
 @keras.saving.register_keras_serializable("sklstm")
 class TargetScale(keras.layers.Layer):
     """Map the net's unit-size outputs to the units of the targets.
 
-    ``offset + scale * x`` with one fixed pair an output: the net learns in numbers near
-    1 whatever the targets' units are, and losses are in these units all the same.
+    ``offset + scale * x`` with one fixed pair an output, the same for all its quantiles: the
+    net learns in numbers near 1 whatever the targets' units are, and losses are in these
+    units all the same.
     """
 
     def build(self, input_shape):
         """Make the two fixed weights."""
-        shape = (input_shape[-1],)
+        shape = (input_shape[1], *(1 for _ in input_shape[2:]))
         self.offset = self.add_weight(shape, "zeros", trainable=False, name="offset")
         self.scale = self.add_weight(shape, "ones", trainable=False, name="scale")
 
@@ -58,37 +70,25 @@ class TargetScale(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sklstm")
-class KnownElementsLoss(keras.losses.Loss):
-    """A Keras loss that leaves out missing (NaN) target elements.
+class Sort(keras.layers.Layer):
+    """Sort along the last axis: quantiles never cross.
 
-    They are replaced by the prediction itself, where every distance is zero, on both sides
-    without a gradient. Weights make up for the smaller sum (see
-    :class:`sklstm.training.Batches`).
+    Being the last operation, it keeps its promise whatever rounding did before.
     """
 
-    def __init__(self, loss, name="loss"):
-        super().__init__(name=name)
-        self.loss = loss
-        loss = keras.losses.get(loss)
-        self.function = loss.call if isinstance(loss, keras.losses.Loss) else loss
+    def call(self, inputs):
+        """Sort."""
+        return keras.ops.sort(inputs, axis=-1)
 
-    def call(self, y_true, y_pred):
-        """Loss of each row."""
-        missing, still = keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred)
-        losses = self.function(
-            keras.ops.where(missing, still, y_true), keras.ops.where(missing, still, y_pred)
-        )
-        if len(losses.shape) != 1:
-            raise ValueError(
-                f"The loss {self.loss!r} must return one number for each row, so that rows can be "
-                f"weighted; it returned an array of shape {tuple(losses.shape)} for a batch of "
-                f"targets of shape {tuple(y_true.shape)}. Take the mean over the last axis only."
-            )
-        return losses
 
-    def get_config(self):
-        """Return what rebuilds the loss."""
-        return {"loss": self.loss, "name": self.name}
+def first_guess(spec: NetworkSpec):
+    """Where outputs start, in deviations from the mean of the targets: a normal's quantiles.
+
+    Starting apart and in order, few of them cross early on and are sorted to another level.
+    """
+    if spec.quantiles is None:
+        return 0.0
+    return np.tile(ndtri(spec.quantiles), spec.n_outputs).tolist()
 
 
 def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model:
@@ -104,7 +104,7 @@ def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model
     Returns
     -------
     keras.Model
-        From (n, window_length, n_features) to (n, n_outputs), not compiled.
+        From (n, window_length, n_features) to (n, *spec.output_shape), not compiled.
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(5 * spec.n_layers + 1).tolist())
 
@@ -128,7 +128,16 @@ def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model
         if spec.dropout > 0:
             x = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.policy)(x)
     head = keras.layers.Dense(
-        spec.n_outputs, kernel_initializer=glorot(), dtype="float32", name="head"
+        math.prod(spec.output_shape),
+        kernel_initializer=glorot(),
+        bias_initializer=keras.initializers.Constant(first_guess(spec)),
+        dtype="float32",
+        name="head",
     )
-    outputs = TargetScale(dtype="float32", name="target_scale")(head(x))
+    x = head(x)
+    if spec.quantiles is not None:
+        x = keras.layers.Reshape(spec.output_shape, dtype="float32")(x)
+    outputs = TargetScale(dtype="float32", name="target_scale")(x)
+    if spec.quantiles is not None:
+        outputs = Sort(dtype="float32")(outputs)
     return kind(inputs, outputs, name="sklstm")

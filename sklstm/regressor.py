@@ -24,6 +24,8 @@ from sklstm.quiet import load_training
 from sklstm.weights import check_weights, weights_by_code
 from sklstm.windows import Windows
 
+MEDIAN = 0.5
+
 # ----------------------------------------------------------------------- pure functions
 
 
@@ -120,6 +122,26 @@ def r2_of_known(true, predicted, sample_weight=None):
     return float(np.mean(scores))
 
 
+def check_quantiles(quantiles):
+    """Return the levels as floats, refused unless they rise within (0, 1)."""
+    try:
+        levels = np.asarray(quantiles, dtype=float)
+    except (TypeError, ValueError):
+        levels = None
+    if (
+        levels is None
+        or levels.ndim != 1
+        or len(levels) == 0
+        or not ((levels > 0) & (levels < 1)).all()
+        or not (np.diff(levels) > 0).all()
+    ):
+        raise ValueError(
+            "quantiles must be numbers between 0 and 1, both excluded, each larger than the one "
+            f"before, such as (0.1, 0.5, 0.9); got {quantiles!r}."
+        )
+    return levels
+
+
 # ------------------------------------------------------------------------ the estimator
 
 
@@ -144,7 +166,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     dropout : float, default=0.0
         Share of each LSTM layer's outputs that training drops.
     loss : str, keras.losses.Loss or callable, default="mse"
-        As in Keras.
+        As in Keras. Not used with `quantiles`.
+    quantiles : sequence of float, default=None
+        Rising levels in (0, 1), such as (0.1, 0.5, 0.9): the net learns these quantiles of
+        the target, by the mean of their pinball losses in units of y. `predict` then returns
+        the median, which is learnt in addition where 0.5 is not among them, and
+        `predict_quantiles` the rest.
     optimizer : str, class, keras.optimizers.Optimizer or dict, default="adam"
         As in Keras. An optimizer object is copied and keeps its own learning rate.
     learning_rate : float or keras LearningRateSchedule, default=1e-3
@@ -191,7 +218,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     model_ : keras.Model
-        The network, from (n, window_length, n_features) to (n, n_outputs) in units of y.
+        The network, from (n, window_length, n_features) to (n, n_outputs) in units of y;
+        with `quantiles`, to (n, n_outputs, n_quantiles), the median among them.
     history_ : dict of list of float
         Loss (and with early stopping ``val_loss``, else NaN) by epoch.
     n_iter_ : int
@@ -204,6 +232,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         Rows of a window; 1 for 2-D input.
     n_outputs_ : int
         Outputs of a row.
+    quantiles_ : ndarray of shape (n_quantiles,) or None
+        Levels of `predict_quantiles`, as floats.
 
     See Also
     --------
@@ -254,6 +284,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         "segment_length": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "loss": "no_validation",
+        "quantiles": ["array-like", None],
         "optimizer": "no_validation",
         "learning_rate": [Interval(Real, 0, None, closed="left"), HasMethods("get_config")],
         "learning_rate_decay": [StrOptions({"cosine"}), None],
@@ -283,6 +314,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         segment_length=1,
         dropout=0.0,
         loss="mse",
+        quantiles=None,
         optimizer="adam",
         learning_rate=1e-3,
         learning_rate_decay=None,
@@ -308,6 +340,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self.segment_length = segment_length
         self.dropout = dropout
         self.loss = loss
+        self.quantiles = quantiles
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_decay = learning_rate_decay
@@ -394,6 +427,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"learning_rate_decay={decay!r} goes with a plain learning rate, got the schedule "
                 f"{self.learning_rate!r}: choose one of the two."
             )
+        levels = None if self.quantiles is None else check_quantiles(self.quantiles)
         if not hasattr(X, "ndim"):
             X = _array_of(X)
         n_rows = X.shape[0] if X.ndim else 0
@@ -431,16 +465,18 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             segment_length=int(self.segment_length),
             dropout=float(self.dropout),
             policy=training.dtype_policy(),
+            quantiles=None if levels is None else tuple(np.union1d(levels, MEDIAN).tolist()),
         )
-        spec = training.TrainingSpec(
-            network, batch_size, self.loss, self.optimizer, self.learning_rate
-        )
+        loss = training.loss_of(network, self.loss)
+        spec = training.TrainingSpec(network, batch_size, loss, self.optimizer, self.learning_rate)
         if fresh:
             mean, deviation = target_moments(y[rows], weights)
             model = training.build_network(network, int(seed))
             training.set_target_scale(model, mean, deviation)
-            self._check_loss(training, y32[rows])
-            loss_unit = training.loss_unit(self.loss, y[rows], weights, mean)
+            if levels is None:
+                self._check_loss(training, y32[rows])
+            guess = np.broadcast_to(mean, network.output_shape[::-1]).T
+            loss_unit = training.loss_unit(loss, y[rows], weights, guess)
             optimizer_state, past, n_past = None, {}, 0
         else:
             self._check_same(network, spec.optimizer_key)
@@ -485,6 +521,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             for name in past | history
         }
         self.n_iter_ = n_past + n_new
+        self.quantiles_ = levels
         self._network, self._loss_unit = network, loss_unit
         self._optimizer_key, self._optimizer_state = spec.optimizer_key, optimizer_state
         if fresh:
@@ -595,15 +632,60 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_rows,) or (n_rows, n_outputs)
-            In the order of X and the shape of y in fit.
+            In the order of X and the shape of y in fit. With `quantiles`, the median.
         """
         check_is_fitted(self, "model_")
-        return self._predict(self._read(X, None, reset=False))
+        return self._like_y(self._points(self._apply(self._read(X, None, reset=False))))
 
-    def _predict(self, windows):
-        prediction = load_training().predict(self.model_, self._network, windows)
-        prediction = prediction.astype(self._y_dtype, copy=False)
-        return prediction[:, 0] if self._one_dimensional else prediction
+    def predict_quantiles(self, X):
+        """Predict the quantiles of every row. They never cross.
+
+        Parameters
+        ----------
+        X : Windows, 3-D array or 2-D table
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_quantiles) or (n_rows, n_outputs, n_quantiles)
+            In the order of X, of the outputs of y in fit and of `quantiles`.
+
+        Raises
+        ------
+        ValueError
+            If the regressor was fitted without `quantiles`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import MultiSeriesLSTMRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 4, 1))
+        >>> net = MultiSeriesLSTMRegressor(8, quantiles=(0.1, 0.9), epochs=2, random_state=0)
+        >>> low, high = net.fit(X, X[:, -1, 0]).predict_quantiles(X).T
+        >>> bool((low <= net.predict(X)).all() and (net.predict(X) <= high).all())
+        True
+        """
+        check_is_fitted(self, "model_")
+        if self.quantiles_ is None:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted without quantiles: set quantiles, to "
+                "(0.1, 0.5, 0.9) for example, and fit again."
+            )
+        predicted = self._apply(self._read(X, None, reset=False))
+        return self._like_y(predicted[..., np.isin(self._network.quantiles, self.quantiles_)])
+
+    def _apply(self, windows):
+        """Return what the network returns, in the precision of y."""
+        predicted = load_training().predict(self.model_, self._network, windows)
+        return predicted.astype(self._y_dtype, copy=False)
+
+    def _points(self, predicted):
+        """Take the median where the network returns quantiles."""
+        levels = self._network.quantiles
+        return predicted if levels is None else predicted[..., levels.index(MEDIAN)]
+
+    def _like_y(self, predicted):
+        return predicted[:, 0] if self._one_dimensional else predicted
 
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination, missing target elements left out.
@@ -640,19 +722,22 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             would carry loss in fit; ``weight``, the sum of their weights (over all series
             the number of windows; NaN where a dict of weights lacks the id); ``loss``, their
             mean loss; ``error``, the root mean
-            squared error of all rows with a known target, in units of y.
+            squared error of all rows with a known target, in units of y; with `quantiles`,
+            that of the median.
         """
         check_is_fitted(self, "model_")
         windows = self._read(X, series_ids, reset=False)
         true, _ = read_targets(y, len(windows), type(self).__name__)
         self._check_n_outputs(true)
         own_weight = check_weights(sample_weight, len(windows))
-        predicted = np.reshape(self._predict(windows), true.shape)
+        predicted = self._apply(windows)
         rows = self._rows_in_loss(windows, true, own_weight, may_be_none=True)
         codes, n_series = windows.codes, len(windows.ids)
         row_loss, weight = np.zeros(len(true)), np.zeros(len(true))
         if len(rows):
-            row_loss[rows] = load_training().row_losses(self.loss, true[rows], predicted[rows])
+            training = load_training()
+            loss = training.loss_of(self._network, self.loss)
+            row_loss[rows] = training.row_losses(loss, true[rows], predicted[rows])
         if isinstance(self.series_weight, (Mapping, pd.Series)):
             # Held-out series may have no weight of their own.
             named = windows.series.isin(pd.Series(self.series_weight, dtype=float).index)
@@ -669,7 +754,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             return np.bincount(codes, weights=values, minlength=n_series)
 
         known = ~np.isnan(true)
-        squares = np.where(known, (true - predicted) ** 2, 0).sum(axis=1)
+        squares = np.where(known, (true - self._points(predicted)) ** 2, 0).sum(axis=1)
         with np.errstate(invalid="ignore"):  # 0 / 0 for series without such rows gives NaN
             report = pd.DataFrame(
                 {

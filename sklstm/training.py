@@ -25,7 +25,8 @@ import numpy as np
 import tensorflow as tf
 from scikeras.wrappers import BaseWrapper
 
-from sklstm.network import KnownElementsLoss, NetworkSpec, build_network
+from sklstm.losses import KnownElementsLoss, PinballLoss
+from sklstm.network import NetworkSpec, build_network
 from sklstm.sharding import JIT, ShardedModel, values_of
 from sklstm.windows import Windows
 
@@ -251,7 +252,7 @@ def _fingerprint(item):
         return item
     if isinstance(item, dict):
         return json.dumps(item, sort_keys=True)
-    if getattr(item, "__module__", "").startswith("keras."):
+    if getattr(item, "__module__", "").startswith(("keras.", "sklstm.")):
         if not hasattr(item, "get_config") or isinstance(item, type):
             return f"{item.__module__}.{item.__qualname__}"
         written = keras.saving.serialize_keras_object(item)
@@ -490,8 +491,8 @@ class Predictor:
 def set_target_scale(model, offset, scale):
     """Set the fixed map from the net's outputs to the units of the targets."""
     layer = model.get_layer("target_scale")
-    layer.offset.assign(offset)
-    layer.scale.assign(scale)
+    layer.offset.assign(np.reshape(offset, layer.offset.shape))
+    layer.scale.assign(np.reshape(scale, layer.scale.shape))
 
 
 # ------------------------------------------------------------------- fitting, predicting
@@ -587,12 +588,12 @@ def predict(model, network: NetworkSpec, windows: Windows):
 
     Returns
     -------
-    ndarray of shape (n_rows, n_outputs)
+    ndarray of shape (n_rows, *network.output_shape)
         float32.
     """
     n_rows = len(windows)
     size = next((size for size in PREDICT_BATCHES if size >= n_rows), PREDICT_BATCHES[-1])
-    out = np.empty((n_rows, network.n_outputs), np.float32)
+    out = np.empty((n_rows, *network.output_shape), np.float32)
     key = ("predict", network)
     with _idle.borrow(key, lambda: Predictor(network)) as predictor, no_retracing_warning():
         on_batch = predictor.of(model)
@@ -608,13 +609,19 @@ def predict(model, network: NetworkSpec, windows: Windows):
     return out
 
 
+def loss_of(network: NetworkSpec, loss):
+    """Return the pinball loss for a network with quantiles, `loss` for any other."""
+    return loss if network.quantiles is None else PinballLoss(network.quantiles)
+
+
 def row_losses(loss, y_true, y_pred):
     """Loss of each row: the mean over its known elements.
 
     Parameters
     ----------
     loss : str, keras.losses.Loss or callable
-    y_true, y_pred : ndarray of shape (n_rows, n_outputs)
+    y_true : ndarray of shape (n_rows, n_outputs)
+    y_pred : ndarray of shape (n_rows, n_outputs) or (n_rows, n_outputs, n_quantiles)
 
     Returns
     -------
@@ -635,13 +642,14 @@ def loss_unit(loss, y, weights, guess):
     loss : str, keras.losses.Loss or callable
     y : ndarray of shape (n_rows, n_outputs)
     weights : ndarray of shape (n_rows,)
-    guess : ndarray of shape (n_outputs,)
+    guess : ndarray of shape (n_outputs,) or (n_outputs, n_quantiles)
 
     Returns
     -------
     float
     """
-    size = abs(float(np.mean(row_losses(loss, y, np.broadcast_to(guess, y.shape)) * weights)))
+    guesses = np.broadcast_to(guess, (len(y), *guess.shape))
+    size = abs(float(np.mean(row_losses(loss, y, guesses) * weights)))
     return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
 
 

@@ -23,6 +23,9 @@ from sklstm import (
 
 ESTIMATORS = [
     MultiSeriesLSTMRegressor(hidden_units=4, epochs=5, learning_rate=0.05, random_state=0),
+    MultiSeriesLSTMRegressor(
+        hidden_units=4, quantiles=(0.1, 0.5, 0.9), epochs=5, learning_rate=0.05, random_state=0
+    ),
     PerSeriesScaler(),
     PerSeriesScaler(scaler="robust"),
     PerSeriesScaler(scaler="minmax", statistics="fit"),

@@ -9,7 +9,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import sharding, training
-from sklstm.network import KnownElementsLoss, NetworkSpec, build_network
+from sklstm.losses import KnownElementsLoss
+from sklstm.network import NetworkSpec, build_network
 from sklstm.sharding import ShardedModel, number_of_shards
 from sklstm.training import Batches, IdleWorkers, TrainingSpec
 from sklstm.windows import Windows
