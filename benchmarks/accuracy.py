@@ -69,10 +69,19 @@ PUBLIC = {
 QUANTILES = (0.1, 0.5, 0.9)  # the outer two bound the interval of 80 %
 ORIGINS = 5
 
-# A choice between the peer's scalers: half a year of the training part.
-CHOICE_START = pd.Timestamp("2015-09-01")
+# By case: where the forecasts start and where the data end. The second one is for choices.
+BEIJING = {
+    "the test year": (TEST_START, None),
+    "half a year before": (pd.Timestamp("2015-09-01"), TEST_START),
+}
+# The peer's nets: all of them forecast the half year; the first and the chosen one the test.
+NETS = {
+    "as it comes": {"scaler": "robust", "recurrent": False},
+    "standard scaler": {"scaler": "standard", "recurrent": False},
+    "standard scaler, recurrent": {"scaler": "standard", "recurrent": True},
+}
+CHOSEN = "standard scaler, recurrent"
 CHOICE_STEPS = 300
-SCALERS = ("robust", "standard")
 
 
 # ------------------------------------------------------------------------------------ ours
@@ -226,47 +235,37 @@ def simple_beijing(rows):
     }
 
 
-def beijing(seeds, peers):
-    """PM2.5 of the next day: on the last half year of training, and on the test year."""
-    table = read_beijing()
-    scaler = SCALERS[0]
-    for case, start, end in (
-        ("half a year of the training part", CHOICE_START, TEST_START),
-        ("the test year", TEST_START, None),
-    ):
-        train, rows = split_beijing(table, start, end)
-        origins = daily_origins(rows, start)
-        truth = make_targets(rows, HOURS, TARGET, series="series", time="time")
-        truth = np.asarray(truth)[origins]
-        unseen = rows.loc[origins, "series"].isin(UNSEEN).to_numpy()
+def beijing(case, seeds, peers):
+    """PM2.5 of the next day, every day, at stations known and never seen."""
+    start, end = BEIJING[case]
+    train, rows = split_beijing(read_beijing(), start, end)
+    origins = daily_origins(rows, start)
+    truth = make_targets(rows, HOURS, TARGET, series="series", time="time")
+    truth = np.asarray(truth)[origins]
+    unseen = rows.loc[origins, "series"].isin(UNSEEN).to_numpy()
 
-        def ours(seed, train=train, rows=rows, origins=origins, truth=truth, unseen=unseen):
-            forecast, seconds = forecast_beijing(train, rows, origins, seed)
-            return {**score_beijing(truth, forecast, unseen), "seconds": seconds}
+    def ours(seed):
+        forecast, seconds = forecast_beijing(train, rows, origins, seed)
+        return {**score_beijing(truth, forecast, unseen), "seconds": seconds}
 
-        for method, forecast in simple_beijing(rows).items():
-            scored = score_beijing(truth, forecast[origins], unseen)
-            yield case, method, {name: [value] for name, value in scored.items()}
-        if seeds:
-            yield case, OURS, over_seeds(ours, seeds)
-        if peers:
-            errors = {}
-            for name in SCALERS if end else (scaler,):
-                steps = CHOICE_STEPS if end else MAX_STEPS
-                found, seconds = ask_peer(
-                    "beijing",
-                    scaler=name,
-                    max_steps=steps,
-                    start=str(start),
-                    end=end and str(end),
-                    seed=0,
-                )
-                scored = score_beijing(truth, np.array(found["forecast"]), unseen)
-                errors[name] = scored["MAE, nine"]
-                scored["seconds"] = seconds
-                method = f"{PEER}, {name} scaler, {steps:,} steps"
-                yield case, method, {name: [value] for name, value in scored.items()}
-            scaler = min(errors, key=errors.get)
+    for method, forecast in simple_beijing(rows).items():
+        scored = score_beijing(truth, forecast[origins], unseen)
+        yield case, method, {name: [value] for name, value in scored.items()}
+    if seeds:
+        yield case, OURS, over_seeds(ours, seeds)
+    nets = NETS if end else {name: NETS[name] for name in ("as it comes", CHOSEN)}
+    for method, net in nets.items() if peers else ():
+        found, seconds = ask_peer(
+            "beijing",
+            **net,
+            max_steps=CHOICE_STEPS if end else MAX_STEPS,
+            start=str(start),
+            end=end and str(end),
+            seed=0,
+        )
+        scored = score_beijing(truth, np.array(found["forecast"]), unseen)
+        scored["seconds"] = seconds
+        yield case, f"{PEER}, {method}", {name: [value] for name, value in scored.items()}
 
 
 def quantiles(case, seeds, peers):
@@ -341,7 +340,8 @@ SETS = {
     "m4_hourly": ("points", partial(points, "M4 hourly")),
     "nn5_daily": ("points", partial(points, "NN5 daily")),
     "tourism_monthly": ("points", partial(points, "tourism monthly")),
-    "beijing": ("beijing", beijing),
+    "beijing": ("beijing", partial(beijing, "the test year")),
+    "beijing_choice": ("beijing", partial(beijing, "half a year before")),
     "m4_quantiles": ("quantiles", partial(quantiles, "M4 hourly")),
     "nn5_quantiles": ("quantiles", partial(quantiles, "NN5 daily")),
     "untuned": ("untuned", untuned),

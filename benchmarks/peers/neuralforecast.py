@@ -53,7 +53,7 @@ def forecast(**size):
     return forecasting(forecast_lstm, **size)
 
 
-def beijing(*, scaler, max_steps, start, end, seed):
+def beijing(*, scaler, recurrent, max_steps, start, end, seed):
     """Forecasts (n_origins, 24) for the rows that `panels.daily_origins` marks.
 
     Its training windows start a day apart, all at midnight as those of the forecasts: of
@@ -76,6 +76,7 @@ def beijing(*, scaler, max_steps, start, end, seed):
             input_size=WINDOW,
             hist_exog_list=WEATHER,
             scaler_type=scaler,
+            recurrent=recurrent,
             step_size=HOURS,
             max_steps=max_steps,
             random_seed=seed,
