@@ -111,8 +111,8 @@ def mean_mase(train, test, forecast, season):
 
 
 def seasonal_naive(train, horizon, season):
-    """Repeat each series' last season."""
-    return np.stack([np.resize(x[-season:], horizon) for x in train])
+    """Repeat each series' last season; its last value where that is all it has, or less."""
+    return np.stack([np.resize(x[-season if len(x) > season else -1 :], horizon) for x in train])
 
 
 def forecasting(forecast, *, folder, n_series, horizon, season, **options):

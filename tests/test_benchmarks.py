@@ -7,27 +7,33 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklstm import WindowTransformer
-from sklstm.metrics import mase
+from sklstm import WindowTransformer, make_targets
+from sklstm.metrics import mase, smape
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import accuracy
+import panels
 import peers
 import problems
 import report
 
 
-def seasonal_naive_error(folder, horizon, season):
+def read_or_skip(read, *arguments):
     try:
-        train, test = (problems.read_series(folder, part) for part in ("train", "test"))
+        return read(*arguments)
     except problems.CannotError as reason:
         pytest.skip(str(reason))
+
+
+def seasonal_naive_error(folder, horizon, season):
+    train, test = (read_or_skip(problems.read_series, folder, part) for part in ("train", "test"))
     forecast = problems.seasonal_naive(train, horizon, season)
     return problems.mean_mase(train, test, forecast, season)
 
 
 @pytest.mark.parametrize(
     ("folder", "horizon", "season", "known"),
-    [("m4_hourly", 48, 24, 1.193), ("nn5_daily", 56, 7, 1.011)],
+    [("m4_hourly", 48, 24, 1.193), ("nn5_daily", 56, 7, 1.011), ("tourism_monthly", 24, 12, 1.631)],
 )
 def test_seasonal_naive_scores_as_published(folder, horizon, season, known):
     assert seasonal_naive_error(folder, horizon, season) == pytest.approx(known, abs=5e-4)
@@ -40,6 +46,125 @@ def test_metric_is_that_of_the_package():
     scale = [np.mean([abs(x[i] - x[i - 7]) for i in range(7, len(x))]) for x in train]
     expected = mase(test, forecast, scale=scale)
     assert problems.mean_mase(train, test, forecast, 7) == pytest.approx(expected)
+
+
+def test_published_forecast_scores_as_published():
+    train, test = (read_or_skip(problems.read_series, "nn5_daily", part) for part in panels.PARTS)
+    published = problems.DATA / "nn5_daily" / "published_lstm_forecast_hewamalage_ensemble.csv"
+    forecast = np.loadtxt(published, delimiter=",")
+    assert mase(test, forecast, scale=accuracy.series_scale(train, 7)) == pytest.approx(
+        0.9478, abs=5e-5
+    )
+    assert smape(test, forecast) == pytest.approx(23.852, abs=5e-4)
+
+
+def test_scale_and_forecast_of_series_that_are_not_longer_than_a_season():
+    short, long = np.array([1.0, 3.0, 2.0]), np.array([1.0, 2.0, 4.0, 7.0])
+    np.testing.assert_allclose(accuracy.series_scale([short, long], 3), [1.5, 6.0])
+    naive = problems.seasonal_naive([short, long], 4, 3)
+    np.testing.assert_array_equal(naive, [[2, 2, 2, 2], [2, 4, 7, 2]])
+
+
+class Naive:
+    """Stands for the forecaster: the seasonal naive forecast, in the forecaster's format."""
+
+    def __init__(self, horizon, season):
+        self.horizon, self.season = horizon, season
+
+    def fit(self, panel):
+        self.panel = panel
+        return self
+
+    def forecast(self):
+        ids = self.panel["series"].unique()
+        series = [self.panel.loc[self.panel["series"] == each, "y"].to_numpy() for each in ids]
+        found = problems.seasonal_naive(series, self.horizon, self.season)
+        index = pd.MultiIndex.from_product(
+            [ids, 1 + np.arange(self.horizon)], names=["series", "step"]
+        )
+        tidy = pd.DataFrame({"prediction": found.ravel()}, index=index).reset_index()
+        return tidy.sample(frac=1, random_state=0)
+
+
+def test_a_forecast_keeps_the_order_of_series_and_steps(monkeypatch):
+    monkeypatch.setattr(accuracy, "make_forecaster", lambda h, m, target, seed: Naive(h, m))
+    train = [np.arange(n) * 1.5 for n in (5, 9, 7, *[6] * 8)]  # more than ten: 10 is not after 1
+    found, _ = accuracy.forecast_series(train, 4, 3, seed=0)
+    np.testing.assert_array_equal(found, problems.seasonal_naive(train, 4, 3))
+
+
+def test_quantiles_score_as_a_loop_does():
+    rng = np.random.default_rng(0)
+    truth, forecast = rng.normal(size=(3, 2, 4)), np.sort(rng.normal(size=(3, 2, 4, 3)), axis=-1)
+    scale = np.array([2.0, 0.0, 0.5])
+    inside, losses = [], []
+    for i in range(3):
+        loss = []
+        for at in np.ndindex(2, 4):
+            y, f = truth[i][at], forecast[i][at]
+            inside.append(f[0] <= y <= f[2])
+            loss += [
+                q * (y - v) if y > v else (1 - q) * (v - y)
+                for q, v in zip(accuracy.QUANTILES, f, strict=True)
+            ]
+        losses += [np.mean(loss) / scale[i]] if scale[i] else []
+    found = accuracy.score_quantiles(truth, forecast, scale)
+    assert found["coverage, %"] == pytest.approx(100 * np.mean(inside))
+    assert found["pinball loss"] == pytest.approx(np.mean(losses))
+
+
+def test_gaps_take_the_last_value_of_their_own_series():
+    table = pd.DataFrame({"series": list("aabbb"), "time": 0, "y": [1, np.nan, np.nan, 2, np.nan]})
+    filled = panels.fill_gaps(table)
+    assert filled["y"].tolist() == [1, 1, 2, 2, 2]
+    assert list(filled) == list(table)
+
+
+def test_days_of_beijing_are_forecast_once_each_and_three_stations_never_trained_on():
+    table = read_or_skip(panels.read_beijing)
+    assert len(table) == 12 * 35_064 and table[panels.TARGET].isna().sum() == 8_739
+    train, rows = panels.split_beijing(table)
+    assert train["series"].nunique() == 9 and not train["series"].isin(panels.UNSEEN).any()
+    assert train["time"].max() < panels.TEST_START
+    assert (rows.groupby("series").size() == 365 * 24 + panels.WINDOW).all()
+    origins = panels.daily_origins(rows)
+    truth = make_targets(rows, panels.HOURS, panels.TARGET, series="series", time="time")
+    tested = rows[rows["time"] >= panels.TEST_START]
+    np.testing.assert_array_equal(
+        np.asarray(truth)[origins].ravel(), tested[panels.TARGET].to_numpy()
+    )
+    for forecast in accuracy.simple_beijing(rows).values():
+        assert np.isfinite(forecast[origins]).all()
+
+
+def test_simple_forecasts_of_beijing_look_back_only():
+    hours = pd.date_range("2016-01-01", periods=50, freq="h")
+    table = pd.DataFrame({"series": "a", "time": hours, panels.TARGET: np.arange(50.0)})
+    simple = accuracy.simple_beijing(table)
+    np.testing.assert_array_equal(simple["last value"][30], np.full(24, 30.0))
+    np.testing.assert_array_equal(simple["the day before"][30], np.arange(7.0, 31.0))
+    np.testing.assert_array_equal(simple["mean of the last day"][30], np.full(24, 18.5))
+
+
+def test_sums_end_with_their_series():
+    series = [np.arange(7.0), np.ones(4)]
+    weekly = panels.sums(series, 3)
+    assert [x.tolist() for x in weekly] == [[6.0, 15.0], [3.0]]
+
+
+def test_table_of_errors():
+    cases = {
+        "NN5": {
+            "naive": {"figures": {"MASE": [1.0111]}, "machine": "here"},
+            "sklstm": {"figures": {"MASE": [0.8, 0.9], "seconds": [2.0, 4.0]}, "machine": "here"},
+        }
+    }
+    assert accuracy.table(cases).split("\n")[2:] == [
+        "| NN5 | naive | 1.011 |  |",
+        "| NN5 | sklstm | 0.85 (0.8 to 0.9) | 3 (2 to 4) |",
+        "",
+        "sklstm: here.",
+    ]
 
 
 def panel_of(blocks):
