@@ -253,7 +253,7 @@ def beijing(case, seeds, peers):
         yield case, method, {name: [value] for name, value in scored.items()}
     if seeds:
         yield case, OURS, over_seeds(ours, seeds)
-    nets = NETS if end else {name: NETS[name] for name in ("as it comes", CHOSEN)}
+    nets = NETS if end else {name: NETS[name] for name in (CHOSEN, "as it comes")}
     for method, net in nets.items() if peers else ():
         found, seconds = ask_peer(
             "beijing",
