@@ -643,7 +643,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : Windows, 3-D array or 2-D table
-            As in `fit`.
+            As in `fit`. A fitted pipeline makes it by ``pipe[:-1].transform(...)``.
 
         Returns
         -------
