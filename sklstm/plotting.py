@@ -153,7 +153,7 @@ class ForecastDisplay:
             n_history = max(HORIZONS_OF_HISTORY * horizon, LEAST_HISTORY)
         check_scalar(n_history, "n_history", Integral, min_val=0)
         display = cls(
-            pd.concat([ahead_of[pair] for pair in pairs], ignore_index=True),
+            pd.concat([ahead_of[pair].sort_values("time") for pair in pairs], ignore_index=True),
             pd.concat(
                 [_near(observed_of[pair], ahead_of[pair]["time"], n_history) for pair in pairs],
                 ignore_index=True,
@@ -338,7 +338,7 @@ def _read_forecast(forecast, targets, series, time):
         low, high = min(levels), max(levels)
         table["lower"], table["upper"] = forecast[levels[low]], forecast[levels[high]]
         interval = high - low
-    table = table[table["target"].isin(targets)].sort_values("time", kind="stable")
+    table = table[table["target"].isin(targets)]
     if len(table) == 0:
         raise ValueError("forecast is empty.")
     twice = table.duplicated(["series", "target", "time"])
