@@ -20,10 +20,12 @@ HORIZON = 28
 KNOWN = ["promotion", "month_end"]
 
 
-def make_sales(n_shops=60, n_days=400, seed=0):
+def make_sales(n_shops=60, n_days=400, promoted=0.12, seed=0):
     """Daily sales of shops of all sizes: a weekly pattern, a trend, promotions, noise.
 
-    Shops open on different days, so that they have between half of the days and all of them.
+    Shops open on different days, so that they have between half of the days and all of them;
+    the share `promoted` of them are days of promotions. examples/shop_sales.csv, which the
+    README forecasts, is ``make_sales(8, 300, promoted=0)`` without that column.
     """
     rng = np.random.default_rng(seed)
     days = pd.date_range("2023-06-01", periods=n_days, freq="D")
@@ -32,7 +34,7 @@ def make_sales(n_shops=60, n_days=400, seed=0):
         week = rng.normal(scale=0.15, size=7) + [0, 0, 0.05, 0.1, 0.3, 0.45, -0.5]
         wave = 0.15 * np.sin(2 * np.pi * (np.arange(n_days) / 365 + rng.normal(scale=0.05)))
         trend = rng.normal(scale=0.2) * np.arange(n_days) / n_days
-        promotion = np.repeat(rng.random(n_days // 5 + 1) < 0.12, 5)[:n_days]
+        promotion = np.repeat(rng.random(n_days // 5 + 1) < promoted, 5)[:n_days]
         log_mean = rng.normal(4.5, 0.9) + week[days.day_of_week] + wave + trend
         log_mean += np.where(promotion, 0.5, 0)
         log_mean += np.where(days.days_in_month - days.day < 3, 0.2, 0)
@@ -101,7 +103,7 @@ def main(folder=None, n_shops=60):
 
         shops = [*sales["shop"].unique()[:3], *sales.loc[is_new, "shop"].unique()[:3]]
         display = ForecastDisplay.from_forecast(
-            forecast, sales, target="sold", series_ids=shops, n_history=84, **IDS
+            forecast, sales, target="sold", series_ids=shops, n_history=56, **IDS
         )
         display.figure_.savefig(Path(folder) / "forecast_demand.png", dpi=110)
     return table, forecast

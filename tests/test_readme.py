@@ -6,28 +6,37 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from sklstm.__main__ import main, make_net
 
+matplotlib.use("Agg")
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = dict(re.findall(r"\n## ([^\n]+)\n(?:(?!\n## ).)*?```python\n(.*?)```", README, re.DOTALL))
 
 
 def test_every_block_is_found():
-    assert len(BLOCKS) == README.count("```python") == 4
+    assert len(BLOCKS) == README.count("```python") == 6
 
 
 @pytest.mark.parametrize("title", BLOCKS)
-def test_block_runs_as_pasted(title, capsys):
+def test_block_runs_as_pasted(title, capsys, tmp_path, monkeypatch):
+    # In a folder of its own, with the examples at their place.
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(BLOCKS[title], f"README.md, {title}", "exec"), names)
     assert capsys.readouterr().out
     if title == "A pipeline":
         # It is the pipeline whose figures the README quotes.
         assert repr(names["pipe"]) == repr(make_net(random_state=0))
+    if title == "Forecasting":
+        assert (tmp_path / "forecast.png").stat().st_size > 10_000
+        plt.close(names["display"].figure_)
 
 
 def test_commands_are_those_of_ci():
@@ -54,6 +63,26 @@ def test_main_job(tmp_path, capsys):
 def test_example_beats_the_naive_forecast():
     table = runpy.run_path(str(ROOT / "examples" / "next_step.py"))["main"]()
     assert (table["LSTM"] < table["as it is now"]).all()
+
+
+def test_example_of_demand(tmp_path):
+    example = runpy.run_path(str(ROOT / "examples" / "forecast_demand.py"))
+    _, forecast = example["main"](tmp_path, n_shops=8)
+    plt.close("all")
+    assert forecast["shop"].nunique() == 8  # the four new ones too
+    assert forecast.groupby("shop").size().eq(28).all()
+    assert (tmp_path / "forecast_demand.png").stat().st_size > 10_000
+
+
+def test_csv_is_what_the_example_says():
+    make_sales = runpy.run_path(str(ROOT / "examples" / "forecast_demand.py"))["make_sales"]
+    shipped = pd.read_csv(ROOT / "examples" / "shop_sales.csv", parse_dates=["day"])
+    made = make_sales(8, 300, promoted=0).drop(columns="promotion")
+    pd.testing.assert_frame_equal(shipped, made, check_dtype=False)
+
+
+def test_forecast_takes_few_lines():
+    assert len(BLOCKS["Forecasting"].strip().splitlines()) <= 13  # with the empty one
 
 
 def test_help_names_the_options():
