@@ -195,7 +195,7 @@ def next_values(values, known, stops, rows, horizon):
 
 
 def conformal_shifts(errors, levels):
-    """What to add to quantiles so that they have their share of held-out values below them.
+    """Find what gives each quantile its share of held-out values below it when it is added.
 
     Parameters
     ----------

@@ -211,6 +211,8 @@ class MultiSeriesForecaster(BaseEstimator):
     3    b 2024-03-02     2        13.0
     """
 
+    step_: Any
+
     _parameter_constraints: dict = {
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "target": [str, Integral, list, tuple, None],
