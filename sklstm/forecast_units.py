@@ -192,3 +192,35 @@ def next_values(values, known, stops, rows, horizon):
     inside = at < stops[rows, np.newaxis]
     at = np.minimum(at, len(values) - 1)
     return np.where(inside & known[at], values[at], np.nan)
+
+
+def conformal_shifts(errors, levels):
+    """Find what gives each quantile its share of held-out values below it when it is added.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_rows, n_outputs, n_quantiles)
+        Held-out values minus their quantiles; NaN where they are missing.
+    levels : ndarray of shape (n_quantiles,)
+
+    Returns
+    -------
+    ndarray of shape (n_outputs, n_quantiles)
+        0 for the median, and for outputs without a held-out value.
+
+    References
+    ----------
+    Y. Romano, E. Patterson, E. Candes, "Conformalized quantile regression", NeurIPS 2019.
+    """
+    shifts = np.zeros(errors.shape[1:])
+    for i, level in enumerate(levels):
+        if level == 0.5:
+            continue
+        ordered = np.sort(errors[..., i], axis=0)  # NaN comes last
+        count = (~np.isnan(ordered)).sum(axis=0)
+        # The share of one more value, which is the one to come, rounded to the safe side.
+        rank = np.ceil((count + 1) * level) if level > 0.5 else np.floor((count + 1) * level)
+        at = np.clip(rank - 1, 0, np.maximum(count - 1, 0)).astype(np.intp)
+        found = np.take_along_axis(ordered, at[np.newaxis], axis=0)[0]
+        shifts[:, i] = np.where(count > 0, found, 0.0)
+    return shifts

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklstm.forecast_units import (
     ValueScale,
+    conformal_shifts,
     fill_missing,
     next_values,
     seasonal_naive,
@@ -32,7 +33,7 @@ from sklstm.panel import (
     run_starts,
     select_features,
 )
-from sklstm.regressor import MultiSeriesLSTMRegressor
+from sklstm.regressor import MultiSeriesLSTMRegressor, check_quantiles
 from sklstm.time_steps import fill_gaps, learn_step
 from sklstm.windows import OwnUnits, Windows
 
@@ -45,6 +46,9 @@ PASSES = 30
 LEARNING_RATE = 1e-2
 # Values of a window, in its own units, bend towards this bound.
 LIMIT = 10.0
+# Series are held out for calibration in so many parts at least, and so many rows suffice.
+N_FOLDS = 5
+MOST_CALIBRATION_ROWS = 20_000
 # Forecasts from so many rows at once: their outputs are held in memory.
 ROWS_AT_ONCE = 2**16
 
@@ -126,6 +130,11 @@ class MultiSeriesForecaster(BaseEstimator):
         as one row of numbers, and only rows whose targets are complete.
     quantiles : list of float, default=None
         Quantiles to forecast as well, such as (0.1, 0.5, 0.9).
+    calibration : {"series", "time"} or None, default=None
+        How to hold targets out of the training, on which the quantiles are then shifted so
+        that each has its share of the values below it (conformal prediction): whole series (a
+        fifth, other ones for each of `n_nets`; right for series never seen too), or the last
+        `horizon` rows of each series. The median stays.
     early_stopping : bool, default=False
         Whether to hold out a tenth of the series (of the rows, if there is one series) and
         stop when their loss no longer falls.
@@ -146,6 +155,8 @@ class MultiSeriesForecaster(BaseEstimator):
         The fitted nets.
     window_length_, segment_length_ : int
         As used.
+    shifts_ : ndarray of shape (n_targets * horizon, n_quantiles) or None
+        What `calibration` adds to the quantiles, in units of a window.
     step_ : number, pandas offset or None
         The step in time; None without `time`.
     n_missing_ : int
@@ -174,6 +185,8 @@ class MultiSeriesForecaster(BaseEstimator):
     *Short series.* What is missing at the start of a window is 0 in its units, and where a
     series is shorter than a season, the forecast builds on its last value.
 
+    *Quantiles* are learnt by the pinball loss. Averaged and calibrated ones do not cross.
+
     *Covariates* are scaled by the mean and deviation of all training rows.
 
     *Context.* `predict` and `forecast` put the last rows of fit before rows that continue a
@@ -198,6 +211,8 @@ class MultiSeriesForecaster(BaseEstimator):
     3    b 2024-03-02     2        13.0
     """
 
+    step_: Any
+
     _parameter_constraints: dict = {
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "target": [str, Integral, list, tuple, None],
@@ -209,6 +224,7 @@ class MultiSeriesForecaster(BaseEstimator):
         "known_future": [list, tuple],
         "regressor": [HasMethods(["fit", "predict"]), None],
         "quantiles": ["array-like", None],
+        "calibration": [StrOptions({"series", "time"}), None],
         "early_stopping": ["boolean"],
         "freq": [str, Real, pd.tseries.offsets.BaseOffset, pd.Timedelta, None],
         "random_state": ["random_state"],
@@ -230,6 +246,7 @@ class MultiSeriesForecaster(BaseEstimator):
         known_future=(),
         regressor=None,
         quantiles=None,
+        calibration=None,
         early_stopping=False,
         freq=None,
         random_state=None,
@@ -247,6 +264,7 @@ class MultiSeriesForecaster(BaseEstimator):
         self.known_future = known_future
         self.regressor = regressor
         self.quantiles = quantiles
+        self.calibration = calibration
         self.early_stopping = early_stopping
         self.freq = freq
         self.random_state = random_state
@@ -271,6 +289,11 @@ class MultiSeriesForecaster(BaseEstimator):
         self
         """
         self._validate_params()
+        if self.calibration is not None and self.quantiles is None:
+            raise ValueError(
+                f"calibration={self.calibration!r} shifts quantiles, but quantiles is None."
+            )
+        self._levels = None if self.quantiles is None else check_quantiles(self.quantiles)
         table = self._table(X, reset=True)
         self._season = self.season_length or 1
         self.window_length_ = self._choose_window()
@@ -316,12 +339,21 @@ class MultiSeriesForecaster(BaseEstimator):
                 "No row has a known target in the rows after it: the series have one row each, or "
                 "their values are all missing."
             )
+        self._enough = self._choose_enough(windows, y)
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_nets)
-        self.regressors_ = [self._fit_one(windows, y, int(seed)) for seed in seeds]
+        self.regressors_, errors = [], []
+        for seed, held_out in zip(seeds, self._held_out(grid, chosen, y, seeds[0]), strict=True):
+            net = self._fit_one(windows, np.where(held_out, np.nan, y), int(seed))
+            self.regressors_.append(net)
+            if held_out.any():
+                errors.append(self._errors(net, windows, np.where(held_out, y, np.nan)))
+        self.shifts_ = conformal_shifts(np.concatenate(errors), self._levels) if errors else None
         return self
 
     def _fit_one(self, windows, y, seed):
+        rows = np.flatnonzero(~np.isnan(y).all(axis=1))
+        windows, y = windows[rows], y[rows]
         if self.regressor is None:
             net = self._default_regressor(windows, y, seed)
         else:
@@ -347,9 +379,7 @@ class MultiSeriesForecaster(BaseEstimator):
         return net.fit(windows, y)
 
     def _default_regressor(self, windows, y, seed):
-        has_target = ~np.isnan(y).all(axis=1)
-        enough = min(self._season + 1, self.window_length_, windows.n_observed[has_target].max())
-        n_rows = (has_target & (windows.n_observed >= enough)).sum()
+        n_rows = (windows.n_observed >= self._enough).sum()
         batch_size = int(min(BATCH_SIZE, n_rows))
         n_steps = int(min(STEPS, max(1, PASSES * n_rows // batch_size)))
         epochs = 10 if self.early_stopping and n_steps >= 10 else 1
@@ -365,7 +395,7 @@ class MultiSeriesForecaster(BaseEstimator):
             epochs=epochs,
             steps_per_epoch=n_steps // epochs,
             batch_size=batch_size,
-            min_observed=int(enough),
+            min_observed=self._enough,
             early_stopping=self.early_stopping,
             validation_by="series" if len(windows.ids) > 1 else "time",
             n_iter_no_change=3,
@@ -373,6 +403,41 @@ class MultiSeriesForecaster(BaseEstimator):
             random_state=seed,
             verbose=self.verbose,
         )
+
+    def _choose_enough(self, windows, y):
+        """Rows that a window must hold to teach: more than a season, where there are any such."""
+        most = windows.n_observed[~np.isnan(y).all(axis=1)].max()
+        return int(min(self._season + 1, self.window_length_, most))
+
+    def _held_out(self, grid, chosen, y, seed):
+        """Mark the elements of y that calibrate each net, and do not teach it."""
+        if self.calibration is None:
+            return [np.zeros((1, 1), bool)] * self.n_nets
+        if self.calibration == "time":
+            ahead = np.tile(np.arange(1, self.horizon + 1), y.shape[1] // self.horizon)
+            at = chosen[:, np.newaxis] + ahead
+            return [at >= grid.stops[chosen, np.newaxis] - self.horizon] * self.n_nets
+        codes = grid.codes[chosen]
+        present = np.unique(codes)
+        if len(present) < 2:
+            raise ValueError(
+                "calibration='series' needs at least two series, got one: choose 'time'."
+            )
+        n_folds = min(max(N_FOLDS, self.n_nets), len(present))
+        fold = np.empty(len(grid.ids), np.intp)
+        fold[np.random.default_rng(seed).permutation(present)] = np.arange(len(present)) % n_folds
+        return [(fold[codes] == i % n_folds)[:, np.newaxis] for i in range(self.n_nets)]
+
+    def _errors(self, net, windows, y):
+        """Held-out targets minus quantiles, (n_rows, n_outputs, n_quantiles)."""
+        rows = np.flatnonzero(~np.isnan(y).all(axis=1) & (windows.n_observed >= self._enough))
+        if len(rows) == 0:
+            raise ValueError(
+                f"calibration={self.calibration!r} finds no rows to calibrate on: choose another, "
+                "or pass longer series."
+            )
+        rows = rows[:: -(-len(rows) // MOST_CALIBRATION_ROWS)]
+        return y[rows, :, np.newaxis] - self._outputs(net, windows[rows])[..., 1:]
 
     def _choose_window(self):
         if self.window_length is not None:
@@ -473,7 +538,7 @@ class MultiSeriesForecaster(BaseEstimator):
         if n_targets > 1:
             columns["target"] = np.tile(np.repeat(self._target_names, self.horizon), n_series)
         columns["prediction"] = found[..., 0].ravel()
-        for i, quantile in enumerate(self.quantiles if self.quantiles is not None else ()):
+        for i, quantile in enumerate(() if self._levels is None else self._levels):
             columns[f"q{quantile:g}"] = found[..., 1 + i].ravel()
         return pd.DataFrame(columns)
 
@@ -577,6 +642,8 @@ class MultiSeriesForecaster(BaseEstimator):
     def _predict_part(self, grid, rows):
         windows, center, scale, naive = self._windows(grid, rows)
         outputs = np.mean([self._outputs(net, windows) for net in self.regressors_], axis=0)
+        if self.shifts_ is not None:
+            outputs[..., 1:] = np.sort(outputs[..., 1:] + self.shifts_, axis=-1)
         outputs = outputs.reshape(*naive.shape, -1)
         found = naive[..., np.newaxis] + outputs * scale[:, :, np.newaxis, np.newaxis]
         for i, value_scale in enumerate(self._learned.scales):
