@@ -60,6 +60,7 @@ def main(folder=None, n_shops=60):
         season_length=7,
         known_future=KNOWN,
         quantiles=(0.1, 0.5, 0.9),
+        calibration="series",
         random_state=0,
         **IDS,
     )
