@@ -8,6 +8,9 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import panels
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -107,6 +110,31 @@ def test_order_of_rows_means_nothing():
     pd.testing.assert_frame_equal(usual.observed, mixed.observed)
 
 
+@settings(max_examples=20, deadline=None)
+@given(panel=panels(), n_history=st.integers(0, 8), n_known=st.integers(0, 3))
+def test_any_panel_is_cut_as_a_plain_loop_cuts_it(panel, n_history, n_known):
+    # The forecast begins so many rows before each series' end, wherever its rows stand.
+    parts, expected = [], []
+    for unit in panel["unit"].unique():
+        rows = panel[panel["unit"] == unit].sort_values("cycle")
+        first = len(rows) - min(n_known, len(rows))
+        cycles = [*rows["cycle"].iloc[first:], rows["cycle"].max() + 1]
+        parts.append(pd.DataFrame({"unit": unit, "cycle": cycles, "prediction": 1.0}))
+        expected.append((rows.iloc[max(first - n_history, 0) : first], rows.iloc[first:]))
+    forecast = pd.concat(parts)
+    forecast.insert(2, "step", forecast.groupby("unit").cumcount() + 1)
+    axes = matplotlib.figure.Figure().subplots(1, len(parts))
+    display = ForecastDisplay.from_forecast(
+        forecast, panel, target="q", n_history=n_history, series="unit", time="cycle", ax=axes
+    )
+    for axes, tables in zip(display.axes_, expected, strict=True):
+        for label, table in zip(["history", "what came"], tables, strict=True):
+            if label == "history" or len(table):
+                line = line_of(axes, label)
+                np.testing.assert_array_equal(line.get_xdata(), table["cycle"])
+                np.testing.assert_array_equal(line.get_ydata(), table["q"])
+
+
 def test_rows_in_the_time_of_the_forecast_are_what_came():
     panel = make_panel(["a"])
     before = panel["day"] <= "2024-02-01"
@@ -161,6 +189,8 @@ def test_interval_is_between_the_outermost_quantiles():
     lower, upper = interval_of(display.axes_[0])
     np.testing.assert_allclose(lower, forecast["q0.05"])
     np.testing.assert_allclose(upper, forecast["q0.95"])
+    np.testing.assert_array_equal(display.forecast["lower"], forecast["q0.05"])
+    np.testing.assert_array_equal(display.forecast["upper"], forecast["q0.95"])
     assert display.interval == pytest.approx(0.9)
     assert display.axes_[0].collections[0].get_label() == "90% interval"
     for quantiles in ((), (0.5,)):
@@ -258,11 +288,11 @@ def test_given_axes_are_used_and_no_figure_is_opened():
 
 
 def test_a_new_figure_is_the_only_thing_left_in_pyplot():
-    settings = dict(matplotlib.rcParams)
+    before = dict(matplotlib.rcParams)
     panel = make_panel()
     display = ForecastDisplay.from_forecast(make_forecast(panel), panel, **IDS)
     assert [plt.figure(number) for number in plt.get_fignums()] == [display.figure_]
-    assert dict(matplotlib.rcParams) == settings
+    assert dict(matplotlib.rcParams) == before
 
 
 def wrong_inputs():
@@ -319,8 +349,8 @@ def test_estimator_forecasts_only_what_is_drawn():
     display = ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["c", "b"])
     assert [axes.get_title(loc="left") for axes in display.axes_] == ["c", "b"]
     assert display.figure_.get_supylabel() == "sold"  # the column that is not known beforehand
-    for seen, given in zip(forecaster.seen, (panel, future), strict=True):
-        pd.testing.assert_frame_equal(seen, given[given["shop"] != "a"])
+    for seen, passed in zip(forecaster.seen, (panel, future), strict=True):
+        pd.testing.assert_frame_equal(seen, passed[passed["shop"] != "a"])
     expected = ForecastDisplay.from_forecast(
         make_forecast(panel), panel, target="sold", series_ids=["c", "b"], **IDS
     )
