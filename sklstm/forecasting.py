@@ -41,8 +41,8 @@ from sklstm.windows import OwnUnits, Windows
 SEASONS_IN_WINDOW = 14
 HIDDEN_UNITS = 64
 BATCH_SIZE = 256
-STEPS = 800
-PASSES = 30
+# Training steps for each square root of the rows: more rows teach more, and take longer.
+STEPS_PER_ROOT = 2.6
 LEARNING_RATE = 1e-2
 # Values of a window, in its own units, bend towards this bound.
 LIMIT = 10.0
@@ -119,7 +119,7 @@ class MultiSeriesForecaster(BaseEstimator):
         for seasons shorter than 4 rows the largest divisor of the window up to 8.
     hidden_units : int, default=64
         Units of the LSTM layer.
-    n_nets : int, default=1
+    n_nets : int, default=3
         Nets with different seeds whose forecasts are averaged.
     known_future : list of str or int, default=()
         Columns that are known beforehand, such as the day of the week or a planned price.
@@ -242,7 +242,7 @@ class MultiSeriesForecaster(BaseEstimator):
         window_length=None,
         segment_length=None,
         hidden_units=HIDDEN_UNITS,
-        n_nets=1,
+        n_nets=3,
         known_future=(),
         regressor=None,
         quantiles=None,
@@ -381,7 +381,7 @@ class MultiSeriesForecaster(BaseEstimator):
     def _default_regressor(self, windows, y, seed):
         n_rows = (windows.n_observed >= self._enough).sum()
         batch_size = int(min(BATCH_SIZE, n_rows))
-        n_steps = int(min(STEPS, max(1, PASSES * n_rows // batch_size)))
+        n_steps = int(np.ceil(STEPS_PER_ROOT * np.sqrt(n_rows)))
         epochs = 10 if self.early_stopping and n_steps >= 10 else 1
         return MultiSeriesLSTMRegressor(
             self.hidden_units,

@@ -26,6 +26,8 @@ class NetworkSpec:
         Rows that enter the LSTM at once; divides `window_length`.
     dropout : float
         Share of each LSTM layer's outputs that training drops.
+    skip : bool
+        Whether the head sees the last segment beside the LSTM's state.
     policy : str
         Keras' dtype policy of the hidden layers; outputs are float32.
     quantiles : tuple of float or None
@@ -39,6 +41,7 @@ class NetworkSpec:
     n_layers: int
     segment_length: int
     dropout: float
+    skip: bool = False
     policy: str = "float32"
     quantiles: tuple[float, ...] | None = None
 
@@ -116,6 +119,7 @@ def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model
     x = inputs
     if spec.segment_length > 1:
         x = keras.layers.Reshape((segments, spec.segment_length * spec.n_features))(x)
+    last_segment = x[:, -1] if spec.skip else None
     for layer in range(spec.n_layers):
         x = keras.layers.LSTM(
             spec.hidden_units,
@@ -127,6 +131,8 @@ def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model
         )(x)
         if spec.dropout > 0:
             x = keras.layers.Dropout(spec.dropout, seed=next(seeds), dtype=spec.policy)(x)
+    if spec.skip:
+        x = keras.layers.Concatenate(dtype=spec.policy)([x, last_segment])
     head = keras.layers.Dense(
         math.prod(spec.output_shape),
         kernel_initializer=glorot(),

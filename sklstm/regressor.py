@@ -165,6 +165,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         (docs/decisions.md). Try a season, or a handful of rows.
     dropout : float, default=0.0
         Share of each LSTM layer's outputs that training drops.
+    skip : bool, default=False
+        Whether the last layer sees the window's last segment beside the LSTM's state: a
+        linear autoregressive part, for targets that hang on the last values (LSTNet, 2018).
     loss : str, keras.losses.Loss or callable, default="mse"
         As in Keras. Not used with `quantiles`.
     quantiles : sequence of float, default=None
@@ -283,6 +286,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "segment_length": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "skip": ["boolean"],
         "loss": "no_validation",
         "quantiles": ["array-like", None],
         "optimizer": "no_validation",
@@ -313,6 +317,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         n_layers=1,
         segment_length=1,
         dropout=0.0,
+        skip=False,
         loss="mse",
         quantiles=None,
         optimizer="adam",
@@ -339,6 +344,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self.n_layers = n_layers
         self.segment_length = segment_length
         self.dropout = dropout
+        self.skip = skip
         self.loss = loss
         self.quantiles = quantiles
         self.optimizer = optimizer
@@ -464,6 +470,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             n_layers=int(self.n_layers),
             segment_length=int(self.segment_length),
             dropout=float(self.dropout),
+            skip=bool(self.skip),
             policy=training.dtype_policy(),
             quantiles=None if levels is None else tuple(np.union1d(levels, MEDIAN).tolist()),
         )
