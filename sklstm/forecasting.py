@@ -98,7 +98,7 @@ class MultiSeriesForecaster(BaseEstimator):
         The fitted nets.
     window_length_, segment_length_ : int
         As used.
-    step_ : number, pandas offset or None
+    step_ : number, Timedelta, pandas offset or None
         The step in time; None without `time`.
     n_missing_ : int
         Rows that were missing between the training rows; they count as missing values.
@@ -142,12 +142,12 @@ class MultiSeriesForecaster(BaseEstimator):
     >>> forecaster = MultiSeriesForecaster(
     ...     horizon=2, season_length=7, series="shop", time="day", random_state=0
     ... )
-    >>> forecaster.fit(sales).forecast().round(1)
+    >>> forecaster.fit(sales).forecast().round({"prediction": 1})
       shop        day  step  prediction
     0    a 2024-03-01     1        15.0
     1    a 2024-03-02     2        20.0
-    2    b 2024-03-01     1        11.0
-    3    b 2024-03-02     2        13.0
+    2    b 2024-03-01     1        12.0
+    3    b 2024-03-02     2        11.0
     """
 
     _parameter_constraints: dict = {

@@ -20,8 +20,7 @@ N_SERIES_ASKED = 10
 MOST_MISSING = 100
 # A time stamp may be off by this part of a step: floats are not exact.
 TOLERANCE = 1e-3
-# Months are the shortest steps of unequal length that a gap hides from pd.infer_freq.
-MONTH = 28 * 86_400 * 10**9
+DAY = 86_400 * 10**9  # in nanoseconds
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class TimeStep:
 
     Attributes
     ----------
-    step : number, pandas offset or Timedelta
+    step : number, Timedelta or pandas offset
         What is added to a time stamp. Days and weeks are counted on the calendar, whatever
         the clock is set to in between, and from each series' own first row.
     """
@@ -56,7 +55,7 @@ class TimeStep:
         if isinstance(stamps, pd.PeriodIndex):
             ordinals, length = stamps.asi8, self.step.n
         elif isinstance(stamps, pd.DatetimeIndex) and days is not None:
-            ordinals, length = _nanoseconds(stamps.tz_localize(None)), days * 86_400 * 10**9
+            ordinals, length = _nanoseconds(stamps.tz_localize(None)), days * DAY
         elif isinstance(stamps, pd.DatetimeIndex) and not _is_clock_time(self.step):
             wall = stamps.tz_localize(None)
             every = pd.date_range(wall.min(), wall.max(), freq=self.step.base)
@@ -107,8 +106,10 @@ def learn_step(stamps, starts, freq=None) -> TimeStep:
     Returns
     -------
     TimeStep
-        A period's own; else what pandas infers from one of the longest series without gaps;
-        else the most common difference between neighbouring rows.
+        A period's own; else what pandas infers from one of the longest series without gaps,
+        if that is no fixed length of time (months, business days); else the most common
+        difference between neighbouring rows, where days are business days if no row is on
+        a weekend.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def learn_step(stamps, starts, freq=None) -> TimeStep:
     differences = np.diff(numbers)[same[1:]]
     each, counts = np.unique(differences, return_counts=True)
     step = each[np.argmax(counts)]
-    if dates and step >= MONTH:
+    if dates and step >= 28 * DAY:
         # Parts without gaps may show months, quarters or years.
         codes = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(stamps)))
         found = _infer(stamps, run_starts(codes, numbers, max_gap=1.5 * step))
@@ -145,7 +146,11 @@ def learn_step(stamps, starts, freq=None) -> TimeStep:
     if numbers.dtype.kind == "f":
         # The mean over all differences has more digits than one of them.
         step = differences.sum() / np.rint(differences / step).sum()
-    return TimeStep(step.item() if numeric else _offset(pd.Timedelta(step, "ns")))
+    if dates and step == DAY and differences.max() > 2 * DAY and (stamps.day_of_week < 5).all():
+        return TimeStep(pd.offsets.BusinessDay())
+    if numeric:
+        return TimeStep(step.item())
+    return TimeStep(_offset(pd.Timedelta(step, "ns").as_unit(stamps.unit)))
 
 
 def fill_gaps(codes, numbers):
@@ -177,7 +182,11 @@ def fill_gaps(codes, numbers):
 
 
 def _infer(stamps, starts):
-    """Infer the offset from one of the longest runs of dates; None if pandas sees none."""
+    """Infer a calendar step from one of the longest runs of dates; None if pandas sees none.
+
+    Steps of fixed length are left to the most common difference: three rows in a row say
+    little of whether the week has seven days.
+    """
     ends = np.append(starts[1:], len(stamps))
     longest = np.argsort(starts - ends, kind="stable")[:N_SERIES_ASKED]
     for i in longest[(ends - starts)[longest] > 2]:
@@ -185,8 +194,9 @@ def _infer(stamps, starts):
             # pandas 3.1 tells that a later one will return an offset, which does as well.
             warnings.simplefilter("ignore")
             found = pd.infer_freq(stamps[starts[i] : ends[i]])
-        if found is not None:
-            return to_offset(found)
+        step = None if found is None else to_offset(found)
+        if step is not None and not _is_clock_time(step) and _whole_days(step) is None:
+            return step
     return None
 
 
