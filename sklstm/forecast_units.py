@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 # Rows of a typical series that every window's scale is mixed with, and the smallest scale as
 # a part of the typical one: windows in which nothing happens still have a unit.
 PRIOR_ROWS = 1
 LEAST_SCALE = 0.01
+LARGEST = np.finfo(float).max
 
 
 @dataclass(frozen=True)
@@ -46,56 +48,65 @@ class ValueScale:
         return values if self.unit is None else np.arcsinh(values / self.unit)
 
     def undo(self, values):
-        """Convert to the user's units."""
-        return values if self.unit is None else np.sinh(values) * self.unit
+        """Convert to the user's units. What is too large for a float becomes the largest one."""
+        if self.unit is not None:
+            with np.errstate(over="ignore"):
+                values = np.sinh(values) * self.unit
+        return np.clip(values, -LARGEST, LARGEST)
 
 
-def fill_missing(values, known, starts, season, window, otherwise):
+def fill_missing(values, known, starts, season, window):
     """Put earlier values where values are missing.
 
-    The last known value a whole number of seasons earlier, else the last known value, else
-    `otherwise`; never from `window` rows back or farther.
+    The last known value a whole number of seasons earlier, else the last known value; never
+    from `window` rows back or farther.
 
     Parameters
     ----------
     values, known, starts : ndarray of shape (n_rows,)
     season, window : int
-    otherwise : float
 
     Returns
     -------
     ndarray of shape (n_rows,)
+        NaN where there is no such value.
     """
     if known.all():
         return values
     row = np.arange(len(values))
-    last = np.maximum.accumulate(np.where(known, row, -1))
-    last[(last < starts) | (last <= row - window)] = -1
-    source = np.where(known, row, -1)
-    for lag in range(season, window, season):
-        open_ = np.flatnonzero((source < 0) & (row - lag >= starts))
-        source[open_] = np.where(known[open_ - lag], open_ - lag, -1)
-    source = np.where(source < 0, last, source)
-    return np.where(source < 0, otherwise, values[source])
+    source = np.maximum.accumulate(np.where(known, row, -1))
+    source[(source < starts) | (source <= row - window)] = -1
+    if season > 1:
+        missing = np.flatnonzero(~known)
+        for lag in range(season, window, season):
+            earlier = missing - lag
+            found = (earlier >= starts[missing]) & known[earlier]
+            source[missing[found]] = earlier[found]
+            missing = missing[~found]
+    return np.where(source < 0, np.nan, values[source])
 
 
-def trailing_sums(values, known, first):
+def trailing_sums(values, known, starts, first):
     """Sum and number of the known values from row `first` up to each row.
 
     Parameters
     ----------
-    values, known, first : ndarray of shape (n_rows,)
-        A `first` later than the row itself gives 0 and 0.
+    values, known, starts : ndarray of shape (n_rows,)
+    first : ndarray of shape (n_rows,)
+        Not before `starts`. Later than the row itself, it gives 0 and 0.
 
     Returns
     -------
     total, count : ndarray of shape (n_rows,)
     """
-    end = np.arange(1, len(values) + 1)
-    first = np.minimum(first, end)
-    total = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
-    count = np.concatenate([[0], np.cumsum(known)])
-    return total[end] - total[first], count[end] - count[first]
+    first = np.minimum(first, np.arange(1, len(values) + 1))
+
+    def since_first(array):
+        # Each series by itself: large values of one must not cost another one its digits.
+        total = pd.Series(array).groupby(starts).cumsum().to_numpy()
+        return total - np.where(first > starts, total[first - 1], 0)
+
+    return since_first(np.where(known, values, 0.0)), since_first(known.astype(np.int64))
 
 
 def seasonal_differences(values, known, starts, season):
@@ -123,16 +134,16 @@ def typical_scale(values, known, starts, season):
     return 1.0
 
 
-def window_units(values, known, starts, *, season, window, typical, otherwise):
+def window_units(values, known, starts, *, season, window, otherwise):
     """Units in which each row's window is given.
 
     Parameters
     ----------
-    values, known, starts : ndarray of shape (n_rows,)
+    values : ndarray of shape (n_rows,)
+        In units of the scale of a typical series.
+    known, starts : ndarray of shape (n_rows,)
     season, window : int
-    typical : float
-        Scale of a typical series, from training rows.
-    otherwise : float
+    otherwise : ndarray of shape (n_rows,)
         Center of a window that holds nothing known.
 
     Returns
@@ -143,14 +154,15 @@ def window_units(values, known, starts, *, season, window, typical, otherwise):
         Mean absolute difference of rows a season apart in the window, positive.
     """
     row = np.arange(len(values))
-    center = np.full(len(values), otherwise)
+    center = otherwise
     for length in (window, season):
-        total, count = trailing_sums(values, known, np.maximum(starts, row - length + 1))
+        first = np.maximum(starts, row - length + 1)
+        total, count = trailing_sums(values, known, starts, first)
         center = np.where(count > 0, total / np.maximum(count, 1), center)
     difference, both = seasonal_differences(values, known, starts, season)
-    total, count = trailing_sums(difference, both, np.maximum(starts, row - window + 1) + season)
-    scale = (total + PRIOR_ROWS * typical) / (count + PRIOR_ROWS)
-    return center, np.maximum(scale, LEAST_SCALE * typical)
+    first = np.maximum(starts, row - window + 1) + season
+    total, count = trailing_sums(difference, both, starts, first)
+    return center, np.maximum((total + PRIOR_ROWS) / (count + PRIOR_ROWS), LEAST_SCALE)
 
 
 def seasonal_naive(filled, starts, rows, season, horizon):
@@ -161,6 +173,7 @@ def seasonal_naive(filled, starts, rows, season, horizon):
     Parameters
     ----------
     filled, starts : ndarray of shape (n_rows,)
+        Values, NaN where the history has not begun.
     rows : ndarray of shape (n_chosen,)
         Positions of the rows to forecast from.
     season, horizon : int
@@ -169,16 +182,18 @@ def seasonal_naive(filled, starts, rows, season, horizon):
     -------
     ndarray of shape (n_chosen, horizon)
     """
-    at = rows[:, np.newaxis] + 1 - season + np.arange(horizon) % season
-    return filled[np.where(at >= starts[rows, np.newaxis], at, rows[:, np.newaxis])]
+    rows = rows[:, np.newaxis]
+    at = rows + 1 - season + np.arange(horizon) % season
+    seasonal = filled[np.where(at >= starts[rows], at, rows)]
+    return np.where(np.isnan(seasonal), filled[rows], seasonal)
 
 
-def next_values(values, known, stops, rows, horizon):
-    """Values of the next rows of the same series; NaN where they are missing.
+def next_values(values, stops, rows, horizon):
+    """Values of the next rows of the same series; NaN where it has ended.
 
     Parameters
     ----------
-    values, known : ndarray of shape (n_rows,)
+    values : ndarray of shape (n_rows,)
     stops : ndarray of shape (n_rows,)
         One past the position of each row's series' last row.
     rows : ndarray of shape (n_chosen,)
@@ -190,5 +205,4 @@ def next_values(values, known, stops, rows, horizon):
     """
     at = rows[:, np.newaxis] + np.arange(1, horizon + 1)
     inside = at < stops[rows, np.newaxis]
-    at = np.minimum(at, len(values) - 1)
-    return np.where(inside & known[at], values[at], np.nan)
+    return np.where(inside, values[np.minimum(at, len(values) - 1)], np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import timedelta
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,30 +11,23 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from sklstm.forecast_units import (
-    ValueScale,
-    fill_missing,
-    next_values,
-    seasonal_naive,
-    typical_scale,
-    window_units,
-)
+from sklstm.forecast_units import next_values
+from sklstm.forecast_windows import Grid, WindowMaker
 from sklstm.metrics import mase, seasonal_scale
 from sklstm.panel import (
     as_table,
-    column_names,
-    column_position,
-    id_values,
+    check_time_kind,
+    id_label,
     read_ids,
     read_panel,
     run_starts,
     select_features,
+    time_stamps,
 )
 from sklstm.regressor import MultiSeriesLSTMRegressor
-from sklstm.time_steps import fill_gaps, learn_step
-from sklstm.windows import OwnUnits, Windows
+from sklstm.time_steps import learn_step
 
 # The default recipe, chosen on the last horizon of training parts (benchmarks/accuracy.py).
 SEASONS_IN_WINDOW = 14
@@ -47,47 +40,6 @@ LEARNING_RATE = 1e-2
 LIMIT = 10.0
 # Forecasts from so many rows at once: their outputs are held in memory.
 ROWS_AT_ONCE = 2**16
-
-
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Rows of many series, sorted by series and time, without missing steps.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_rows, n_targets)
-        Targets, NaN where they are missing.
-    past, future : ndarray of shape (n_rows, n_columns)
-        Covariates known up to now, and those known beforehand.
-    starts, stops : ndarray of shape (n_rows,)
-        Positions of each row's series' first row, and of one past its last.
-    codes : ndarray of shape (n_rows,)
-        Number of each row's series in `ids`.
-    ids : pandas.Index
-    at : ndarray of shape (n_given,)
-        Position of each given row, in the order in which they were given.
-    """
-
-    values: np.ndarray
-    past: np.ndarray
-    future: np.ndarray
-    starts: np.ndarray
-    stops: np.ndarray
-    codes: np.ndarray
-    ids: pd.Index
-    at: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Learned:
-    """What fit learns of the values, besides the net."""
-
-    scales: list[ValueScale]
-    typical: list[float]
-    level: list[float]
-    has_missing: bool
-    center: np.ndarray
-    deviation: np.ndarray
 
 
 class MultiSeriesForecaster(BaseEstimator):
@@ -129,8 +81,8 @@ class MultiSeriesForecaster(BaseEstimator):
     early_stopping : bool, default=False
         Whether to hold out a tenth of the series (of the rows, if there is one series) and
         stop when their loss no longer falls.
-    freq : number, str or pandas offset, default=None
-        The step in time. None: found from the training rows.
+    freq : number, str, pandas offset or timedelta, default=None
+        The step in time. None: found from the training rows; periods have their own.
     random_state : int, RandomState instance or None, default=None
         Seeds the nets.
     verbose : int, default=0
@@ -146,7 +98,7 @@ class MultiSeriesForecaster(BaseEstimator):
         The fitted nets.
     window_length_, segment_length_ : int
         As used.
-    step_ : number, pandas offset or None
+    step_ : number, Timedelta, pandas offset or None
         The step in time; None without `time`.
     n_missing_ : int
         Rows that were missing between the training rows; they count as missing values.
@@ -176,8 +128,8 @@ class MultiSeriesForecaster(BaseEstimator):
 
     *Covariates* are scaled by the mean and deviation of all training rows.
 
-    *Context.* `predict` and `forecast` put the last rows of fit before rows that continue a
-    series.
+    *Context.* Where `time` is known, `predict` and `forecast` put the last rows of fit before
+    rows of a series that all come later; other rows see only rows passed with them.
 
     Examples
     --------
@@ -190,12 +142,12 @@ class MultiSeriesForecaster(BaseEstimator):
     >>> forecaster = MultiSeriesForecaster(
     ...     horizon=2, season_length=7, series="shop", time="day", random_state=0
     ... )
-    >>> forecaster.fit(sales).forecast().round(1)
+    >>> forecaster.fit(sales).forecast().round({"prediction": 1})
       shop        day  step  prediction
     0    a 2024-03-01     1        15.0
     1    a 2024-03-02     2        20.0
-    2    b 2024-03-01     1        11.0
-    3    b 2024-03-02     2        13.0
+    2    b 2024-03-01     1        12.0
+    3    b 2024-03-02     2        11.0
     """
 
     _parameter_constraints: dict = {
@@ -210,7 +162,7 @@ class MultiSeriesForecaster(BaseEstimator):
         "regressor": [HasMethods(["fit", "predict"]), None],
         "quantiles": ["array-like", None],
         "early_stopping": ["boolean"],
-        "freq": [str, Real, pd.tseries.offsets.BaseOffset, pd.Timedelta, None],
+        "freq": [str, Real, pd.offsets.BaseOffset, timedelta, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "series": [str, Integral, None],
@@ -271,19 +223,27 @@ class MultiSeriesForecaster(BaseEstimator):
         self
         """
         self._validate_params()
-        table = self._table(X, reset=True)
+        table, rows = self._table(X, reset=True)
         self._season = self.season_length or 1
         self.window_length_ = self._choose_window()
         self.segment_length_ = self._choose_segment()
-        self.step_ = None
-        rows = read_ids(table, self.series, self.time)
+        self._step: Any = None
         if self.time is not None:
-            stamps = pd.Index(id_values(table, self.time, "time"))[rows.sorting]
-            starts = run_starts(rows.codes[rows.sorting])
-            self.step_ = learn_step(stamps, starts, self.freq)
-        grid = self._grid(table)
+            stamps = time_stamps(table, self.time)[rows.sorting]
+            self._step = learn_step(stamps, run_starts(rows.codes[rows.sorting]), self.freq)
+        self.step_ = None if self._step is None else self._step.step
+        grid = self._grid(table, rows)
         self.n_missing_ = len(grid.values) - len(table)
-        self._learned = self._learn(grid)
+        for values, name in zip(grid.values.T, self._target_names, strict=True):
+            if np.isnan(values).all():
+                raise ValueError(f"The target {name!r} has no known value.")
+        self._maker = WindowMaker.learn(
+            grid,
+            horizon=self.horizon,
+            season=self._season,
+            window=self.window_length_,
+            limit=LIMIT,
+        )
         self._context = self._last_rows(table, rows)
         self._naive_scale = pd.DataFrame(
             seasonal_scale(
@@ -295,26 +255,13 @@ class MultiSeriesForecaster(BaseEstimator):
         if self.known_future:
             # What is known of the future ends with the panel.
             chosen = chosen[chosen + self.horizon < grid.stops[chosen]]
-        if len(chosen) == 0:
+        windows, scale, naive = self._maker.make(grid, chosen)
+        y = self._maker.targets(grid, chosen, scale, naive)
+        if np.isnan(y).all(axis=0).any():
             raise ValueError(
-                f"No row has {self.horizon} rows of its series after it, of which known_future "
-                "needs all: choose a shorter horizon, or pass longer series."
-            )
-        windows, _, scale, naive = self._windows(grid, chosen)
-        true = np.stack(
-            [
-                next_values(values, known, grid.stops, chosen, self.horizon)
-                for values, known in self._scaled(grid)
-            ],
-            axis=1,
-        )
-        with np.errstate(invalid="ignore"):
-            y = ((true - naive) / scale[:, :, np.newaxis]).astype(np.float32)
-        y = y.reshape(len(chosen), -1)
-        if np.isnan(y).all():
-            raise ValueError(
-                "No row has a known target in the rows after it: the series have one row each, or "
-                "their values are all missing."
+                f"No row has a known target {self.horizon} steps after it: the longest series has "
+                f"{(grid.stops - grid.starts).max()} steps. Choose a shorter horizon, or pass "
+                "longer series."
             )
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_nets)
@@ -393,29 +340,6 @@ class MultiSeriesForecaster(BaseEstimator):
             return self._season
         return max(length for length in range(1, 9) if window % length == 0)
 
-    def _learn(self, grid):
-        known = ~np.isnan(grid.values)
-        for position, name in enumerate(self._target_names):
-            if not known[:, position].any():
-                raise ValueError(f"The target {name!r} has no known value.")
-        scales = [ValueScale.of(values) for values in grid.values.T]
-        values = [scale.apply(column) for scale, column in zip(scales, grid.values.T, strict=True)]
-        covariates = np.concatenate([grid.past, grid.future], axis=1)
-        n_known = (~np.isnan(covariates)).sum(axis=0)
-        center = np.nansum(covariates, axis=0) / np.maximum(n_known, 1)
-        deviation = np.sqrt(np.nansum((covariates - center) ** 2, axis=0) / np.maximum(n_known, 1))
-        return _Learned(
-            scales,
-            [
-                typical_scale(column, is_known, grid.starts, self._season)
-                for column, is_known in zip(values, known.T, strict=True)
-            ],
-            [float(np.nanmedian(column)) for column in values],
-            not known.all(),
-            center,
-            np.where(deviation > 0, deviation, 1.0),
-        )
-
     # ------------------------------------------------------------------------ forecasting
 
     def forecast(self, panel=None, future=None):
@@ -428,7 +352,7 @@ class MultiSeriesForecaster(BaseEstimator):
             of fit.
         future : DataFrame or array-like, default=None
             With `known_future`: the next `horizon` rows of each series, with ids, time and
-            those columns. Others are not looked at.
+            those columns. Other columns and other series are not looked at.
 
         Returns
         -------
@@ -438,30 +362,28 @@ class MultiSeriesForecaster(BaseEstimator):
             there are several, ``prediction``, and a column for each quantile (``q0.1``, say).
         """
         check_is_fitted(self, "regressors_")
-        table = None if panel is None else self._table(panel, reset=False)
-        table, first_number = self._with_context(table)
+        if panel is None:
+            table, first_number = self._context, self._n_dropped
+        else:
+            given, rows = self._table(panel, reset=False)
+            table, first_number = self._with_context(given, rows), pd.Series(0, rows.ids)
         n_rows = len(table)
-        table = self._with_future(table, future)
-        rows = read_ids(table, self.series, self.time)
-        grid = self._grid(table)
-        given = np.arange(len(table)) < n_rows
-        last = np.full(len(rows.ids), -1)
-        np.maximum.at(last, rows.codes[given], grid.at[given])
-        self._check_future(grid, last)
+        table, rows = self._with_future(table, future)
+        grid = self._grid(table, rows)
+        last = grid.last(slice(n_rows))
         found = self._predict(grid, last)
 
         n_series, n_targets = found.shape[:2]
         steps = np.arange(1, self.horizon + 1)
         each = self.horizon * n_targets
         if self.time is None:
-            count = last - grid.starts[last] + first_number.reindex(rows.ids).to_numpy()
+            count = last - grid.starts[last] + first_number.loc[rows.ids].to_numpy()
             stamps = pd.Index((count[:, np.newaxis] + steps).ravel())
         else:
-            # The last given row of each series: rows of a grid stand where rows were given.
             row_of = np.empty(len(grid.values), np.intp)
             row_of[grid.at] = np.arange(len(table))
-            index = pd.Index(id_values(table, self.time, "time"))
-            stamps = self.step_.after(index.take(row_of[last]), self.horizon)
+            last_stamps = time_stamps(table, self.time).take(row_of[last])
+            stamps = self._step.after(last_stamps, self.horizon)
         at = np.arange(n_series * self.horizon).reshape(n_series, 1, self.horizon)
         stamps = stamps.take(np.broadcast_to(at, found.shape[:3]).ravel())
         series_name, time_name = self._labels
@@ -473,8 +395,8 @@ class MultiSeriesForecaster(BaseEstimator):
         if n_targets > 1:
             columns["target"] = np.tile(np.repeat(self._target_names, self.horizon), n_series)
         columns["prediction"] = found[..., 0].ravel()
-        for i, quantile in enumerate(self.quantiles if self.quantiles is not None else ()):
-            columns[f"q{quantile:g}"] = found[..., 1 + i].ravel()
+        for i, name in enumerate(self._quantile_names()):
+            columns[name] = found[..., 1 + i].ravel()
         return pd.DataFrame(columns)
 
     def predict(self, X, future=None):
@@ -493,7 +415,8 @@ class MultiSeriesForecaster(BaseEstimator):
         ndarray of shape (n_rows, n_targets * horizon)
             Target-major, as :func:`make_targets` gives them.
         """
-        return self._predict_rows(X, future)[..., 0].reshape(len(X), -1)
+        found = self._predict_rows(X, future)[..., 0]
+        return found.reshape(len(found), -1)
 
     def predict_quantiles(self, X, future=None):
         """Forecast `quantiles` from every row of a panel.
@@ -510,7 +433,7 @@ class MultiSeriesForecaster(BaseEstimator):
         if self.quantiles is None:
             raise ValueError("quantiles is None: choose quantiles, and fit again.")
         found = self._predict_rows(X, future)[..., 1:]
-        return found.reshape(len(X), -1, found.shape[-1])
+        return found.reshape(len(found), -1, found.shape[-1])
 
     def score(self, X, y=None):
         """Compare the forecasts made at the end of fit with the rows that came then.
@@ -530,58 +453,53 @@ class MultiSeriesForecaster(BaseEstimator):
             series of X has a known value and a scale.
         """
         check_is_fitted(self, "regressors_")
-        table = self._table(X, reset=False)
-        ids = read_ids(table, self.series, self.time).ids
+        table, rows = self._table(X, reset=False)
         past = read_ids(self._context, self.series, self.time)
-        known = past.ids.isin(ids)
+        known = past.ids.isin(rows.ids)
         if not known.any():
             raise ValueError("No series of X was seen in fit: forecast and compare with a metric.")
+        if self.time is not None and (early := ~self._follow(rows, past)).any():
+            raise ValueError(
+                f"score takes rows that come after those of fit; {early.sum()} series of X have "
+                f"earlier ones, the first is {rows.ids[early][0]!r}."
+            )
         history = self._context[known[past.codes]]
         joined = pd.concat([history, table])
         rows = read_ids(joined, self.series, self.time)
-        grid = self._grid(joined)
-        last = np.full(len(rows.ids), -1)
-        np.maximum.at(last, rows.codes[: len(history)], grid.at[: len(history)])
+        grid = self._grid(joined, rows)
+        last = grid.last(slice(len(history)))
         last = last[last >= 0]
-        self._check_future(grid, last)
         found = self._predict(grid, last)[..., 0]
+        scales = self._naive_scale.loc[rows.ids[grid.codes[last]]]
         errors = [
             mase(
-                next_values(values, ~np.isnan(values), grid.stops, last, self.horizon),
+                next_values(values, grid.stops, last, self.horizon),
                 found[:, i],
-                scale=self._naive_scale.iloc[:, i].loc[rows.ids[grid.codes[last]]].to_numpy(),
+                scale=scales.iloc[:, i].to_numpy(),
             )
             for i, values in enumerate(grid.values.T)
         ]
-        return -float(np.mean(errors))
+        return -float(pd.Series(errors).mean())
 
     def _predict_rows(self, X, future):
         check_is_fitted(self, "regressors_")
-        table = self._table(X, reset=False)
+        table, rows = self._table(X, reset=False)
         n_rows = len(table)
-        joined, _ = self._with_context(table)
-        n_context = len(joined) - n_rows
-        grid = self._grid(self._with_future(joined, future))
-        rows = grid.at[n_context : n_context + n_rows]
-        self._check_future(grid, rows)
-        return self._predict(grid, rows)
+        table, rows = self._with_future(self._with_context(table, rows), future)
+        grid = self._grid(table, rows)
+        return self._predict(grid, grid.at[:n_rows])
 
     def _predict(self, grid, rows):
         """Forecasts (n_rows, n_targets, horizon, 1 + n_quantiles), predictions first."""
-        parts = [
-            self._predict_part(grid, rows[start : start + ROWS_AT_ONCE])
-            for start in range(0, len(rows), ROWS_AT_ONCE)
-        ]
-        return np.concatenate(parts)
-
-    def _predict_part(self, grid, rows):
-        windows, center, scale, naive = self._windows(grid, rows)
-        outputs = np.mean([self._outputs(net, windows) for net in self.regressors_], axis=0)
-        outputs = outputs.reshape(*naive.shape, -1)
-        found = naive[..., np.newaxis] + outputs * scale[:, :, np.newaxis, np.newaxis]
-        for i, value_scale in enumerate(self._learned.scales):
-            found[:, i] = value_scale.undo(found[:, i])
-        return found
+        self._check_future(grid, rows)
+        windows, scale, naive = self._maker.make(grid, rows)
+        found = []
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            outputs = [self._outputs(net, windows[part]) for net in self.regressors_]
+            outputs = np.mean(outputs, axis=0).reshape(*naive[part].shape, -1)
+            found.append(self._maker.forecasts(outputs, scale[part], naive[part]))
+        return np.concatenate(found)
 
     def _outputs(self, net, windows):
         """Compute the outputs of one net, of shape (n_rows, n_outputs, 1 + n_quantiles)."""
@@ -595,44 +513,45 @@ class MultiSeriesForecaster(BaseEstimator):
     # ------------------------------------------------------------------- reading the input
 
     def _table(self, X, reset):
-        """Check X, and make a DataFrame of it."""
-        columns = None
-        if isinstance(X, pd.DataFrame) or self.series is not None or self.time is not None:
-            X = as_table(X)
-            columns = self._columns(X)
-        panel = read_panel(
-            X, columns=columns, series=self.series, time=self.time, estimator=self, reset=reset
-        )
+        """Check X, and make a DataFrame of it; read its ids."""
+        panel = read_panel(X, series=self.series, time=self.time, estimator=self, reset=reset)
         if isinstance(X, pd.DataFrame):
             table = X
+        elif self.series is None and self.time is None:
+            table = pd.DataFrame(panel.values)
         else:
-            table = pd.DataFrame(panel.values if columns is None else X)
+            table = pd.DataFrame(as_table(X))
         if reset:
             self._positions = self._find(table)
             self._target_names = [table.columns[i] for i in self._positions["target"]]
             self._labels = (
-                _label(table, self.series, "series"),
-                _label(table, self.time, "time"),
+                id_label(table, self.series, "series"),
+                id_label(table, self.time, "time"),
             )
-        return table
+            names = [*self._labels, "step", "target", "prediction", *self._quantile_names()]
+            if len(set(names)) < len(names):
+                raise ValueError(
+                    f"The forecast would have two columns of one name: {names}, of which the first "
+                    "two are the id and the time. Rename these."
+                )
+        return table, panel
 
-    def _columns(self, X):
-        """Columns that are looked at: all but the ids."""
-        return select_features(X, None, self.series, self.time)
+    def _quantile_names(self):
+        return [f"q{quantile:g}" for quantile in ([] if self.quantiles is None else self.quantiles)]
 
     def _find(self, table):
         """Positions of targets, past covariates and columns known beforehand."""
         every = select_features(table, None, self.series, self.time)
-        known = (
-            select_features(table, list(self.known_future), self.series, self.time)
-            if self.known_future
-            else []
-        )
-        if self.target is None:
+        known, target = [], self.target
+        if self.known_future:
+            known = select_features(
+                table, list(self.known_future), self.series, self.time, "known_future"
+            )
+        if target is None:
             target = [i for i in every if i not in known]
         else:
-            named = list(self.target) if isinstance(self.target, (list, tuple)) else self.target
-            target = select_features(table, named, self.series, self.time)
+            target = list(target) if isinstance(target, (list, tuple)) else target
+            target = select_features(table, target, self.series, self.time, "target")
         if shared := set(target) & set(known):
             names = [table.columns[i] for i in shared]
             raise ValueError(
@@ -644,100 +563,9 @@ class MultiSeriesForecaster(BaseEstimator):
         past = [i for i in every if i not in target and i not in known]
         return {"target": target, "past": past, "future": known}
 
-    def _grid(self, table):
-        """Sort the rows of a checked table, and make place for the missing ones."""
-        rows = read_ids(table, self.series, self.time)
-        order = rows.sorting
-        codes = rows.codes[order]
-        if self.time is None:
-            at = np.arange(len(codes))
-        else:
-            stamps = pd.Index(id_values(table, self.time, "time"))[order]
-            at, codes = fill_gaps(codes, self.step_.numbers(stamps, run_starts(codes)))
-        places = np.empty(len(at), np.intp)
-        places[order] = at
-        blocks = {}
-        for name, positions in self._positions.items():
-            block = np.full((len(codes), len(positions)), np.nan)
-            if positions:
-                block[places] = check_array(
-                    table.iloc[:, positions],
-                    dtype=np.float64,
-                    ensure_all_finite="allow-nan",
-                    input_name="X",
-                )
-            blocks[name] = block
-        first = run_starts(codes)
-        counts = np.diff(first, append=len(codes))
-        return _Grid(
-            blocks["target"],
-            blocks["past"],
-            blocks["future"],
-            np.repeat(first, counts),
-            np.repeat(first + counts, counts),
-            codes,
-            rows.ids,
-            places,
-        )
-
-    def _scaled(self, grid):
-        """Values of each target on its scale, and which are known."""
-        for scale, values in zip(self._learned.scales, grid.values.T, strict=True):
-            known = ~np.isnan(values)
-            yield scale.apply(values), known
-
-    def _windows(self, grid, rows):
-        """Windows that end at `rows`, with center, scale and seasonal naive forecast.
-
-        Shapes of the last three: (n_rows, n_targets), the same, (n_rows, n_targets, horizon).
-        """
-        window, season, learned = self.window_length_, self._season, self._learned
-        features, centers, scales, naive = [], [], [], []
-        all_known = np.zeros(len(grid.values), bool)
-        for i, (values, known) in enumerate(self._scaled(grid)):
-            all_known |= known
-            filled = fill_missing(values, known, grid.starts, season, window, learned.level[i])
-            # Differences from a near number keep their digits in the net's float32.
-            base = filled[grid.starts]
-            center, scale = window_units(
-                filled - base,
-                known,
-                grid.starts,
-                season=season,
-                window=window,
-                typical=learned.typical[i],
-                otherwise=0.0,
-            )
-            features.append(filled - base)
-            centers.append(center[rows])
-            scales.append(scale[rows])
-            naive.append(seasonal_naive(filled, grid.starts, rows, season, self.horizon))
-        covariates = np.concatenate([grid.past, grid.future], axis=1)
-        covariates = (covariates - learned.center) / learned.deviation
-        ones = np.arange(len(grid.values))
-        for column in covariates.T:
-            features.append(fill_missing(column, ~np.isnan(column), grid.starts, 1, window, 0.0))
-        for column in features[len(features) - grid.future.shape[1] :]:
-            features.append(column[np.minimum(ones + self.horizon, grid.stops - 1)])
-        if learned.has_missing:
-            features.extend(np.isnan(grid.values).T.astype(float))
-        center, scale = np.stack(centers, axis=1), np.stack(scales, axis=1)
-        units = OwnUnits(center.astype(np.float32), scale.astype(np.float32), LIMIT)
-        # History begins with the first known value.
-        position = np.where(all_known, ones, len(ones))
-        begin = np.minimum.reduceat(position, np.unique(grid.starts))
-        begin = np.repeat(begin, np.diff(np.unique(grid.starts), append=len(ones)))[rows]
-        windows = Windows(
-            np.stack(features, axis=1).astype(np.float32),
-            rows,
-            np.clip(rows - begin + 1, 1, window).astype(np.int32),
-            window,
-            padding="zero",
-            codes=grid.codes[rows],
-            ids=grid.ids,
-            units=units,
-        )
-        return windows, center, scale, np.stack(naive, axis=1)
+    def _grid(self, table, rows):
+        stamps = None if self.time is None else time_stamps(table, self.time)
+        return Grid.read(table, rows, stamps=stamps, step=self._step, **self._positions)
 
     # ------------------------------------------------------------------ context and future
 
@@ -747,63 +575,55 @@ class MultiSeriesForecaster(BaseEstimator):
         starts = run_starts(codes)
         sizes = np.diff(starts, append=len(codes))
         from_end = np.repeat(starts + sizes, sizes) - np.arange(len(codes))
-        most = 2 * self.window_length_ + self._season
+        most = self._maker.reach
         kept = from_end <= most
         self._n_dropped = pd.Series(np.maximum(sizes - most, 0), rows.ids)
         return table.iloc[order[kept]]
 
-    def _with_context(self, table):
-        """Put the last rows of fit before rows that continue their series.
-
-        Returns the rows, and the number in its series of each series' first row.
-        """
-        if table is None:
-            return self._context, self._n_dropped
-        rows = read_ids(table, self.series, self.time)
-        first_number = pd.Series(0, rows.ids)
+    def _with_context(self, table, rows):
+        """Put the last rows of fit after rows that continue their series; time tells the order."""
         if self.time is None:
-            return table, first_number
+            return table
         past = read_ids(self._context, self.series, self.time)
-        known = past.ids.get_indexer(rows.ids)
-        last_time = pd.Series(past.time).groupby(past.codes).max().to_numpy()
-        first = pd.Series(rows.time).groupby(rows.codes).min().to_numpy()
-        continued = (known >= 0) & (first > last_time[known])
-        wanted = np.zeros(len(past.ids), bool)
-        wanted[known[continued]] = True
-        return pd.concat([self._context[wanted[past.codes]], table]), first_number
+        continued = past.ids.isin(rows.ids[self._follow(rows, past)])
+        return pd.concat([table, self._context[continued[past.codes]]])
+
+    @staticmethod
+    def _follow(rows, past):
+        """Whether all rows of each series come later than its past, if it has one."""
+        last = pd.Series(past.time).groupby(past.ids.take(past.codes)).max()
+        first = pd.Series(rows.time).groupby(rows.codes).min()
+        return ~(first.to_numpy() <= last.reindex(rows.ids).to_numpy())
 
     def _with_future(self, table, future):
-        """Put rows of which just `known_future` is known after the table."""
-        if not self.known_future:
-            if future is not None:
-                raise ValueError("future was passed, but known_future names no column.")
-            return table
+        """Put rows of which just `known_future` is known after the table; read the ids."""
         if future is None:
-            return table
-        future = pd.DataFrame(future) if not isinstance(future, pd.DataFrame) else future
-        read_ids(future, self.series, self.time)
+            return table, read_ids(table, self.series, self.time)
+        if not self.known_future:
+            raise ValueError("future was passed, but known_future names no column.")
+        future = future if isinstance(future, pd.DataFrame) else pd.DataFrame(as_table(future))
+        rows = read_ids(future, self.series, self.time)
+        check_time_kind(self, rows.time_kind, reset=False)
         known = [table.columns[i] for i in self._positions["future"]]
         missing = [name for name in known if name not in future.columns]
         if missing:
             raise ValueError(f"future has no column {missing}, which known_future names.")
         others = [table.columns[i] for name in ("target", "past") for i in self._positions[name]]
-        return pd.concat([table, future.drop(columns=others, errors="ignore")])
+        ids = read_ids(table, self.series, self.time).ids
+        future = future[rows.ids.isin(ids)[rows.codes]].drop(columns=others, errors="ignore")
+        table = pd.concat([table, future])
+        return table, read_ids(table, self.series, self.time)
 
     def _check_future(self, grid, rows):
         """Make sure that all that is known beforehand is known for the rows to forecast."""
         if not self.known_future:
             return
-        rows = np.asarray(rows)
-        bad = rows + self.horizon >= grid.stops[rows]
-        for column in grid.future.T:
-            missing = np.concatenate([[0], np.cumsum(np.isnan(column))])
-            end = np.minimum(rows + self.horizon + 1, grid.stops[rows])
-            bad |= missing[end] > missing[rows + 1]
-        if bad.any():
-            series = grid.ids[grid.codes[rows[np.flatnonzero(bad)[0]]]]
+        lacks = grid.lacks_future(rows, self.horizon)
+        if lacks.any():
+            series = grid.ids[grid.codes[rows[lacks][0]]]
             raise ValueError(
-                f"The columns {list(self.known_future)} must be known for the {self.horizon} rows "
-                f"after each row that is forecast from; they are not for {bad.sum()} rows, the "
+                f"The columns {list(self.known_future)} must be known for the {self.horizon} steps "
+                f"after each row that is forecast from; they are not for {lacks.sum()} rows, the "
                 f"first of series {series!r}. Pass them as future=."
             )
 
@@ -820,13 +640,3 @@ def _takes_windows(regressor):
 
 def _flat(windows):
     return np.asarray(windows).reshape(len(windows), -1)
-
-
-def _label(table, name, default):
-    """Name of the id or time column in a forecast."""
-    if name is None:
-        return default
-    position = column_position(table, name)
-    if position is None:
-        return name
-    return column_names(table, [position])[0] if isinstance(table.columns[position], str) else name

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair, seasonal_scale
 from sklstm.panel import (
     RowIds,
-    column_position,
+    id_label,
     id_values,
     read_ids,
     run_starts,
@@ -504,8 +504,8 @@ class _RollingPanel:
             panel.iloc[:, positions], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
         )
         self.stamps = None if self.time is None else pd.Index(id_values(panel, self.time, "time"))
-        self.series_label = self._label(self.series, "series")
-        self.time_label = self._label(self.time, "time")
+        self.series_label = id_label(panel, self.series, "series")
+        self.time_label = id_label(panel, self.time, "time")
         names = [self.series_label, self.time_label, *RESULT_COLUMNS]
         if len(set(names)) < len(names):
             raise ValueError(
@@ -515,13 +515,6 @@ class _RollingPanel:
 
     def _positions(self, columns):
         return select_features(self.panel, columns, self.series, self.time)
-
-    def _label(self, name, default):
-        """Name of the id or time column in the result."""
-        if name is None:
-            return default
-        position = column_position(self.panel, name)
-        return name if position is None else self.panel.columns[position]
 
     def history(self, cut):
         """Rows before the cut, in the order of the panel."""

@@ -126,7 +126,7 @@ def read_panel(
     positions = select_features(X, columns, series, time)
     values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
     if checked is not None:
-        _check_time_kind(checked, rows.time_kind, reset)
+        check_time_kind(checked, rows.time_kind, reset)
     return Panel(**vars(rows), positions=positions, values=values)
 
 
@@ -162,7 +162,8 @@ def as_table(X, name=None):
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
 
 
-def _check_time_kind(estimator, kind, reset):
+def check_time_kind(estimator, kind, reset):
+    """Remember the kind of the time (in fit), or refuse another one."""
     if reset:
         estimator._time_kind = kind
     elif kind != (before := getattr(estimator, "_time_kind", None)):
@@ -219,11 +220,19 @@ def column_names(X, positions) -> list[str]:
     return [f"x{position}" for position in positions]
 
 
-def select_features(X, columns, series, time) -> list[int]:
+def id_label(X, name, default):
+    """Name under which a result shows the ids or the time; `default` where none is named."""
+    if name is None:
+        return default
+    position = column_position(X, name)
+    return name if position is None else X.columns[position]
+
+
+def select_features(X, columns, series, time, parameter="columns") -> list[int]:
     """Positions of the features that `columns` names; None means every feature.
 
-    Raises ValueError for a name or position that is not there, one that is the id or the
-    time, one named twice, and an empty list.
+    `parameter` is what the messages call them. Raises ValueError for a name or position that
+    is not there, one that is the id or the time, one named twice, and an empty list.
     """
     taken = {column_position(X, name) for name in (series, time) if name is not None}
     if columns is None:
@@ -232,14 +241,14 @@ def select_features(X, columns, series, time) -> list[int]:
     for name in [columns] if isinstance(columns, (str, int, np.integer)) else columns:
         position = column_position(X, name)
         if position is None:
-            raise ValueError(f"columns names {name!r}, which is not in X ({_describe(X)}).")
+            raise ValueError(f"{parameter} names {name!r}, which is not in X ({_describe(X)}).")
         if position in taken:
-            raise ValueError(f"columns names {name!r}, which is the series id or the time.")
+            raise ValueError(f"{parameter} names {name!r}, which is the series id or the time.")
         if position in found:
-            raise ValueError(f"columns names {name!r} twice.")
+            raise ValueError(f"{parameter} names {name!r} twice.")
         found.append(position)
     if not found:
-        raise ValueError("columns is empty: name at least one feature, or pass None for all.")
+        raise ValueError(f"{parameter} is empty: name at least one feature, or pass None for all.")
     return found
 
 
@@ -360,9 +369,7 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
     kind : str
         "number", "datetime", "datetime with time zone", "timedelta" or "period[freq]".
     """
-    index = pd.Index(values)
-    if index.dtype == object:
-        index = index.infer_objects()
+    index = _time_index(values)
     if index.hasnans:
         missing = np.flatnonzero(np.asarray(index.isna()))
         raise ValueError(
@@ -388,6 +395,30 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
             raise ValueError("The time holds infinite values.")
         return numbers.astype(np.float64, copy=False), "number"
     return numbers.astype(np.int64, copy=False), "number"
+
+
+def time_stamps(X, name):
+    """Time stamps of the rows of a panel, as they are added to and shown.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+    name : str or int
+        Where the time is.
+
+    Returns
+    -------
+    pandas.Index of shape (n_rows,)
+        Datetimes, timedeltas and periods as they are; numbers as int64 or float64.
+    """
+    index = _time_index(id_values(X, name, "time"))
+    numbers, kind = time_numbers(index)
+    return pd.Index(numbers) if kind == "number" else index.rename(None)
+
+
+def _time_index(values):
+    index = pd.Index(values)
+    return index.infer_objects() if index.dtype == object else index
 
 
 def gap_number(max_gap, kind: str | None) -> float | None:
