@@ -157,7 +157,10 @@ class WindowMaker:
         known = ~np.isnan(grid.values)
         scales = [ValueScale.of(values) for values in grid.values.T]
         values = [scale.apply(column) for scale, column in zip(scales, grid.values.T, strict=True)]
-        covariates = _covariates(grid)
+        scaler, covariates = None, _covariates(grid)
+        if covariates.shape[1]:
+            with np.errstate(invalid="ignore"):  # 0 / 0 in a column that is never known
+                scaler = StandardScaler().fit(covariates)
         return cls(
             horizon,
             season,
@@ -170,7 +173,7 @@ class WindowMaker:
             ],
             [float(np.nanmedian(column)) for column in values],
             not known.all(),
-            StandardScaler().fit(covariates) if covariates.shape[1] else None,
+            scaler,
         )
 
     @property
