@@ -79,9 +79,9 @@ def fill_missing(values, known, starts, season, window):
     if season > 1:
         missing = np.flatnonzero(~known)
         for lag in range(season, window, season):
-            earlier = missing - lag
-            found = (earlier >= starts[missing]) & known[earlier]
-            source[missing[found]] = earlier[found]
+            missing = missing[missing - lag >= starts[missing]]
+            found = known[missing - lag]
+            source[missing[found]] = missing[found] - lag
             missing = missing[~found]
     return np.where(source < 0, np.nan, values[source])
 

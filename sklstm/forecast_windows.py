@@ -21,6 +21,10 @@ from sklstm.panel import RowIds, run_starts
 from sklstm.time_steps import fill_gaps
 from sklstm.windows import OwnUnits, Windows
 
+# Farther from a typical level than so many typical scales, a value counts as being there:
+# what the net gets must fit into float32, squared.
+FARTHEST = 1e15
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -206,14 +210,14 @@ class WindowMaker:
             # Differences from a near number keep their digits in the net's float32.
             near = pd.Series(values).groupby(grid.starts).transform("first").fillna(level)
             base = near.to_numpy()
-            relative = (np.where(np.isnan(filled), level, filled) - base) / typical
+            relative = _bounded((np.where(np.isnan(filled), level, filled) - base) / typical)
             center, unit = window_units(
                 relative,
                 known,
                 grid.starts,
                 season=self.season,
                 window=self.window,
-                otherwise=(level - base) / typical,
+                otherwise=_bounded((level - base) / typical),
             )
             features.append(relative)
             centers.append(center[rows])
@@ -266,7 +270,7 @@ class WindowMaker:
             next_values(value_scale.apply(values), grid.stops, rows, self.horizon)
             for value_scale, values in zip(self.scales, grid.values.T, strict=True)
         ]
-        left = (np.stack(true, axis=1) - naive) / scale[:, :, np.newaxis]
+        left = _bounded((np.stack(true, axis=1) - naive) / scale[:, :, np.newaxis])
         return left.reshape(len(rows), -1).astype(np.float32)
 
     def forecasts(self, outputs, scale, naive):
@@ -279,3 +283,7 @@ class WindowMaker:
 
 def _covariates(grid):
     return np.concatenate([grid.past, grid.future], axis=1)
+
+
+def _bounded(relative):
+    return np.clip(relative, -FARTHEST, FARTHEST)
