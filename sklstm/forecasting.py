@@ -259,9 +259,9 @@ class MultiSeriesForecaster(BaseEstimator):
         y = self._maker.targets(grid, chosen, scale, naive)
         if np.isnan(y).all(axis=0).any():
             raise ValueError(
-                f"No row has a known target {self.horizon} steps after it: the longest series has "
-                f"{(grid.stops - grid.starts).max()} steps. Choose a shorter horizon, or pass "
-                "longer series."
+                f"No row of X (n_samples={len(table)}) has a known target {self.horizon} steps "
+                f"after it: the longest series has {(grid.stops - grid.starts).max()} steps. "
+                "Choose a shorter horizon, or pass longer series."
             )
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_nets)

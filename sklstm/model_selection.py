@@ -28,6 +28,7 @@ from sklstm.panel import (
     read_ids,
     run_starts,
     select_features,
+    time_numbers,
 )
 from sklstm.windows import Windows
 
@@ -488,12 +489,8 @@ class _RollingPanel:
         positions = self._positions(target)
         if target is None:
             positions = [position for position in positions if position not in self.known]
-            if len(positions) != 1:
-                raise ValueError(
-                    f"target=None means the only column besides the ids and known_future, but "
-                    f"{len(positions)} are left: {list(panel.columns[positions][:10])}. Name the "
-                    "forecaster's target."
-                )
+            if not positions:
+                raise ValueError("No column is left to forecast: all are ids or in known_future.")
         elif shared := set(positions) & set(self.known):
             raise ValueError(
                 f"{list(panel.columns[list(shared)])} are both target and known_future: what is "
@@ -535,6 +532,7 @@ class _RollingPanel:
         taken = np.flatnonzero(cut > 0)
         index = self._expected(taken)
         forecast = self._in_order(forecast, index)
+        time = forecast.pop(self.time_label)
         shape = (len(taken), self.horizon, len(self.targets))
 
         def spread(values):
@@ -543,14 +541,16 @@ class _RollingPanel:
 
         # Positions among the sorted rows: of each series' cut, and of the rows after it.
         at_cut = (np.cumsum(self.sizes) - self.sizes + cut)[taken]
-        after = at_cut[:, np.newaxis] + np.arange(self.horizon)
-        order, n_targets = self.rows.sorting, len(self.targets)
+        order = self.rows.sorting
         if self.stamps is None:
-            cutoff, time = spread(cut[taken] - 1), self.rank[order[after.ravel()]].repeat(n_targets)
+            rows = order[at_cut[:, np.newaxis] + np.arange(self.horizon)]
+            rows = rows.repeat(len(self.targets))
+            cutoff, time = spread(cut[taken] - 1), self.rank[rows]
         else:
-            cutoff = self.stamps.take(spread(order[at_cut - 1]))
-            time = self.stamps.take(order[after.ravel()].repeat(n_targets))
-        y_true = self.values[order[after]].ravel()
+            rows = self._rows_at(spread(taken), time)
+            cutoff, time = self.stamps.take(spread(order[at_cut - 1])), time.array
+        column = np.arange(len(rows)) % len(self.targets)
+        y_true = np.where(rows < 0, np.nan, self.values[rows, column])
         scale = seasonal_scale(
             self.history(cut),
             self.season_length,
@@ -580,11 +580,22 @@ class _RollingPanel:
             keys["target"] = self.targets
         return pd.MultiIndex.from_product(keys.values(), names=keys.keys())
 
+    def _rows_at(self, codes, time):
+        """Rows of some series at some times; -1 where there is none."""
+        numbers, kind = time_numbers(time)
+        if kind != self.rows.time_kind:
+            raise ValueError(
+                f"The forecaster returned times of the kind {kind!r}; the panel has "
+                f"{self.rows.time_kind!r}."
+            )
+        there = pd.MultiIndex.from_arrays([self.rows.codes, self.rows.time])
+        return there.get_indexer(pd.MultiIndex.from_arrays([codes, numbers]))
+
     def _in_order(self, forecast, index):
         """Sort the rows of a forecast as `index` names them, and make sure that all came."""
         if self.series is None:
             forecast = forecast.assign(**{self.series_label: self.rows.ids[0]})
-        forecast = forecast.set_index(list(index.names)).drop(columns=self.time_label)
+        forecast = forecast.set_index(list(index.names))
         if len(forecast) != len(index) or len(index.difference(forecast.index)):
             raise ValueError(
                 f"The forecaster returned {len(forecast)} rows for {len(index)}: one for each of "
@@ -671,20 +682,29 @@ def backtest(forecaster, panel, n_origins=5, step=None, *, refit=True, n_jobs=No
     is MASE by step; grouped by the id it is MASE by series. :func:`sklstm.metrics.coverage` and
     :func:`sklstm.metrics.pinball_loss` take the quantile columns.
 
-    Steps are rows: where a panel has gaps in time, step 1 is the next row, whenever it came.
+    Origins are counted in rows, steps as the forecaster counts them: the true value is that of
+    the row at the time of the forecast, NaN where the panel has a gap there. Without `time`,
+    steps are rows.
 
     Columns in `known_future` are passed to the forecaster as `future` for the rows after the
     cut; of the other columns it never sees these rows.
 
     Examples
     --------
-    >>> from sklstm import MultiSeriesForecaster, backtest  # doctest: +SKIP
+    >>> from sklstm import MultiSeriesForecaster, backtest
     >>> from sklstm.datasets import make_series_panel
     >>> X, y = make_series_panel(n_series=5, random_state=0)
-    >>> ids = {"series": "series", "time": "time"}
-    >>> forecaster = MultiSeriesForecaster(4, target="x0", **ids)  # doctest: +SKIP
-    >>> result = backtest(forecaster, X, n_origins=3)  # doctest: +SKIP
-    >>> result.groupby("step")["scaled_error"].mean()  # doctest: +SKIP
+    >>> forecaster = MultiSeriesForecaster(
+    ...     horizon=4, target="x0", random_state=0, series="series", time="time"
+    ... )
+    >>> result = backtest(forecaster, X, n_origins=2)
+    >>> result[["series", "origin", "cutoff", "time", "step"]].head(4)
+       series  origin  cutoff  time  step
+    0       0       0      75    76     1
+    1       0       0      75    77     2
+    2       0       0      75    78     3
+    3       0       0      75    79     4
+    >>> by_step = result.groupby("step")["scaled_error"].mean()
     """
     if not isinstance(panel, pd.DataFrame):
         raise TypeError(

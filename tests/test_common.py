@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklstm
 from sklstm import (
+    MultiSeriesForecaster,
     MultiSeriesLSTMRegressor,
     PerSeriesScaler,
     PerSeriesTargetRegressor,
@@ -22,6 +23,13 @@ from sklstm import (
 )
 
 ESTIMATORS = [
+    MultiSeriesForecaster(horizon=2, window_length=4, regressor=Ridge(), random_state=0),
+    MultiSeriesForecaster(
+        horizon=1,
+        window_length=2,
+        regressor=MultiSeriesLSTMRegressor(4, epochs=1, steps_per_epoch=2, min_observed=1),
+        random_state=0,
+    ),
     MultiSeriesLSTMRegressor(hidden_units=4, epochs=5, learning_rate=0.05, random_state=0),
     MultiSeriesLSTMRegressor(
         hidden_units=4, quantiles=(0.1, 0.5, 0.9), epochs=5, learning_rate=0.05, random_state=0
@@ -46,7 +54,7 @@ def expected_failed_checks(estimator):
     causal_target = isinstance(estimator, PerSeriesTargetRegressor) and estimator.target is not None
     expected = {}
     if (
-        isinstance(estimator, WindowTransformer)
+        isinstance(estimator, (MultiSeriesForecaster, WindowTransformer))
         or (isinstance(estimator, PerSeriesScaler) and estimator.statistics == "expanding")
         or causal_target
     ):
@@ -85,6 +93,9 @@ def test_tags():
     assert regressor.estimator_type == "regressor"
     assert regressor.input_tags.three_d_array and regressor.target_tags.multi_output
     assert not regressor.input_tags.allow_nan
+    forecaster = get_tags(MultiSeriesForecaster(2))
+    assert forecaster.input_tags.allow_nan and forecaster.requires_fit
+    assert not forecaster.target_tags.required
     for transformer in (PerSeriesScaler(), WindowTransformer()):
         tags = get_tags(transformer)
         assert tags.input_tags.allow_nan and tags.requires_fit

@@ -573,7 +573,8 @@ class SeasonalNaive(BaseEstimator):
 
     def _targets(self, panel):
         if self.target is None:
-            return [name for name in panel.columns if name not in (self.series, self.time)]
+            others = (self.series, self.time, *self.known_future)
+            return [name for name in panel.columns if name not in others]
         return [self.target] if isinstance(self.target, str) else list(self.target)
 
 
@@ -592,21 +593,23 @@ def rolling_loop(panel, horizon, n_origins, step, m=1, refit=True, promo=None):
             history = past[unit]["p"].to_numpy()
             scale = np.nanmean(np.abs(history[m:] - history[:-m])) if len(history) > m else np.nan
             for s in range(1, horizon + 1):
-                row = part.iloc[len(history) + s - 1]
+                cycle = past[unit]["cycle"].iloc[-1] + s
+                true = part.loc[part["cycle"] == cycle, "p"]
                 predicted = history[-m:][(s - 1) % len(history[-m:])] + 0.01 * level
                 if promo:
-                    predicted += row[promo]
+                    predicted += part.loc[part["cycle"] == cycle, promo].item()
+                true = true.item() if len(true) else np.nan
                 rows.append(
                     {
                         "unit": unit,
                         "origin": origin,
                         "cutoff": past[unit]["cycle"].iloc[-1],
-                        "cycle": row["cycle"],
+                        "cycle": cycle,
                         "step": s,
-                        "y_true": row["p"],
+                        "y_true": true,
                         "prediction": predicted,
-                        "absolute_error": abs(row["p"] - predicted),
-                        "scaled_error": abs(row["p"] - predicted) / scale,
+                        "absolute_error": abs(true - predicted),
+                        "scaled_error": abs(true - predicted) / scale,
                     }
                 )
     return pd.DataFrame(rows)
@@ -695,8 +698,11 @@ def test_several_targets_quantiles_and_what_is_known_of_the_future():
     assert_allclose(result["q0.9"] - result["q0.1"], 8)
     share = (result["y_true"] - result["prediction"]).abs().le(4).mean()
     assert coverage(result["y_true"], result["q0.1"], result["q0.9"]) == pytest.approx(share)
-    with pytest.raises(ValueError, match=r"3 are left: \['p', 'q', 'both'\]"):
-        backtest(SeasonalNaive(3, known_future=known, **IDS), panel)
+    # By default, all columns but those known beforehand.
+    every = SeasonalNaive(3, known_future=known, **IDS)
+    assert backtest(every, panel, 1)["target"].unique().tolist() == ["p", "q", "both"]
+    with pytest.raises(ValueError, match="No column is left to forecast"):
+        backtest(SeasonalNaive(3, known_future=["p"], **IDS), PANEL)
     with pytest.raises(ValueError, match=r"\['p'\] are both target and known_future"):
         backtest(SeasonalNaive(3, target="p", known_future=["p"], **IDS), panel)
 
@@ -753,7 +759,21 @@ class SeasonalNaiveDays(SeasonalNaive):
                 cycle=(panel["cycle"] - pd.Timestamp(0)).dt.days, unit=panel["unit"].map(str)
             )
         )
-        return forecast.astype({"unit": panel["unit"].dtype})
+        cycle = pd.Timestamp(0) + pd.to_timedelta(forecast["cycle"], unit="D")
+        return forecast.astype({"unit": panel["unit"].dtype}).assign(cycle=cycle)
+
+
+class NumbersDays(SeasonalNaiveDays):
+    """Numbers its days."""
+
+    def forecast(self, panel=None, future=None):
+        return super().forecast(panel).assign(cycle=0)
+
+
+def test_times_of_another_kind():
+    panel = PANEL.assign(cycle=pd.Timestamp(0) + pd.to_timedelta(PANEL["cycle"], unit="D"))
+    with pytest.raises(ValueError, match="times of the kind 'number'; the panel has 'datetime'"):
+        backtest(NumbersDays(3, **IDS), panel, 1)
 
 
 class Forgetful(SeasonalNaive):
@@ -783,7 +803,6 @@ def test_a_forecast_must_be_whole(quantiles):
         ((SeasonalNaive(3, **IDS), PANEL[:0]), "0 sample"),
         ((SeasonalNaive(3, target="unit", **IDS), PANEL), "which is the series id"),
         ((SeasonalNaive(3, **IDS), PANEL.assign(p=np.inf)), "panel contains infinity"),
-        ((SeasonalNaive(3, **IDS), PANEL.assign(q=1.0)), r"2 are left: \['p', 'q'\]"),
         ((SeasonalNaive(3, season_length=0.5, **IDS), PANEL), "season_length=0.5 must be"),
         (
             (
