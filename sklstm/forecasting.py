@@ -591,7 +591,7 @@ class MultiSeriesForecaster(BaseEstimator):
     @staticmethod
     def _follow(rows, past):
         """Whether all rows of each series come later than its past, if it has one."""
-        last = pd.Series(past.time).groupby(past.ids.take(past.codes)).max()
+        last = pd.Series(past.time).groupby(past.codes).max().set_axis(past.ids)
         first = pd.Series(rows.time).groupby(rows.codes).min()
         return ~(first.to_numpy() <= last.reindex(rows.ids).to_numpy())
 
