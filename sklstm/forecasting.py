@@ -33,11 +33,14 @@ from sklstm.time_steps import learn_step
 SEASONS_IN_WINDOW = 14
 HIDDEN_UNITS = 64
 BATCH_SIZE = 256
-# Training steps for each square root of the rows: more rows teach more, and take longer.
+# Training steps for each square root of the rows, and of the series: more rows teach more, but
+# those of few series tell much the same.
 STEPS_PER_ROOT = 2.6
+STEPS_PER_ROOT_OF_SERIES = 80
+LEAST_STEPS = 200
 LEARNING_RATE = 1e-2
 # Values of a window, in its own units, bend towards this bound.
-LIMIT = 10.0
+LIMIT = 7.0
 # Series are held out for calibration in so many parts at least, and so many rows suffice.
 N_FOLDS = 5
 MOST_CALIBRATION_ROWS = 20_000
@@ -326,12 +329,14 @@ class MultiSeriesForecaster(BaseEstimator):
 
     def _default_regressor(self, windows, y, seed):
         n_rows = (windows.n_observed >= self._enough).sum()
-        batch_size = int(min(BATCH_SIZE, n_rows))
-        n_steps = int(np.ceil(STEPS_PER_ROOT * np.sqrt(n_rows)))
+        n_series = len(np.unique(windows.codes))
+        most = max(LEAST_STEPS, STEPS_PER_ROOT_OF_SERIES * np.sqrt(n_series))
+        n_steps = int(np.ceil(min(STEPS_PER_ROOT * np.sqrt(n_rows), most)))
         epochs = 10 if self.early_stopping and n_steps >= 10 else 1
         return MultiSeriesLSTMRegressor(
             self.hidden_units,
             segment_length=self.segment_length_,
+            skip=True,
             loss="mae",
             optimizer={
                 "class_name": "Adam",
@@ -340,7 +345,7 @@ class MultiSeriesForecaster(BaseEstimator):
             learning_rate_decay="cosine",
             epochs=epochs,
             steps_per_epoch=n_steps // epochs,
-            batch_size=batch_size,
+            batch_size=int(np.clip(n_rows, 1, BATCH_SIZE)),
             min_observed=self._enough,
             early_stopping=self.early_stopping,
             validation_by="series" if len(windows.ids) > 1 else "time",
@@ -351,9 +356,16 @@ class MultiSeriesForecaster(BaseEstimator):
         )
 
     def _choose_enough(self, windows, y):
-        """Rows that a window must hold to teach: more than a season, where there are any such."""
-        most = windows.n_observed[~np.isnan(y).all(axis=1)].max()
-        return int(min(self._season + 1, self.window_length_, most))
+        """Choose how many rows a window must hold to teach.
+
+        Half of it, or more than a season where that would leave out more than a third of the
+        windows; never so many that a step of the horizon has no target.
+        """
+        known = ~np.isnan(y)
+        most = np.where(known, windows.n_observed[:, np.newaxis], 0).max(axis=0).min()
+        half = self.window_length_ // 2
+        many = np.mean(windows.n_observed[known.any(axis=1)] >= half) >= 2 / 3
+        return int(np.clip(max(half, 1) if many else self._season + 1, 1, most))
 
     def _held_out(self, grid, chosen, y, seed):
         """Mark the elements of y that calibrate each net, and do not teach it."""
