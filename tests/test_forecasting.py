@@ -392,7 +392,9 @@ def test_time_of_all_kinds(stamps, ahead):
     assert_allclose(model.predict(dated), expected.predict(panel), rtol=1e-4, atol=1e-4)
     forecast = model.forecast(dated)
     assert forecast["cycle"].tolist() == 2 * list(ahead)
-    assert_allclose(forecast["prediction"], expected.forecast(panel)["prediction"], rtol=1e-4)
+    assert_allclose(
+        forecast["prediction"], expected.forecast(panel)["prediction"], rtol=1e-4, atol=1e-4
+    )
     # New rows alone; the step was learned in fit.
     new = dated.index.isin([22, 23])
     model.fit(dated[~new])
