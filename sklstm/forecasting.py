@@ -35,7 +35,7 @@ HIDDEN_UNITS = 64
 BATCH_SIZE = 256
 # Training steps for each square root of the rows, and of the series: more rows teach more, but
 # those of few series tell much the same.
-STEPS_PER_ROOT = 2.6
+STEPS_PER_ROOT = 4
 STEPS_PER_ROOT_OF_SERIES = 80
 LEAST_STEPS = 200
 LEARNING_RATE = 1e-2
