@@ -6,7 +6,6 @@ Forecasts the last horizon of the *training* part of three public sets, with the
 and with one thing about it changed. One net a fit, two seeds.
 """
 
-import time
 import warnings
 from unittest.mock import patch
 
@@ -29,7 +28,7 @@ CHOICES = {
     "no logarithm": {"scale": None},
     "7 seasons": {"constants": {"SEASONS_IN_WINDOW": 7}},
     "half the steps": {
-        "constants": {"STEPS_PER_ROOT": 1.3, "STEPS_PER_ROOT_OF_SERIES": 40, "LEAST_STEPS": 100}
+        "constants": {"STEPS_PER_ROOT": 2, "STEPS_PER_ROOT_OF_SERIES": 40, "LEAST_STEPS": 100}
     },
     "128 units": {"own": {"hidden_units": 128}},
     "2 layers": {"net": {"n_layers": 2}},
@@ -64,23 +63,22 @@ def forecast(train, horizon, season, seed, *, constants=(), net=(), own=(), scal
 
 
 def main():
-    print("| changed | set | MASE of each seed | seconds a fit |\n|---|---|---|---|")
+    print("| changed | set | MASE of each seed |\n|---|---|---|")
     for folder, horizon, season in SETS:
         series = read_series(folder, "train")
         past, held_out = [x[:-horizon] for x in series], [x[-horizon:] for x in series]
         naive = mean_mase(past, held_out, seasonal_naive(past, horizon, season), season)
-        print(f"| seasonal naive | {folder} | {naive:.3f} | |")
+        print(f"| seasonal naive | {folder} | {naive:.3f} |")
         for name, choice in CHOICES.items():
-            started, errors = time.perf_counter(), []
+            errors = []
             for seed in range(SEEDS):
                 with warnings.catch_warnings():
                     # Series too short to teach are forecast all the same.
                     warnings.filterwarnings("ignore", message=".*no row in the loss")
                     found = forecast(past, horizon, season, seed, **choice)
                 errors.append(mean_mase(past, held_out, found, season))
-            seconds = (time.perf_counter() - started) / SEEDS
             shown = ", ".join(f"{error:.3f}" for error in errors)
-            print(f"| {name} | {folder} | {shown} | {seconds:.0f} |", flush=True)
+            print(f"| {name} | {folder} | {shown} |", flush=True)
 
 
 if __name__ == "__main__":
