@@ -28,7 +28,7 @@ CHOICES = {
     "no logarithm": {"scale": None},
     "7 seasons": {"constants": {"SEASONS_IN_WINDOW": 7}},
     "half the steps": {
-        "constants": {"STEPS_PER_ROOT": 2, "STEPS_PER_ROOT_OF_SERIES": 40, "LEAST_STEPS": 100}
+        "constants": {"STEPS_PER_ROOT": 2, "STEPS_PER_ROOT_OF_SERIES": 40, "PASSES": 2}
     },
     "128 units": {"own": {"hidden_units": 128}},
     "2 layers": {"net": {"n_layers": 2}},

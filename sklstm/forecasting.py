@@ -34,11 +34,15 @@ SEASONS_IN_WINDOW = 14
 HIDDEN_UNITS = 64
 BATCH_SIZE = 256
 # Training steps for each square root of the rows, and of the series: more rows teach more, but
-# those of few series tell much the same.
+# those of few series tell much the same. Few rows are soon learnt by heart: so many passes.
 STEPS_PER_ROOT = 4
 STEPS_PER_ROOT_OF_SERIES = 80
-LEAST_STEPS = 200
+PASSES = 4
+LEAST_STEPS = 100
 LEARNING_RATE = 1e-2
+# Windows that teach as much as the seasonal naive forecast is trusted for: n of them move the
+# forecast by n / (n + PRIOR_WINDOWS) of the way from it to the net's.
+PRIOR_WINDOWS = 500
 # Values of a window, in its own units, bend towards this bound.
 LIMIT = 7.0
 # Series are held out for calibration in so many parts at least, and so many rows suffice.
@@ -131,6 +135,10 @@ class MultiSeriesForecaster(BaseEstimator):
     logarithmic scale, all others as they are. A window's level is the mean of its last
     season, its unit the mean absolute difference of rows a season apart. The loss is the
     mean absolute error in these units, each series counting the same.
+
+    *Few rows.* The forecast lies between the seasonal naive one and the net's, the nearer to
+    the first the fewer windows have taught the net: half of the way at 500 windows, 99 % at
+    50,000.
 
     *Missing values* (NaN, and rows missing in time) are no targets. In windows, the value a
     season earlier stands for them, and the net sees which they are, if there were any in the
@@ -289,6 +297,8 @@ class MultiSeriesForecaster(BaseEstimator):
                 "Choose a shorter horizon, or pass longer series."
             )
         self._enough = self._choose_enough(windows, y)
+        n_taught = np.sum(~np.isnan(y).all(axis=1) & (windows.n_observed >= self._enough))
+        self._trust = n_taught / (n_taught + PRIOR_WINDOWS) if self.regressor is None else 1.0
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_nets)
         self.regressors_, errors = [], []
@@ -330,8 +340,13 @@ class MultiSeriesForecaster(BaseEstimator):
     def _default_regressor(self, windows, y, seed):
         n_rows = (windows.n_observed >= self._enough).sum()
         n_series = len(np.unique(windows.codes))
-        most = max(LEAST_STEPS, STEPS_PER_ROOT_OF_SERIES * np.sqrt(n_series))
-        n_steps = int(np.ceil(min(STEPS_PER_ROOT * np.sqrt(n_rows), most)))
+        batch_size = int(np.clip(n_rows / 20, 1, BATCH_SIZE))
+        n_steps = min(
+            STEPS_PER_ROOT * np.sqrt(n_rows),
+            STEPS_PER_ROOT_OF_SERIES * np.sqrt(n_series),
+            PASSES * n_rows / batch_size,
+        )
+        n_steps = int(max(n_steps, LEAST_STEPS))
         epochs = 10 if self.early_stopping and n_steps >= 10 else 1
         return MultiSeriesLSTMRegressor(
             self.hidden_units,
@@ -345,7 +360,7 @@ class MultiSeriesForecaster(BaseEstimator):
             learning_rate_decay="cosine",
             epochs=epochs,
             steps_per_epoch=n_steps // epochs,
-            batch_size=int(np.clip(n_rows, 1, BATCH_SIZE)),
+            batch_size=batch_size,
             min_observed=self._enough,
             early_stopping=self.early_stopping,
             validation_by="series" if len(windows.ids) > 1 else "time",
@@ -577,6 +592,8 @@ class MultiSeriesForecaster(BaseEstimator):
             if self.shifts_ is not None:
                 outputs[..., 1:] = np.sort(outputs[..., 1:] + self.shifts_, axis=-1)
             outputs = outputs.reshape(*naive[part].shape, -1)
+            # Quantiles move with the median, so that intervals keep their width.
+            outputs -= (1 - self._trust) * outputs[..., :1]
             found.append(self._maker.forecasts(outputs, scale[part], naive[part]))
         return np.concatenate(found)
 
