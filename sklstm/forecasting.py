@@ -297,13 +297,15 @@ class MultiSeriesForecaster(BaseEstimator):
                 "Choose a shorter horizon, or pass longer series."
             )
         self._enough = self._choose_enough(windows, y)
-        n_taught = np.sum(~np.isnan(y).all(axis=1) & (windows.n_observed >= self._enough))
+        n_taught = self._count_taught(windows, y)
         self._trust = n_taught / (n_taught + PRIOR_WINDOWS) if self.regressor is None else 1.0
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_nets)
         self.regressors_, errors = [], []
         for seed, held_out in zip(seeds, self._held_out(grid, chosen, y, seeds[0]), strict=True):
-            net = self._fit_one(windows, np.where(held_out, np.nan, y), int(seed))
+            rows = np.flatnonzero(np.broadcast_to(~held_out.all(axis=1), len(y)))
+            taught = np.where(held_out, np.nan, y)[rows]
+            net = self._fit_one(windows[rows], taught, int(seed))
             self.regressors_.append(net)
             if held_out.any():
                 errors.append(self._errors(net, windows, np.where(held_out, y, np.nan)))
@@ -311,8 +313,6 @@ class MultiSeriesForecaster(BaseEstimator):
         return self
 
     def _fit_one(self, windows, y, seed):
-        rows = np.flatnonzero(~np.isnan(y).all(axis=1))
-        windows, y = windows[rows], y[rows]
         if self.regressor is None:
             net = self._default_regressor(windows, y, seed)
         else:
@@ -338,7 +338,7 @@ class MultiSeriesForecaster(BaseEstimator):
         return net.fit(windows, y)
 
     def _default_regressor(self, windows, y, seed):
-        n_rows = (windows.n_observed >= self._enough).sum()
+        n_rows = self._count_taught(windows, y)
         n_series = len(np.unique(windows.codes))
         batch_size = int(np.clip(n_rows / 20, 1, BATCH_SIZE))
         n_steps = min(
@@ -381,6 +381,9 @@ class MultiSeriesForecaster(BaseEstimator):
         half = self.window_length_ // 2
         many = np.mean(windows.n_observed[known.any(axis=1)] >= half) >= 2 / 3
         return int(np.clip(max(half, 1) if many else self._season + 1, 1, most))
+
+    def _count_taught(self, windows, y):
+        return np.sum(~np.isnan(y).all(axis=1) & (windows.n_observed >= self._enough))
 
     def _held_out(self, grid, chosen, y, seed):
         """Mark the elements of y that calibrate each net, and do not teach it."""
