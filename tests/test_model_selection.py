@@ -31,6 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklstm import (
     MultiSeriesLSTMRegressor,
     PerSeriesScaler,
+    PerSeriesTargetRegressor,
     PerSeriesTimeSplit,
     WindowTransformer,
     backtest,
@@ -236,9 +237,13 @@ def pipeline():
 def test_grid_search_scores_as_a_rolling_evaluation_by_hand():
     y = make_targets(PANEL, HORIZON, ["p"], **IDS)
     candidates = [(3, 4), (5, 2)]
-    names = "windowtransformer__window_length", "multiserieslstmregressor__hidden_units"
+    model = PerSeriesTargetRegressor(pipeline(), target="p", **IDS)
+    names = (
+        "regressor__windowtransformer__window_length",
+        "regressor__multiserieslstmregressor__hidden_units",
+    )
     search = GridSearchCV(
-        pipeline(),
+        model,
         [{name: [value] for name, value in zip(names, pair, strict=True)} for pair in candidates],
         cv=PerSeriesTimeSplit(2, test_size=3, **IDS),
         scoring=make_series_scorer("neg_mean_absolute_error", **IDS),
@@ -247,7 +252,7 @@ def test_grid_search_scores_as_a_rolling_evaluation_by_hand():
     ).fit(PANEL, y)
     scores = []
     for pair in candidates:
-        pipe = pipeline().set_params(**dict(zip(names, pair, strict=True)))
+        pipe = clone(model).set_params(**dict(zip(names, pair, strict=True)))
         errors = []
         for n_left in (6, 3):
             # Each series' rows before the cut, in the order of X, and the three after it.
