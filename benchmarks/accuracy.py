@@ -119,12 +119,14 @@ def forecast_beijing(train, rows, origins, seed):
     return found, time.perf_counter() - started
 
 
-def forecast_quantiles(series, horizon, season, seed):
+def forecast_quantiles(series, horizon, season, seed, calibration):
     """Forecast (n_series, n_origins, horizon, n_quantiles) from one fit, and its seconds."""
     from sklstm.model_selection import backtest
 
     panel = stack_series(series, columns=["y"]).reset_index()
-    forecaster = make_forecaster(horizon, season, "y", seed, quantiles=QUANTILES)
+    forecaster = make_forecaster(
+        horizon, season, "y", seed, quantiles=QUANTILES, calibration=calibration
+    )
     started = time.perf_counter()
     found = backtest(forecaster, panel, n_origins=ORIGINS, step=horizon, refit=False)
     seconds = time.perf_counter() - started
@@ -279,8 +281,8 @@ def quantiles(case, seeds, peers):
     scale = series_scale(past, season)
     truth = np.stack([x[-ORIGINS * horizon :].reshape(ORIGINS, horizon) for x in series])
 
-    def ours(seed):
-        forecast, seconds = forecast_quantiles(series, horizon, season, seed)
+    def ours(seed, calibration):
+        forecast, seconds = forecast_quantiles(series, horizon, season, seed, calibration)
         return {**score_quantiles(truth, forecast, scale), "seconds": seconds}
 
     # The seasonal naive forecast, and the quantiles of its errors in the past.
@@ -297,7 +299,9 @@ def quantiles(case, seeds, peers):
     )
     yield case, "seasonal naive", {name: [value] for name, value in scored.items()}
     if seeds:
-        yield case, OURS, over_seeds(ours, seeds)
+        yield case, OURS, over_seeds(partial(ours, calibration=None), seeds)
+        calibrated = partial(ours, calibration="series")
+        yield case, f"{OURS}, calibrated on series", over_seeds(calibrated, seeds)
     if peers:
         found, seconds = ask_peer(
             "quantiles",
