@@ -520,3 +520,15 @@ def test_features_in_another_order_are_refused():
     regressor = lstm(min_observed=1).fit(windows, Y)
     with pytest.raises(ValueError, match="in this order"):
         regressor.predict(WindowTransformer(4).fit_transform(frame[["q", "p"]]))
+
+
+def test_skip_lets_the_head_see_the_last_segment():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 4, 2)).astype("float32")
+    y = np.stack([3 * X[:, -2, 0], X[:, -1, 1]], axis=1)
+    parameters = {"segment_length": 2, "epochs": 20, "learning_rate": 0.05, "random_state": 0}
+    net = MultiSeriesLSTMRegressor(1, **parameters).fit(X, y)
+    seeing = MultiSeriesLSTMRegressor(1, skip=True, **parameters).fit(X, y)
+    assert seeing.score(X, y) > 0.99 > net.score(X, y) + 0.1
+    kernel = seeing.model_.get_layer("head").kernel
+    assert tuple(kernel.shape) == (1 + 2 * 2, 2)
