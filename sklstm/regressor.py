@@ -19,8 +19,9 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from sklstm.panel import FLOATS, encode_ids, read_panel
+from sklstm.panel import FLOATS, column_names, encode_ids, read_panel, select_features
 from sklstm.quiet import load_training
+from sklstm.transfer import begin_with, frozen_source
 from sklstm.weights import check_weights, weights_by_code
 from sklstm.windows import Windows
 
@@ -163,11 +164,30 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         takes L / p steps of p rows instead of L steps of one. The first knob for speed: fits
         of long windows take a half to an eighth of the time, for about the same error
         (docs/decisions.md). Try a season, or a handful of rows.
+    attention : bool or int, default=False
+        Whether the last layer sees, beside the last state of the LSTM, a weighted sum of its
+        states at all steps, by learnt weights (additive attention; Bahdanau et al., 2015). A
+        number is that of such sums ("heads"). `attention_weights` returns the weights.
+    bidirectional : bool, default=False
+        Whether each LSTM layer reads the window from both ends, with `hidden_units` units each
+        way. A window ends at its own row, so nothing looks ahead.
     dropout : float, default=0.0
         Share of each LSTM layer's outputs that training drops.
+    recurrent_dropout : float, default=0.0
+        Share of the states that training drops between an LSTM's steps.
+    layer_norm : bool, default=False
+        Whether each LSTM layer's outputs are normalised (Ba et al., 2016).
     skip : bool, default=False
         Whether the last layer sees the window's last segment beside the LSTM's state: a
         linear autoregressive part, for targets that hang on the last values (LSTNet, 2018).
+    series_embedding : int, default=0
+        Length of a vector that the net learns for each series of fit, from which the LSTM's
+        state begins and which the last layer sees. Training turns a fifth of the rows into
+        rows of an unseen series, so that series without a vector of their own get one that
+        stands for all. X must carry the ids.
+    static_features : list of str or int, default=None
+        Names of the features, or positions in the window, that are constant within a series:
+        they enter once, as the vectors of `series_embedding` do, and not at each step.
     loss : str, keras.losses.Loss or callable, default="mse"
         As in Keras. Not used with `quantiles`.
     quantiles : sequence of float, default=None
@@ -192,7 +212,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         How much each series counts in training and validation loss; see
         :func:`sklstm.series_weights`. It multiplies `sample_weight`.
     min_observed : int, default=None
-        Rows with fewer real rows in their window carry no loss. None: only full windows.
+        Rows with fewer real rows in their window carry no loss. None: only full windows, but
+        all where the padding is masked.
     embargo : int, default=0
         Each series' last rows in fit that give context but carry no loss. Set it to the
         horizon of the targets, so that none reaches into the test period. It applies
@@ -206,6 +227,15 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         Whether to hold out whole series or each series' last rows.
     n_iter_no_change : int, default=10
         Epochs without a lower validation loss after which training stops.
+    init_from : FrozenEstimator, default=None
+        A fitted regressor to begin with, or a pipeline that ends in one, as
+        ``sklearn.frozen.FrozenEstimator(fitted)``, so that clones and searches keep it. Its
+        weights are copied where name and shape agree, the scale of its outputs with them,
+        vectors of series by id; it never changes. What must begin anew (the first layer for
+        other features, the last for other outputs) is named in a warning.
+    trainable : {"all", "head"} or int, default="all"
+        What training changes: all weights, those of the last layer, or those of so many layers
+        from the top (the last layer, the attention if there is one, each LSTM).
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's weights, optimizer and history.
     callbacks : list of keras.callbacks.Callback, default=None
@@ -237,6 +267,10 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         Outputs of a row.
     quantiles_ : ndarray of shape (n_quantiles,) or None
         Levels of `predict_quantiles`, as floats.
+    embedded_ids_ : pandas.Index or None
+        The series that have a vector of their own, those with rows in the training loss.
+    remade_ : list of str
+        With `init_from`, names of the weights that began anew.
 
     See Also
     --------
@@ -253,8 +287,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     known elements. Rows without any carry no loss. Losses that are not 0 for a perfect
     prediction ("poisson", say) cannot leave elements out and raise.
 
-    A 3-D array does not know its series nor its padded rows: pass `series_ids`, and mind
-    that every row counts as a real one.
+    **Padding.** Windows that are padded with "edge" or "zero" enter as they are: the net sees
+    padding as values. Padding "nan" is masked: no step is taken over it, and attention gives it
+    no weight. In a 3-D array, rows of NaN before or behind the others are such padding.
+
+    A 3-D array does not know its series: pass `series_ids`.
 
     Training runs in float32, or as Keras' dtype policy says, and on all cores; with
     `verbose`, Keras counts calls of up to 16 steps. Whatever backend Keras runs on
@@ -276,6 +313,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     """
 
     model_: Any
+    embedded_ids_: Any
     history_: dict[str, list[float]]
     n_iter_: int
     _loss_unit: float
@@ -285,8 +323,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "segment_length": [Interval(Integral, 1, None, closed="left")],
+        "attention": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "bidirectional": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
+        "layer_norm": ["boolean"],
         "skip": ["boolean"],
+        "series_embedding": [Interval(Integral, 0, None, closed="left")],
+        "static_features": ["array-like", str, Integral, None],
         "loss": "no_validation",
         "quantiles": ["array-like", None],
         "optimizer": "no_validation",
@@ -302,6 +346,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation_by": [StrOptions({"series", "time"})],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        # Not FrozenEstimator alone: fit has the better message for what is not frozen.
+        "init_from": [HasMethods("fit"), None],
+        "trainable": [StrOptions({"all", "head"}), Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
@@ -316,8 +363,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         *,
         n_layers=1,
         segment_length=1,
+        attention=False,
+        bidirectional=False,
         dropout=0.0,
+        recurrent_dropout=0.0,
+        layer_norm=False,
         skip=False,
+        series_embedding=0,
+        static_features=None,
         loss="mse",
         quantiles=None,
         optimizer="adam",
@@ -333,6 +386,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         validation_fraction=0.1,
         validation_by="series",
         n_iter_no_change=10,
+        init_from=None,
+        trainable="all",
         warm_start=False,
         callbacks=None,
         random_state=None,
@@ -343,8 +398,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self.hidden_units = hidden_units
         self.n_layers = n_layers
         self.segment_length = segment_length
+        self.attention = attention
+        self.bidirectional = bidirectional
         self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.layer_norm = layer_norm
         self.skip = skip
+        self.series_embedding = series_embedding
+        self.static_features = static_features
         self.loss = loss
         self.quantiles = quantiles
         self.optimizer = optimizer
@@ -360,6 +421,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.validation_by = validation_by
         self.n_iter_no_change = n_iter_no_change
+        self.init_from = init_from
+        self.trainable = trainable
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state
@@ -434,17 +497,21 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"{self.learning_rate!r}: choose one of the two."
             )
         levels = None if self.quantiles is None else check_quantiles(self.quantiles)
+        source = None if self.init_from is None else frozen_source(self.init_from, type(self))
         if not hasattr(X, "ndim"):
             X = _array_of(X)
         n_rows = X.shape[0] if X.ndim else 0
         y, one_dimensional = read_targets(y, n_rows, type(self).__name__)
         own_weight = check_weights(sample_weight, n_rows)
         windows = self._read(X, series_ids, reset=fresh)
-        if windows.window_length % self.segment_length:
+        masked = windows.padding == "nan"
+        if windows.window_length % self.segment_length and not masked:
             raise ValueError(
                 f"segment_length={self.segment_length} does not divide the window length "
-                f"{windows.window_length}."
+                f"{windows.window_length}. Change one of the two, or pad with 'nan', where the "
+                "oldest segment may be a part of one."
             )
+        static = self._static_places(windows)
         y32 = _to_float32(y, "y")
         _warn_of_lost_digits(y, "y")
         random = check_random_state(self.random_state)
@@ -459,6 +526,10 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 left_out = np.concatenate([left_out, held_out])
         self._warn_of_series_without_loss(windows, np.concatenate([rows, left_out]))
         weights = self._weights(windows, own_weight, rows)
+        if fresh:
+            known = windows.ids[np.unique(windows.codes[rows])]
+            self.embedded_ids_ = known if self.series_embedding else None
+        series = self._series_numbers(windows)
 
         training = load_training()
         batch_size = self._fitting_batch_size(len(rows))
@@ -470,7 +541,17 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             n_layers=int(self.n_layers),
             segment_length=int(self.segment_length),
             dropout=float(self.dropout),
+            recurrent_dropout=float(self.recurrent_dropout),
             skip=bool(self.skip),
+            n_heads=int(self.attention),
+            bidirectional=bool(self.bidirectional),
+            layer_norm=bool(self.layer_norm),
+            masked=masked,
+            static=static,
+            n_embedded=int(self.series_embedding),
+            # A power of two, so that folds of other series need no other compiled network.
+            n_series=0 if series is None else 1 << (len(self.embedded_ids_) - 1).bit_length(),
+            n_trainable={"all": None, "head": 1}.get(self.trainable, self.trainable),
             policy=training.dtype_policy(),
             quantiles=None if levels is None else tuple(np.union1d(levels, MEDIAN).tolist()),
         )
@@ -480,6 +561,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             mean, deviation = target_moments(y[rows], weights)
             model = training.build_network(network, int(seed))
             training.set_target_scale(model, mean, deviation)
+            self.remade_ = self._begin(source, model, network, windows)
             if levels is None:
                 self._check_loss(training, y32[rows])
             guess = np.broadcast_to(mean, network.output_shape[::-1]).T
@@ -498,6 +580,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             n_steps=self.steps_per_epoch,
             seed=None if batch_size >= len(rows) else int(order_seed),
             first_epoch=n_past,
+            series=None if series is None else series[rows],
         )
         validation = None
         if early_stopping:
@@ -508,6 +591,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 held_out_weights,
                 batch_size,
                 loss_unit=loss_unit,
+                series=None if series is None else series[held_out],
             )
         history, optimizer_state = training.fit(
             model,
@@ -537,6 +621,21 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
         return self
 
+    def _begin(self, source, model, network, windows):
+        """Copy the weights to begin with; return the names of those that are new."""
+        if source is None:
+            return []
+        here, there = self._window_names, source._window_names
+        if here and there and here != there and sorted(here) == sorted(there):
+            raise ValueError(
+                f"init_from was fitted on the features {there}, X has the same in another order: "
+                f"{here}. Put them into the same order."
+            )
+        numbers = np.zeros(0, np.intp)
+        if self.embedded_ids_ is not None and source.embedded_ids_ is not None:
+            numbers = source.embedded_ids_.get_indexer(self.embedded_ids_) + 1
+        return begin_with(source, model, network, numbers)
+
     def _check_loss(self, training, y):
         """Refuse missing elements where the loss has no way to leave them out."""
         partly = np.isnan(y).any(axis=1)
@@ -561,7 +660,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
 
     def _rows_in_loss(self, windows, y, own_weight, may_be_none=False):
         """Positions of the rows that carry loss."""
-        enough = windows.window_length if self.min_observed is None else self.min_observed
+        enough = self.min_observed
+        if enough is None:
+            enough = 1 if windows.padding == "nan" else windows.window_length
         if enough > windows.window_length:
             raise ValueError(
                 f"min_observed={enough} is more than the window length {windows.window_length}: "
@@ -681,10 +782,83 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         predicted = self._apply(self._read(X, None, reset=False))
         return self._like_y(predicted[..., np.isin(self._network.quantiles, self.quantiles_)])
 
+    def attention_weights(self, X):
+        """Return how much the attention looks at each step of every row's window.
+
+        Parameters
+        ----------
+        X : Windows, 3-D array or 2-D table
+            As in `fit`. A fitted pipeline makes it by ``pipe[:-1].transform(...)``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_steps)
+            Weights of the steps, the oldest first, which sum to 1 in each row; with several
+            heads, their mean. With `segment_length` p, a step is a segment of p rows; masked
+            padding has weight 0.
+
+        Raises
+        ------
+        ValueError
+            If the regressor was fitted without `attention`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import MultiSeriesLSTMRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 4, 1))
+        >>> net = MultiSeriesLSTMRegressor(8, attention=True, epochs=2, random_state=0)
+        >>> weights = net.fit(X, X[:, 1, 0]).attention_weights(X)
+        >>> weights.shape, bool(np.allclose(weights.sum(axis=1), 1))
+        ((50, 4), True)
+        """
+        check_is_fitted(self, "model_")
+        if not self._network.n_heads:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted without attention: set attention=True, or "
+                "a number of heads, and fit again."
+            )
+        windows = self._read(X, None, reset=False)
+        return load_training().attention_weights(
+            self.model_, self._network, windows, self._series_numbers(windows)
+        )
+
     def _apply(self, windows):
         """Return what the network returns, in the precision of y."""
-        predicted = load_training().predict(self.model_, self._network, windows)
+        series = self._series_numbers(windows)
+        predicted = load_training().predict(self.model_, self._network, windows, series)
         return predicted.astype(self._y_dtype, copy=False)
+
+    def _series_numbers(self, windows):
+        """Look up the number of each window's series, 0 for one without a vector."""
+        if self.embedded_ids_ is None:
+            return None
+        numbers = self.embedded_ids_.get_indexer(windows.ids) + 1
+        return numbers.astype(np.int32)[windows.codes]
+
+    def _static_places(self, windows):
+        """Positions of the static features in a window."""
+        if self.static_features is None:
+            return ()
+        names = windows.names or [f"x{place}" for place in range(windows.shape[2])]
+        table = pd.DataFrame(columns=names)
+        chosen = select_features(table, self.static_features, None, None, "static_features")
+        if len(chosen) == len(names):
+            raise ValueError(
+                f"static_features names all {len(names)} features: none is left for the LSTM."
+            )
+        values = windows.rows[windows.ends][:, chosen]
+        first = np.zeros(len(windows.ids), np.intp)
+        first[windows.codes[::-1]] = np.arange(len(values))[::-1]
+        same = np.isclose(values, values[first][windows.codes], rtol=1e-3, atol=1e-6)
+        if not same.all():
+            row, column = np.argwhere(~same)[0]
+            raise ValueError(
+                f"The feature {names[chosen[column]]!r} is named in static_features and is not "
+                f"constant within series {windows.series[row]!r}. Leave it out there; a scaler "
+                "may have changed it ahead of the windows."
+            )
+        return tuple(chosen)
 
     def _points(self, predicted):
         """Take the median where the network returns quantiles."""
@@ -786,11 +960,25 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             self._check_windows(windows, reset)
         else:
             windows = self._windows_of_table(X, reset)
+        carries_ids = isinstance(X, Windows) or (self.series is not None and X.ndim == 2)
         if series_ids is not None:
-            if isinstance(X, Windows) or (self.series is not None and X.ndim == 2):
+            if carries_ids:
                 raise ValueError("X carries its series ids already: leave series_ids=None.")
+            if self.series_embedding:
+                raise ValueError(
+                    "series_embedding needs the ids in X itself, since predict takes no others: "
+                    "pass Windows, or a table with the ids named by series=."
+                )
             check_consistent_length(windows, series_ids)
             windows = windows.with_series(*encode_ids(pd.Index(series_ids), len(windows)))
+        if reset:
+            self._ids_in_X = carries_ids
+        elif self.embedded_ids_ is not None and carries_ids != self._ids_in_X:
+            raise ValueError(
+                "series_embedding looks series up by the ids that X carries: X carried "
+                f"{'ids' if self._ids_in_X else 'none'} in fit, which is not so now. Pass Windows, "
+                "or a table with the ids named by series=."
+            )
         rows = _to_float32(windows.rows, "X")
         if reset:  # what fit has warned of, predict need not look for again
             _warn_of_lost_digits(windows.rows, "X")
@@ -811,6 +999,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"{self.window_length_} rows."
             )
         n_rows = len(panel.codes)
+        names = column_names(X, panel.positions)
+        if reset:
+            self._window_names = names if hasattr(self, "feature_names_in_") else None
         ends = np.arange(n_rows)
         order = ends if panel.order is None else panel.order
         positions = np.empty(n_rows, np.intp)
@@ -822,6 +1013,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             1,
             codes=panel.codes,
             ids=panel.ids,
+            names=names,
         )
 
     def _check_windows(self, windows, reset):
@@ -832,10 +1024,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"Found array with {n_rows} sample(s) and {n_features} feature(s) "
                 f"(shape={windows.shape}) while a minimum of 1 is required by {name}."
             )
-        if windows.padding == "nan" and (windows.n_observed < window_length).any():
+        padded = windows.padding == "nan" and (windows.n_observed < window_length).any()
+        if padded and not reset and not self._network.masked:
             raise ValueError(
-                f"The windows are padded with NaN, which {name} cannot read: choose "
-                "padding='edge' or 'zero' in WindowTransformer."
+                f"The windows are padded with NaN, and {name} was fitted on windows that were not: "
+                "choose the same padding in fit and predict."
             )
         if not _all_finite(windows.rows) and not _all_finite(windows.rows[windows.held()]):
             missing = np.isnan(windows.rows).any()

@@ -73,13 +73,20 @@ class ShardedModel(keras.Model):
 
     def _for_each_batch(self, step, data):
         shape = (-1, self.n_shards, self.batch_size // self.n_shards)
-        parts = [tf.reshape(part, (*shape, *part.shape[1:])) for part in data]
+
+        def in_shards(part):
+            return tf.reshape(part, (*shape, *part.shape[1:]))
+
+        parts = tf.nest.map_structure(in_shards, data)
+
+        def shard(k, number):
+            return tf.nest.map_structure(lambda part: part[k, number], parts)
 
         def body(k):
-            step([[part[k, i] for part in parts] for i in range(self.n_shards)])
+            step([shard(k, number) for number in range(self.n_shards)])
             return (k + 1,)
 
-        n_batches = tf.shape(parts[0])[0]
+        n_batches = tf.shape(parts[-1])[0]
         tf.while_loop(lambda k: k < n_batches, body, (tf.constant(0),))
         return {"loss": self.mean_loss.result()}
 

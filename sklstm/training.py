@@ -40,6 +40,21 @@ MAX_IDLE_WORKERS = 32
 # ------------------------------------------------------------------------ feeding batches
 
 
+def model_inputs(windows, series, rows):
+    """Gather the windows at some positions, with what else a network is fed.
+
+    Parameters
+    ----------
+    windows : Windows
+    series : ndarray of shape (n_rows,) or None
+        Numbers of the windows' series, for a network with vectors of series.
+    rows : ndarray
+        Positions.
+    """
+    batch = windows.gather(rows)
+    return batch if series is None else {"window": batch, "series": series[rows]}
+
+
 class Batches(keras.utils.PyDataset):
     """An endless stream of batches of one fixed size, gathered when they are needed.
 
@@ -68,6 +83,8 @@ class Batches(keras.utils.PyDataset):
         Rows are shuffled anew for each pass; None keeps their order.
     first_epoch : int, default=0
         Where in the stream to begin.
+    series : ndarray of shape (n_rows,), default=None
+        int32 numbers of the rows' series, for a network with vectors of series.
 
     Attributes
     ----------
@@ -89,9 +106,10 @@ class Batches(keras.utils.PyDataset):
         n_steps=None,
         seed=None,
         first_epoch=0,
+        series=None,
     ):
         super().__init__()
-        self.windows, self.y = windows, y
+        self.windows, self.y, self.series = windows, y, series
         self.batch_size, self.seed = batch_size, seed
         self.n_parts = -(-len(windows) // batch_size)
         self.n_steps = n_steps or self.n_parts
@@ -113,7 +131,7 @@ class Batches(keras.utils.PyDataset):
         steps = np.arange(first, min(first + self.at_once, self.n_steps))
         steps += (self.first_epoch + epoch) * self.n_steps
         rows, weights = map(np.concatenate, zip(*map(self._rows, steps), strict=True))
-        return self.windows.gather(rows), self.y[rows], weights
+        return model_inputs(self.windows, self.series, rows), self.y[rows], weights
 
     def _rows(self, step):
         """Rows of a batch of the stream, and their weights."""
@@ -161,18 +179,18 @@ class Pipeline:
         self.batches = None
 
     def _make(self, sample):
-        nothing = tuple(np.empty((0, *part.shape[1:]), part.dtype) for part in sample)
+        nothing = [np.empty((0, *part.shape[1:]), part.dtype) for part in tf.nest.flatten(sample)]
 
         def read(index):
             batches = self.batches
             # TensorFlow reads ahead: the last call may come when the stream is gone.
-            return nothing if batches is None else batches[int(index)]
+            return nothing if batches is None else tf.nest.flatten(batches[int(index)])
 
         def element(index):
             parts = tf.numpy_function(read, [index], [part.dtype for part in nothing])
             for part, empty in zip(parts, nothing, strict=True):
                 part.set_shape((None, *empty.shape[1:]))
-            return tuple(parts)
+            return tf.nest.pack_sequence_as(sample, parts)
 
         options = tf.data.Options()
         options.autotune.enabled = False
@@ -576,7 +594,7 @@ def fit(
         return history, worker.optimizer_state()
 
 
-def predict(model, network: NetworkSpec, windows: Windows):
+def predict(model, network: NetworkSpec, windows: Windows, series=None):
     """Predict in batches of fixed size.
 
     Parameters
@@ -585,27 +603,56 @@ def predict(model, network: NetworkSpec, windows: Windows):
     network : NetworkSpec
     windows : Windows
         float32.
+    series : ndarray of shape (n_rows,), default=None
+        int32 numbers of the rows' series, for a network with vectors of series.
 
     Returns
     -------
     ndarray of shape (n_rows, *network.output_shape)
         float32.
     """
-    n_rows = len(windows)
-    size = next((size for size in PREDICT_BATCHES if size >= n_rows), PREDICT_BATCHES[-1])
-    out = np.empty((n_rows, *network.output_shape), np.float32)
     key = ("predict", network)
     with _idle.borrow(key, lambda: Predictor(network)) as predictor, no_retracing_warning():
-        on_batch = predictor.of(model)
+        on_batch, threads = predictor.of(model), predictor.n_threads
+        return _in_batches(on_batch, windows, series, network.output_shape, threads)
 
-        def fill(start):
-            rows = np.arange(start, min(start + size, n_rows))
-            out[rows] = on_batch(windows.gather(np.resize(rows, size)))[: len(rows)]
 
-        first, *others = range(0, n_rows, size)
-        fill(first)  # compiles
-        with ThreadPoolExecutor(predictor.n_threads) as threads:
-            list(threads.map(fill, others))
+def attention_weights(model, network: NetworkSpec, windows: Windows, series=None):
+    """Return the attention's weights, the mean over its heads.
+
+    Parameters
+    ----------
+    model, network, windows, series
+        As in `predict`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, network.n_segments)
+        float32; the weights of a row sum to 1.
+    """
+    weights = keras.ops.mean(model.get_layer("attention").output, axis=-1)
+    part = keras.Model(model.input, weights)
+    part.compile(jit_compile=JIT)
+    with no_retracing_warning():
+        shape = (network.n_segments,)
+        return _in_batches(part.predict_on_batch, windows, series, shape, n_threads=1)
+
+
+def _in_batches(on_batch, windows, series, shape, n_threads):
+    """Collect what `on_batch` returns for all windows, arrays of `shape` a row."""
+    n_rows = len(windows)
+    size = next((size for size in PREDICT_BATCHES if size >= n_rows), PREDICT_BATCHES[-1])
+    out = np.empty((n_rows, *shape), np.float32)
+
+    def fill(start):
+        rows = np.arange(start, min(start + size, n_rows))
+        batch = model_inputs(windows, series, np.resize(rows, size))
+        out[rows] = on_batch(batch)[: len(rows)]
+
+    first, *others = range(0, n_rows, size)
+    fill(first)  # compiles
+    with ThreadPoolExecutor(n_threads) as threads:
+        list(threads.map(fill, others))
     return out
 
 

@@ -278,13 +278,23 @@ class Windows:
 
     @classmethod
     def from_array(cls, array):
-        """Look at a 3-D array (n_windows, window_length, n_features) as Windows."""
+        """Look at a 3-D array (n_windows, window_length, n_features) as Windows.
+
+        Rows of NaN before or behind the others are padding, "nan" then.
+        """
         n_windows, window_length, n_features = array.shape
+        real = ~np.isnan(array).all(axis=2)
+        first, after = real.argmax(axis=1), window_length - real[:, ::-1].argmax(axis=1)
+        # Where others are missing in between, or all are, the rows are left as they are.
+        whole = real.sum(axis=1) == after - first
+        first, after = np.where(whole, first, 0), np.where(whole, after, window_length)
+        n_observed = (after - first).astype(np.int32)
         return cls(
             array.reshape(n_windows * window_length, n_features),
-            np.arange(window_length - 1, n_windows * window_length, window_length),
-            np.full(n_windows, window_length, np.int32),
+            np.arange(0, n_windows * window_length, window_length) + after - 1,
+            n_observed,
             window_length,
+            padding="nan" if (n_observed < window_length).any() else "edge",
         )
 
     @property
