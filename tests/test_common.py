@@ -60,6 +60,7 @@ ESTIMATORS = [
     WindowTransformer(window_length=3),
     WindowTransformer(window_length=3, output="3d"),
     WindowTransformer(window_length=3, output="2d", padding="zero"),
+    WindowTransformer(window_length="longest", padding="nan"),
 ]
 CLASSES = sorted({type(estimator) for estimator in ESTIMATORS}, key=lambda cls: cls.__name__)
 
