@@ -467,16 +467,18 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     without a gap (`max_gap`), spaced by `step`. In `transform` the length stays that of fit, and
     a longer history is cut to its latest rows.
 
-    - A fixed length is the first choice for a target at every row: the distant past of long
-      series says little, and most windows are full.
-    - "longest" is for a target a series, such as a class or a quality, that any part of its
-      history may tell, and for histories of up to a few hundred rows. Let y be NaN but at each
-      series' last row, and set ``min_observed=1`` in :class:`MultiSeriesLSTMRegressor`.
+    - A fixed length is the first choice for long series, whose distant past says little.
+    - "longest" is for histories of up to a few hundred rows any part of which may matter, their
+      length itself included, and for a target a series, such as a quality or a time to repair.
+      Let y then be NaN but at each series' last row, and set ``min_observed=1`` in
+      :class:`MultiSeriesLSTMRegressor`.
     - "shortest" is for series of nearly equal length, without padding; one short series makes
       all windows short.
 
-    Padding "zero" and "edge" shows a net how long a history is, which it takes for a hint
-    wherever lengths and targets go together in training.
+    With "longest", pad with "nan" or "zero": the oldest row, a hundred times over, is mostly its
+    noise. Whatever the padding, a net sees how long a history is, and over masked padding it
+    counts the rows: where lengths and targets go together in training, it takes the one for a
+    hint at the other. docs/decisions.md has figures.
 
     With `output` "windows" and "3d", `set_output` is accepted and has no effect.
 
