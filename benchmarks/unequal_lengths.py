@@ -26,6 +26,7 @@ from turbofan import score_at_random_cycles
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
 from sklstm.__main__ import FEATURES, LONGEST_LIFE, load
+from sklstm.windows import Windows
 
 SEEDS = 3
 EVERY = 3  # cycles from one target to the next: neighbours have nearly the same window
@@ -45,7 +46,8 @@ def candidates(fixed, paddings):
 def make_net(options, ids, columns, segment_length, **parameters):
     def fill_segments(windows):
         """Add what the oldest segment lacks, as padding."""
-        return windows.lengthened(-(-windows.window_length // segment_length) * segment_length)
+        length = -(-windows.window_length // segment_length) * segment_length
+        return Windows(**{**vars(windows), "window_length": length})
 
     return make_pipeline(
         PerSeriesScaler(statistics="pooled", columns=columns, **ids),

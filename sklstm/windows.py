@@ -384,14 +384,6 @@ class Windows:
         """Return the same windows under other series ids."""
         return self._with(codes=codes, ids=ids)
 
-    def lengthened(self, window_length):
-        """Return windows of more rows: the new ones stand in front and are padding."""
-        if window_length < self.window_length:
-            raise ValueError(
-                f"Windows of {self.window_length} rows cannot be lengthened to {window_length}."
-            )
-        return self._with(window_length=window_length)
-
     def with_rows(self, rows):
         """Return the same windows over rows of other values or another dtype."""
         return self._with(rows=rows)

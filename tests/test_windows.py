@@ -437,19 +437,6 @@ class LastRows(RegressorMixin, BaseEstimator):
         return self.regressor_.score(X[known], y[known])
 
 
-def test_lengthened_windows_are_padded_in_front(windows):
-    longer = windows.lengthened(5)
-    assert longer.shape == (7, 5, 2)
-    array = np.asarray(windows)
-    assert_array_equal(np.asarray(longer)[:, 2:], array)
-    filler = {"edge": array[:, :1], "zero": 0.0, "nan": np.nan}[windows.padding]
-    assert_array_equal(np.asarray(longer)[:, :2], np.broadcast_to(filler, (7, 2, 2)))
-    assert_array_equal(longer.n_observed, windows.n_observed)
-    assert_array_equal(longer[[6, 0]], np.asarray(longer)[[6, 0]])
-    with pytest.raises(ValueError, match="3 rows cannot be lengthened to 2"):
-        windows.lengthened(2)
-
-
 # ----------------------------------------------------------------------------------- time
 START = pd.Timestamp("2024-03-30 22:00")
 TIMES = {
