@@ -19,6 +19,7 @@ from sklstm import (
     MultiSeriesLSTMRegressor,
     PerSeriesScaler,
     PerSeriesTargetRegressor,
+    SeriesEnsembleRegressor,
     WindowTransformer,
 )
 
@@ -42,6 +43,13 @@ ESTIMATORS = [
     PerSeriesScaler(scaler=StandardScaler(), statistics="fit"),
     PerSeriesTargetRegressor(Ridge()),
     PerSeriesTargetRegressor(Ridge(), target=0),
+    SeriesEnsembleRegressor(Ridge(), random_state=0),
+    SeriesEnsembleRegressor(Ridge(), assign="all", combine="median", random_state=0),
+    SeriesEnsembleRegressor(Ridge(), 2, assign="partition", combine="error", random_state=0),
+    SeriesEnsembleRegressor(Ridge(), 2, assign="cluster", random_state=0),
+    SeriesEnsembleRegressor(
+        MultiSeriesLSTMRegressor(4, epochs=5, learning_rate=0.05), 2, random_state=0
+    ),
     WindowTransformer(window_length=3),
     WindowTransformer(window_length=3, output="3d"),
     WindowTransformer(window_length=3, output="2d", padding="zero"),
@@ -63,6 +71,10 @@ def expected_failed_checks(estimator):
         expected["check_methods_subset_invariance"] = reason
     if causal_target:
         reason = "a row that comes twice is two rows of history, a weight of 2 is not"
+        expected["check_sample_weight_equivalence_on_dense_data"] = reason
+    if isinstance(estimator, SeriesEnsembleRegressor) and estimator.assign != "all":
+        # As scikit-learn expects it of its own BaggingRegressor.
+        reason = "sample_weight is not equivalent to repeating rows, which are drawn or dealt out"
         expected["check_sample_weight_equivalence_on_dense_data"] = reason
     return expected
 
