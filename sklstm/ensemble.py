@@ -33,7 +33,6 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from sklstm.grouped_statistics import Moments, expanding_blocks
 from sklstm.panel import (
     check_unchanged,
     column_names,
@@ -41,11 +40,15 @@ from sklstm.panel import (
     group_order,
     read_ids,
     read_panel,
-    run_starts,
     select_features,
-    take_rows,
 )
 from sklstm.regressor import read_targets
+from sklstm.series_features import (
+    cluster_so_far,
+    course_of_table,
+    course_of_windows,
+    whole_features,
+)
 from sklstm.target import fit_parameter, last_step, predict_quantiles, score_of_known
 from sklstm.weights import check_weights
 from sklstm.windows import Windows
@@ -84,131 +87,6 @@ def set_seeds(estimator, random):
     }
     if seeds:
         estimator.set_params(**seeds)
-
-
-# --------------------------------------------------------------------- features of a series
-
-
-@dataclass(frozen=True, eq=False)
-class Course:
-    """What is known of each series, in the order in which it came to be known.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_entries, 2 * n_features)
-        Sorted by series and time: the features, and the size of their step from the entry
-        before. NaN where missing, such as the first step of a series.
-    codes : ndarray of shape (n_entries,)
-        Number of each entry's series.
-    at : ndarray of shape (n_rows,)
-        The last entry that is known at each row.
-    """
-
-    values: np.ndarray
-    codes: np.ndarray
-    at: np.ndarray
-
-
-def course_of_table(values, codes, order):
-    """Follow the rows of a table: one entry a row.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_features)
-    codes : ndarray of shape (n_rows,)
-        Number of each row's series.
-    order : ndarray of shape (n_rows,)
-        Positions that sort the rows by series and time.
-
-    Returns
-    -------
-    Course
-    """
-    at = np.empty(len(order), np.intp)
-    at[order] = np.arange(len(order))
-    codes = codes[order]
-    first = np.zeros(len(codes), bool)
-    first[run_starts(codes)] = True
-    return Course(_with_steps(take_rows(values, order), first), codes, at)
-
-
-def course_of_windows(windows, codes, positions):
-    """Follow the rows in the windows of each series: a window adds what those before had not.
-
-    A window that adds all its rows adds the steps between them only.
-
-    Parameters
-    ----------
-    windows : Windows
-    codes : ndarray of shape (n_windows,)
-        Number of each window's series.
-    positions : list of int
-        The features to follow.
-
-    Returns
-    -------
-    Course
-    """
-    order = np.lexsort((windows.ends, codes))
-    ends, observed = windows.ends[order].astype(np.intp), windows.n_observed[order]
-    starts = run_starts(codes[order])
-    # Rows that a window holds behind the last row of the window before it.
-    newer = -(-np.diff(ends, prepend=0) // windows.step)
-    newer[starts] = observed[starts]
-    n_new = np.minimum(newer, observed)
-    last = np.cumsum(n_new) - 1  # last entry of each window, and of those that add none
-    back = last.repeat(n_new) - np.arange(n_new.sum())
-    apart = np.zeros(len(back), bool)
-    apart[(last - n_new + 1)[(n_new == observed) & (n_new > 0)]] = True
-    apart[(last - n_new + 1)[starts]] = True
-    rows = windows.rows[ends.repeat(n_new) - windows.step * back]
-    at = np.empty(len(order), np.intp)
-    at[order] = last
-    return Course(_with_steps(rows[:, positions], apart), codes[order].repeat(n_new), at)
-
-
-def _with_steps(values, apart):
-    """Put beside the values the size of their steps, none to entries that stand apart."""
-    steps = np.abs(np.diff(values, axis=0, prepend=values[:1]))
-    steps[apart] = np.nan
-    return np.hstack([values, steps])
-
-
-def features_of_series(count, center, scale):
-    """Mean, deviation and mean step of each feature; NaN where too little is known.
-
-    Parameters
-    ----------
-    count, center, scale : ndarray of shape (2 * n_features, n_groups)
-        Moments of the values and steps of a :class:`Course`; `count` may be of shape
-        (n_groups,).
-
-    Returns
-    -------
-    ndarray of shape (n_groups, 3 * n_features)
-    """
-    (n_values, n_steps), (mean, step) = (
-        np.split(np.broadcast_to(array, center.shape), 2) for array in (count, center)
-    )
-    deviation = scale[: len(mean)]
-    parts = (n_values > 0, mean), (n_values > 1, deviation), (n_steps > 0, step)
-    return np.concatenate([np.where(known, part, np.nan) for known, part in parts]).T
-
-
-def whole_features(course, n_series):
-    """Features of each series over its whole course, shape (n_series, 3 * n_features)."""
-    moments = Moments.of(course.values, course.codes, n_series)
-    return features_of_series(moments.count.T, *(part.T for part in moments.center_scale()))
-
-
-def cluster_so_far(clusterer, values, codes):
-    """Cluster at each entry of a course, by the features of its series up to that entry."""
-    starts = run_starts(codes)
-    past = Moments(*np.zeros((3, len(starts), values.shape[1])))
-    clusters = np.empty(len(codes), np.intp)
-    for at, _, *moments in expanding_blocks(past, values, starts):
-        clusters[at] = clusterer.predict(features_of_series(*moments))
-    return clusters
 
 
 # ---------------------------------------------------------------------- putting together
@@ -471,7 +349,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
     >>> predicted.shape == spread.shape == (len(X),)
     True
     >>> pipe[-1].assignment_.loc[[0, 1, 2]].tolist()
-    [(0, 1), (0,), (1,)]
+    [(0, 1), (0, 1), ()]
     """
 
     _parameter_constraints: dict = {
@@ -633,7 +511,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
         return pd.Index(labels), codes[:, np.newaxis] == np.arange(len(labels))
 
     def _labels(self):
-        labels = pd.Series(self.assign, dtype=None if len(self.assign) else object)
+        labels = pd.Series(self.assign)
         if not labels.index.is_unique:
             raise ValueError("assign holds an id more than once.")
         return labels
@@ -679,6 +557,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
     def _fit_params(self, sample_weight, series_ids, fit_params):
         """Return what goes to the members' `fit`, for all rows."""
         own = {"sample_weight": sample_weight, "series_ids": series_ids}
+        own = {name: value for name, value in own.items() if value is not None}
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", **own, **fit_params)
             return routed["estimator"]["fit"]
@@ -690,7 +569,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
         passed = {
             fit_parameter(self.estimator, name): value
             for name, value in own.items()
-            if value is not None and has_fit_parameter(last_step(self.estimator), name)
+            if has_fit_parameter(last_step(self.estimator), name)
         }
         return fit_params | passed
 
