@@ -171,7 +171,7 @@ class Rows:
     codes : ndarray of shape (n_rows,)
         Number of each row's series: its position in `ids`.
     ids : pandas.Index of shape (n_series,)
-        Ids of the series that occur.
+        Ids of the series; some may have no rows.
     known : bool
         Whether ids came with X; if not, each row is a series of its own.
     """
@@ -682,8 +682,8 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
             label = self._labels().reindex(rows.ids[new])
             member[new] = self.draws_.columns.get_indexer(pd.Index(label))
         own = member[rows.codes]
-        if kind == "cluster" and new.any():
-            own[new[rows.codes]] = self._cluster_of_new(rows, new)
+        if kind == "cluster" and (own == ALL).any():
+            own[own == ALL] = self._cluster_of_new(rows, new)
         return own
 
     def _cluster_of_new(self, rows, new):
@@ -750,8 +750,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
             if series_ids is not None:
                 raise ValueError("X carries its series ids already: leave series_ids=None.")
             if isinstance(X, Windows):
-                present, codes = np.unique(X.codes, return_inverse=True)
-                return Rows(X, codes, X.ids[present], known=True)
+                return Rows(X, X.codes, X.ids, known=True)
             found = read_ids(X, self.series)
             return Rows(X, found.codes, found.ids, known=True)
         if series_ids is not None:

@@ -323,6 +323,38 @@ def test_windows_with_gaps_and_steps_make_features_of_their_own_rows():
         assert_allclose(found, [q.mean(), q.std(ddof=0), steps.mean()])
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_choice_of_windows_makes_features_of_the_rows_in_them(step):
+    windows = WindowTransformer(4, step=step, **IDS).fit_transform(PANEL)
+    random = np.random.default_rng(0)
+    for n_chosen in (3, 30, 200):
+        chosen = windows[np.sort(random.integers(len(windows), size=n_chosen))]
+        found = whole_features(course_of_windows(chosen, chosen.codes, [0, 1]), 8)
+        for code, unit in enumerate(chosen.ids):
+            rows, pairs = set(), set()
+            for end, observed, own in zip(
+                chosen.ends, chosen.n_observed, chosen.codes, strict=True
+            ):
+                if own == code:
+                    held = [int(end) - step * back for back in range(observed)]
+                    # Older rows than the windows before reach are not looked up again.
+                    new = [row for row in held if not rows or row > max(rows)]
+                    pairs |= {(row, row - step) for row in new if row - step in held}
+                    rows |= set(new)
+            if not rows:
+                assert np.isnan(found[code]).all(), unit
+                continue
+            values = chosen.rows[sorted(rows)]
+            nothing = np.full(2, np.nan)
+            steps = [np.abs(chosen.rows[a] - chosen.rows[b]) for a, b in pairs]
+            expected = [
+                values.mean(axis=0),
+                values.std(axis=0) if len(rows) > 1 else nothing,
+                np.mean(steps, axis=0) if steps else nothing,
+            ]
+            assert_allclose(found[code], np.concatenate(expected), atol=1e-12)
+
+
 def test_series_without_anything_to_learn_from_are_new_ones():
     weight = np.where(UNITS == "c", 0.0, 1.0)
     y = np.where(UNITS == "f", np.nan, Y)
