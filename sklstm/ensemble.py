@@ -243,7 +243,8 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
           that differ by one at most. For members that train on little data each.
         - "cluster": those of one of `n_estimators` clusters (k-means) of the series'
           features: mean, deviation and mean size of a step of each column.
-        - "all": all of them; members differ by their seeds alone (deep ensembles).
+        - "all": all of them; members differ by their seeds alone (deep ensembles). Often the
+          best where series are few: a bootstrap shows a member 63% of them.
         - a dict or Series: those of one label, by id. Every series in fit needs a label; more
           ids are no error, since a fold holds only some of the series.
     combine : {"mean", "median", "error"}, default="mean"

@@ -48,7 +48,7 @@ ESTIMATORS = [
     SeriesEnsembleRegressor(Ridge(), 2, assign="partition", combine="error", random_state=0),
     SeriesEnsembleRegressor(Ridge(), 2, assign="cluster", random_state=0),
     SeriesEnsembleRegressor(
-        MultiSeriesLSTMRegressor(4, epochs=5, learning_rate=0.05), 2, random_state=0
+        MultiSeriesLSTMRegressor(4, epochs=3, batch_size=8, learning_rate=0.05), 2, random_state=0
     ),
     WindowTransformer(window_length=3),
     WindowTransformer(window_length=3, output="3d"),
