@@ -19,6 +19,7 @@ from sklstm import (
     MultiSeriesLSTMRegressor,
     PerSeriesScaler,
     PerSeriesTargetRegressor,
+    SeriesEnsembleRegressor,
     WindowTransformer,
 )
 
@@ -57,6 +58,13 @@ ESTIMATORS = [
     PerSeriesScaler(scaler=StandardScaler(), statistics="fit"),
     PerSeriesTargetRegressor(Ridge()),
     PerSeriesTargetRegressor(Ridge(), target=0),
+    SeriesEnsembleRegressor(Ridge(), random_state=0),
+    SeriesEnsembleRegressor(Ridge(), assign="all", combine="median", random_state=0),
+    SeriesEnsembleRegressor(Ridge(), 2, assign="partition", combine="error", random_state=0),
+    SeriesEnsembleRegressor(Ridge(), 2, assign="cluster", random_state=0),
+    SeriesEnsembleRegressor(
+        MultiSeriesLSTMRegressor(4, epochs=3, batch_size=8, learning_rate=0.05), 2, random_state=0
+    ),
     WindowTransformer(window_length=3),
     WindowTransformer(window_length=3, output="3d"),
     WindowTransformer(window_length=3, output="2d", padding="zero"),
@@ -89,6 +97,10 @@ def expected_failed_checks(estimator):
             # tests/test_techniques.py holds it to that.
             reason = "equal to the rounding of float32, and the check asks for 1e-7"
             expected["check_sample_weight_equivalence_on_dense_data"] = reason
+    if isinstance(estimator, SeriesEnsembleRegressor) and estimator.assign != "all":
+        # As scikit-learn expects it of its own BaggingRegressor.
+        reason = "sample_weight is not equivalent to repeating rows, which are drawn or dealt out"
+        expected["check_sample_weight_equivalence_on_dense_data"] = reason
     return expected
 
 
