@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
-GUIDES = ["regimes.md", "weights.md"]
+GUIDES = ["regimes.md", "techniques.md", "transfer.md", "weights.md"]
 BLOCKS = [
     pytest.param(guide, block, id=f"{guide}-{number}")
     for guide in GUIDES
