@@ -5,6 +5,7 @@ rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers wo
 they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
 """
 
+from sklstm.ensemble import SeriesEnsembleRegressor
 from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
 from sklstm.panel import make_targets, stack_series, unstack_series
@@ -22,6 +23,7 @@ __all__ = [
     "PerSeriesScaler",
     "PerSeriesTargetRegressor",
     "PerSeriesTimeSplit",
+    "SeriesEnsembleRegressor",
     "WindowTransformer",
     "Windows",
     "backtest",

@@ -246,8 +246,11 @@ class LayerMaker:
         query = self.dense(spec.hidden_units, "attention_query")(last)
         fit = keras.ops.tanh(keys + keras.ops.expand_dims(query, 1))
         scores = self.dense(spec.n_heads, "attention_scores", use_bias=False)(fit)
-        softmax = keras.layers.Softmax(axis=1, dtype=spec.policy, name="attention")
-        weights = softmax(scores, mask=None if mask is None else keras.ops.expand_dims(mask, -1))
+        if mask is not None:
+            scores = keras.ops.where(keras.ops.expand_dims(mask, -1), scores, -math.inf)
+        # Spelt out, since Keras' softmax warns of windows of one step.
+        weights = keras.ops.exp(scores - keras.ops.logsumexp(scores, axis=1, keepdims=True))
+        weights = keras.layers.Identity(dtype=spec.policy, name="attention")(weights)
         sums = keras.ops.einsum("nth,ntu->nhu", weights, states)
         return keras.layers.Concatenate(dtype=spec.policy)([keras.layers.Flatten()(sums), last])
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_loading = threading.Lock()
 
 
 @contextmanager
@@ -44,11 +46,13 @@ def quiet_start():
 
 def load_training():
     """Import :mod:`sklstm.training`, and with it Keras, on first need."""
-    loaded = sys.modules.get("sklstm.training")
-    if loaded is not None:
-        return loaded
-    with quiet_start():
-        from sklstm import training
+    # One thread loads, others wait: a module that is still loading stands in sys.modules too.
+    with _loading:
+        loaded = sys.modules.get("sklstm.training")
+        if loaded is not None:
+            return loaded
+        with quiet_start():
+            from sklstm import training
 
-        training.write_first_lines()
-    return training
+            training.write_first_lines()
+        return training

@@ -41,12 +41,12 @@ def typical_scale(scale, otherwise):
     return np.ma.filled(np.ma.median(np.ma.masked_equal(scale, 0), axis=0), otherwise)
 
 
-def weight_name(regressor):
-    """Name of the fit parameter by which sample weights reach the last step of pipelines."""
+def fit_parameter(regressor, name):
+    """Name under which the fit parameter `name` reaches the last step of pipelines."""
     if not isinstance(regressor, Pipeline):
-        return "sample_weight"
-    name, last = regressor.steps[-1]
-    return f"{name}__{weight_name(last)}"
+        return name
+    step, last = regressor.steps[-1]
+    return f"{step}__{fit_parameter(last, name)}"
 
 
 def last_step(regressor):
@@ -61,6 +61,28 @@ def predict_quantiles(regressor, X):
     if len(regressor) > 1:
         X = regressor[:-1].transform(X)
     return predict_quantiles(regressor[-1], X)
+
+
+def score_of_known(predicted, y, sample_weight, name):
+    """Score predictions by R2, missing target elements left out.
+
+    Parameters
+    ----------
+    predicted : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+    sample_weight : array-like of shape (n_rows,) or None
+    name : str
+        Who predicts, for the messages.
+
+    Returns
+    -------
+    float
+    """
+    true, _ = read_targets(y, len(predicted), name)
+    predicted = predicted.reshape(len(predicted), -1)
+    if predicted.shape != true.shape:
+        raise ValueError(f"y has {true.shape[1]} outputs, {name} predicts {predicted.shape[1]}.")
+    return r2_of_known(true, predicted, sample_weight)
 
 
 def _has_quantiles(estimator):
@@ -295,7 +317,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
             return routed["regressor"]["fit"]
         if sample_weight is None:
             return fit_params
-        return {**fit_params, weight_name(self.regressor): sample_weight}
+        return {**fit_params, fit_parameter(self.regressor, "sample_weight"): sample_weight}
 
     # -------------------------------------------------------------------------- applying
 
@@ -375,15 +397,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
         float
             Plain mean over the outputs that have a known target.
         """
-        predicted = self.predict(X)
-        true, _ = read_targets(y, len(predicted), type(self).__name__)
-        predicted = predicted.reshape(len(predicted), -1)
-        if predicted.shape != true.shape:
-            raise ValueError(
-                f"y has {true.shape[1]} outputs, {type(self).__name__} predicts "
-                f"{predicted.shape[1]}."
-            )
-        return r2_of_known(true, predicted, sample_weight)
+        return score_of_known(self.predict(X), y, sample_weight, type(self).__name__)
 
     # ---------------------------------------------------------------------------- pieces
 

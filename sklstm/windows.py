@@ -108,6 +108,32 @@ def count_observed(starts, n_rows, window_length, step):
     return np.minimum(observed, window_length, out=observed).astype(np.int32, copy=False)
 
 
+def whole_length(codes, starts, which, step=1):
+    """Rows of a window that is as long as a whole series.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Number of each row's series, sorted; no number is left out.
+    starts : ndarray of shape (n_runs,)
+        Positions of the first row of each run without a gap.
+    which : {"longest", "shortest"}
+        The series that counts; a series is as long as its longest run.
+    step : int, default=1
+        Spacing of the rows inside a window.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    series = codes[starts]
+    longest_runs = np.zeros(series[-1] + 1, np.intp)
+    np.maximum.at(longest_runs, series, np.diff(starts, append=len(codes)))
+    n_rows = longest_runs.max() if which == "longest" else longest_runs.min()
+    return int((n_rows - 1) // step + 1)
+
+
 def largest_steps(time, starts):
     """Largest step in time in each run of rows that starts at one of `starts`."""
     step = np.diff(time, prepend=time[:1])
@@ -380,8 +406,9 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    window_length : int, default=24
-        Rows in a window, the row itself included.
+    window_length : int, "longest" or "shortest", default=24
+        Rows in a window, the row itself included. "longest" and "shortest" take the rows of
+        the longest or shortest series of fit, see the notes on whole series.
     step : int, default=1
         Spacing of the rows inside a window: 2 takes every second row.
     padding : {"edge", "zero", "nan"}, default="edge"
@@ -403,6 +430,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    window_length_ : int
+        Rows in a window.
     n_features_in_ : int
         Columns seen in fit, ids included.
     feature_names_in_ : ndarray of str
@@ -424,6 +453,25 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     Splits that shuffle the rows of a series (KFold with ``shuffle=True``, say) tear the
     windows and are not supported: use GroupKFold by series, or splits in time.
 
+    **Whole series.** "longest" is the least length at which no window of fit is cut: the window
+    of a row holds all earlier rows of its series, and padding before them. "shortest" is the
+    greatest length that every series fills. What counts of a series is its longest run of rows
+    without a gap (`max_gap`), spaced by `step`. In `transform` the length stays that of fit, and
+    a longer history is cut to its latest rows.
+
+    - A fixed length is the first choice for long series, whose distant past says little.
+    - "longest" is for histories of up to a few hundred rows any part of which may matter, their
+      length itself included, and for a target a series, such as a quality or a time to repair.
+      Let y then be NaN but at each series' last row, and set ``min_observed=1`` in
+      :class:`MultiSeriesLSTMRegressor`.
+    - "shortest" is for series of nearly equal length, without padding; one short series makes
+      all windows short.
+
+    With "longest", pad with "nan" or "zero": the oldest row, a hundred times over, is mostly its
+    noise. Whatever the padding, a net sees how long a history is, and over masked padding it
+    counts the rows: where lengths and targets go together in training, it takes the one for a
+    hint at the other. docs/decisions.md has figures.
+
     With `output` "windows" and "3d", `set_output` is accepted and has no effect.
 
     Examples
@@ -438,10 +486,23 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     1     1.0     2.0
     2     2.0     3.0
     3     9.0     9.0
+
+    Whole series, padded in front:
+
+    >>> whole = WindowTransformer("longest", padding="zero", series="unit").fit(X)
+    >>> whole.window_length_
+    3
+    >>> whole.transform(X)[1]
+    array([[0.],
+           [1.],
+           [2.]])
     """
 
     _parameter_constraints: dict = {
-        "window_length": [Interval(Integral, 1, None, closed="left")],
+        "window_length": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"longest", "shortest"}),
+        ],
         "step": [Interval(Integral, 1, None, closed="left")],
         "padding": [StrOptions({"edge", "zero", "nan"})],
         "max_gap": "no_validation",
@@ -513,6 +574,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self._positions = panel.positions
         self._names = column_names(X, panel.positions)
         gap = gap_number(self.max_gap, panel.time_kind)
+        self.window_length_ = self._length(panel, gap)
         self.context_: Any = None if self.time is None else self._last_rows(panel, gap)
         return panel
 
@@ -568,7 +630,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
                 )
             if known is None:
                 names = [str(input_features[position]) for position in self._positions]
-        lags = range((self.window_length - 1) * self.step, -1, -self.step)
+        lags = range(self._reach(), -1, -self.step)
         return np.asarray([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
     def set_output(self, *, transform=None):
@@ -602,9 +664,19 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             reset=reset,
         )
 
+    def _length(self, panel, gap):
+        """Rows in a window."""
+        if not isinstance(self.window_length, str):
+            return int(self.window_length)
+        codes, time, order = panel.codes, panel.time, panel.order
+        if order is not None:
+            codes, time = codes[order], None if time is None else time[order]
+        starts = run_starts(codes, time, gap)
+        return whole_length(codes, starts, self.window_length, self.step)
+
     def _reach(self):
         """How many rows before its own a window can hold."""
-        return (self.window_length - 1) * self.step
+        return (self.window_length_ - 1) * self.step
 
     def _last_rows(self, panel, gap):
         """Context for transform: of each series, the rows that later windows can reach."""
@@ -653,7 +725,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             marks = (None if mark is None else mark[order] for mark in (time, later))
             starts = run_starts(codes[order], next(marks), gap, next(marks))
         # Rows come last: what the steps before them needed is free again by then.
-        observed = count_observed(starts, n_rows, self.window_length, self.step)
+        observed = count_observed(starts, n_rows, self.window_length_, self.step)
         ends = np.arange(n_rows, dtype=position_dtype(n_rows))
         if order is not None:
             observed, ends = put_back(observed, order), put_back(ends, order)
@@ -664,7 +736,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             rows,
             ends[n_context:],
             observed[n_context:],
-            self.window_length,
+            self.window_length_,
             step=self.step,
             padding=self.padding,
             codes=panel.codes,

@@ -15,7 +15,10 @@ import accuracy
 import panels
 import peers
 import problems
+import regimes
 import report
+import unequal_lengths
+import weights
 
 
 def read_or_skip(read, *arguments):
@@ -272,3 +275,88 @@ def test_growth_plot(tmp_path):
     }
     report.plot_growth(cases, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("of", [unequal_lengths.usual, unequal_lengths.shorter])
+def test_events_stand_in_their_series_and_lengths_say_nothing(of):
+    rng = np.random.default_rng(0)
+    sizes = 100 + rng.normal(size=500)
+    lengths = of(sizes, rng)
+    X, y = unequal_lengths.make_events(sizes, lengths, rng, "test")
+    groups = X.groupby("series", sort=False)
+    np.testing.assert_array_equal(groups.size(), lengths)
+    np.testing.assert_array_equal(groups["time"].max(), lengths - 1)
+    last = ~X["series"].duplicated(keep="last").to_numpy()
+    np.testing.assert_array_equal(y[last], sizes)
+    assert np.isnan(y[~last]).all()
+    of_event = (X["level"] > 50).groupby(X["series"], sort=False)
+    assert (of_event.sum() == 5).all()
+    assert np.std(groups["level"].max() - sizes) < 0.6
+    assert abs(np.corrcoef(sizes, lengths)[0, 1]) < 0.1
+
+
+def test_lengths_that_go_with_the_target():
+    rng = np.random.default_rng(0)
+    sizes = rng.normal(size=2000)
+    lengths = unequal_lengths.tied(sizes, rng)
+    assert (lengths.min(), lengths.max()) == (30, 90)
+    assert np.corrcoef(sizes, lengths)[0, 1] > 0.8
+
+
+def test_windows_that_segments_fill():
+    X = pd.DataFrame({"unit": [1] * 7 + [2] * 3, "x": 1.0})
+    for padding in unequal_lengths.PADDINGS:
+        options = {"window_length": "longest", "padding": padding}
+        net = unequal_lengths.make_net(options, {"series": "unit"}, ["x"], 5)
+        assert net[:-1].fit_transform(X).shape == (10, 10, 1)
+
+
+def test_table_of_padding(capsys):
+    unequal_lengths.table("RMSE", [("zeros", {"a": [1.0, 2.0]}), ("edge", {"a": [3.0]})], ".1f")
+    lines = capsys.readouterr().out.split("\n")[1:5]
+    assert lines == [
+        "| RMSE | a | seconds |",
+        "|---|---|---|",
+        "| zeros | 1.5 (1.0 to 2.0) | 0 |",
+        "| edge | 3.0 (3.0 to 3.0) | 0 |",
+    ]
+
+
+def test_series_of_very_unequal_length():
+    train, test = weights.synthetic(0, 1.0, n_series=6)
+    for X, y in (train, test):
+        lengths = X.groupby("series").size()
+        assert lengths.min() == 20 and lengths.max() == 2000 and len(lengths) == 6
+        assert X.index.equals(y.index)
+    assert not set(train[0]["series"]) & set(test[0]["series"])
+    # The longest series obeys the law that the others depart from.
+    plain, differing = weights.synthetic(0, 0.0, n_series=6)[0][1], train[1]
+    departs = (plain - differing).abs().groupby(train[0]["series"]).mean()
+    assert departs.iloc[-1] < 1e-9 and departs.iloc[0] > departs.iloc[3] > 0.05
+
+
+def test_engines_whose_records_begin_late():
+    train, test = weights.engines(0)
+    for X, y in (train, test):
+        lengths = X.groupby("unit").size()
+        assert lengths.min() < 30 and lengths.max() > 150 and len(lengths) == 50
+        assert (y.groupby(X["unit"]).min() == 0).all()
+        assert y.max() == 125
+    assert not set(train[0]["unit"]) & set(test[0]["unit"])
+
+
+def test_rows_that_count():
+    ids = ["a", "a", "a", "b"]
+    assert weights.rows_that_count(ids, 0) == pytest.approx(100)
+    # Weights 2/3 three times and 2: 16 over 16 / 3 is three rows of four.
+    assert weights.rows_that_count(ids, 1) == pytest.approx(75)
+
+
+def test_regimes_are_the_six_altitudes():
+    if not (problems.DATA / "cmapss").exists():
+        pytest.skip("no data: cmapss is not in the folder SKLSTM_DATA")
+    X = regimes.load("FD002", problems.DATA / "cmapss").train
+    regime = regimes.add_regime(X)["regime"]
+    assert sorted(regime.unique()) == [0, 10, 20, 25, 35, 42]
+    # Within a regime, a sensor varies by a small part of what it does over all.
+    assert X.groupby(regime)["sensor4"].std().max() < 0.1 * X["sensor4"].std()

@@ -183,6 +183,25 @@ def test_new_rows_alone_are_predicted_as_with_their_history(statistics, form):
         assert (torn[first] != fitted.predict(X[new])[first]).all()
 
 
+# --------------------------------------------------------------------------- whole series
+def test_one_target_a_series_from_its_whole_history():
+    last = ~PANEL["unit"].duplicated(keep="last").to_numpy()
+    y = np.where(last, PANEL.groupby("unit")["p"].transform("first"), np.nan)
+    fitted = pipeline(epochs=3, min_observed=1).set_params(
+        windowtransformer__window_length="longest", windowtransformer__padding="zero"
+    )
+    fitted.fit(PANEL, y)
+    windows = fitted[:-1].transform(PANEL)
+    assert windows.shape[1] == 26
+    report = fitted[-1].series_report(windows, y)
+    assert (report["windows"] == 1).all()
+    # The first row of a series changes the prediction at its last one, even of a series unseen.
+    rows = PANEL[UNITS == 9].assign(unit=100)
+    changed = rows.copy()
+    changed.iloc[0, 2:] += 10
+    assert fitted.predict(rows)[-1] != fitted.predict(changed)[-1]
+
+
 # ------------------------------------------------------------------ from arrays, real data
 def test_from_a_list_of_arrays_and_back():
     rng = np.random.default_rng(0)

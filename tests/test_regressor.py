@@ -326,7 +326,6 @@ BAD_FITS = {
     "both infinities": ({}, with_value(-np.inf), Y, {}, "X contains infinity"),
     "X beyond float32": ({}, with_value(1e39), Y, {}, "X contains.*(infinity|large)"),
     "NaN in a table": ({}, with_value(np.nan)[:, 1], Y, {}, "X contains NaN"),
-    "NaN padding": ({}, make_windows(PANEL, padding="nan"), Y, {}, "padded with NaN.*'edge'"),
     "no rows": ({}, WINDOWS[:0], Y[:0], {}, r"0 sample\(s\)"),
     "no columns": ({}, ARRAY[:, :, :0], Y, {}, r"0 feature\(s\)"),
     "4-D X": ({}, ARRAY[:, np.newaxis], Y, {}, "dim 4"),

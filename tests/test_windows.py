@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
@@ -55,8 +55,24 @@ def rows_to_look_at(rows, known, cycle, max_gap):
     return [row for row in rows if row[0] <= cycle]
 
 
+def plain_length(fitted, window_length, step=1, max_gap=None, **_):
+    """Rows in a window: a number, or those of the longest or shortest series of fit."""
+    if not isinstance(window_length, str):
+        return window_length
+    lengths = []
+    for rows in rows_by_unit(fitted).values():
+        run, longest = 0, 0
+        for i, (cycle, _) in enumerate(rows):
+            joins = i > 0 and (max_gap is None or cycle - rows[i - 1][0] <= max_gap)
+            run = run + 1 if joins else 1
+            longest = max(longest, run)
+        lengths.append(len(range(0, longest, step)))
+    return max(lengths) if window_length == "longest" else min(lengths)
+
+
 def plain_windows(panel, fitted=None, window_length=3, step=1, padding="edge", max_gap=None):
     """Windows and counts of real rows, one row and one lag at a time."""
+    window_length = plain_length(panel if fitted is None else fitted, window_length, step, max_gap)
     rows, known = rows_by_unit(panel), {} if fitted is None else rows_by_unit(fitted)
     # A series of one row has no step of its own: it takes the panel's largest.
     largest = max(map(largest_step, known.values()), default=0)
@@ -76,7 +92,7 @@ def plain_windows(panel, fitted=None, window_length=3, step=1, padding="edge", m
 
 params = st.fixed_dictionaries(
     {
-        "window_length": st.integers(1, 5),
+        "window_length": st.one_of(st.integers(1, 5), st.sampled_from(["longest", "shortest"])),
         "step": st.integers(1, 3),
         "padding": st.sampled_from(["edge", "zero", "nan"]),
         "max_gap": st.sampled_from([None, 1, 2, 3.5]),
@@ -204,7 +220,8 @@ def test_context_continues_regular_series(data, params):
     for output in OUTPUTS:
         transformer = WindowTransformer(output=output, **params, **IDS).fit(panel[first])
         whole = as_array(transformer.transform(panel))
-        expected = plain_windows(panel, **params)[0]
+        length = plain_length(panel[first], **params)
+        expected = plain_windows(panel, **params | {"window_length": length})[0]
         assert_array_equal(whole, expected.reshape(len(panel), -1))
         if not first.all():
             assert_array_equal(as_array(transformer.transform(panel[~first])), whole[~first])
@@ -295,6 +312,129 @@ def test_ids_of_any_kind(fitted, ids):
 
 def plain_windows_of_p(panel):
     return plain_windows(panel.assign(q=0.0), window_length=2)[0][:, :, :1]
+
+
+# --------------------------------------------------------------------------- whole series
+@pytest.fixture
+def unequal():
+    """Series a of cycles 1, 2, 3 and 7 to 11, b of 1, 2, c of 1, 2, 3, 4."""
+    cycles = {"a": [1, 2, 3, 7, 8, 9, 10, 11], "b": [1, 2], "c": [1, 2, 3, 4]}
+    parts = [pd.DataFrame({"unit": unit, "cycle": cycles[unit]}) for unit in cycles]
+    panel = pd.concat(parts, ignore_index=True)
+    return panel.assign(p=np.arange(1.0, 1 + len(panel)))
+
+
+@pytest.mark.parametrize(
+    ("window_length", "params", "expected"),
+    [
+        ("longest", {}, 8),
+        ("shortest", {}, 2),
+        # A gap cuts a series into runs; its longest one counts.
+        ("longest", {"max_gap": 1}, 5),
+        ("longest", {"max_gap": 0.5}, 1),
+        # Rows apart: 8 of them hold at most four every second, three every third.
+        ("longest", {"step": 2}, 4),
+        ("longest", {"step": 3}, 3),
+        ("longest", {"step": 3, "max_gap": 1}, 2),
+        ("shortest", {"step": 2}, 1),
+        ("longest", {"series": None, "time": None}, 14),
+        ("shortest", {"series": None, "time": None}, 14),
+        (np.int64(3), {}, 3),
+    ],
+)
+def test_length_of_windows(unequal, window_length, params, expected):
+    for panel in (unequal, unequal[::-1].reset_index(drop=True)):
+        where = IDS | {"columns": ["p"]} | params
+        transformer = WindowTransformer(window_length, **where).fit(panel)
+        assert transformer.window_length_ == expected
+        assert type(transformer.window_length_) is int
+        assert transformer.transform(panel).shape == (14, expected, 1)
+
+
+def test_a_whole_series_stands_in_the_window_of_its_last_row(unequal):
+    windows = WindowTransformer("longest", padding="nan", **IDS).fit_transform(unequal)
+    for unit, rows in unequal.groupby("unit"):
+        last = windows[int(rows.index[-1])][:, 0]
+        assert_array_equal(last[8 - len(rows) :], rows["p"])
+        assert np.isnan(last[: 8 - len(rows)]).all()
+        assert list(windows.series[rows.index]) == [unit] * len(rows)
+    assert_array_equal(windows.n_observed, [*range(1, 9), 1, 2, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(("window_length", "expected"), [("longest", 4), ("shortest", 2)])
+def test_longer_histories_than_in_fit_are_cut_to_their_latest_rows(
+    unequal, window_length, expected
+):
+    transformer = WindowTransformer(window_length, **IDS).fit(unequal[unequal["unit"] != "a"])
+    windows = transformer.transform(unequal[unequal["unit"] == "a"])
+    assert windows.shape == (8, expected, 1)
+    assert_array_equal(windows[7][:, 0], np.arange(9 - expected, 9))
+    # Rows that continue a fitted series look back on as many of its rows as there is room for.
+    later = pd.DataFrame({"unit": "c", "cycle": [5, 6], "p": [5.0, 6.0]})
+    of_c = unequal.loc[unequal["unit"] == "c", "p"].to_numpy()
+    assert_array_equal(transformer.transform(later)[1][:, 0], [*of_c, 5, 6][-expected:])
+
+
+@settings(max_examples=50, deadline=None)
+@given(panel=panels(), params=params, data=st.data())
+def test_whole_windows_are_longer_fixed_ones(panel, params, data):
+    """A number says the same as the word that found it; of earlier rows, values count alone."""
+    params["window_length"] = data.draw(st.sampled_from(["longest", "shortest"]))
+    whole = WindowTransformer(**params, **IDS)
+    windows = whole.fit_transform(panel)
+    fixed = WindowTransformer(**params | {"window_length": whole.window_length_}, **IDS)
+    assert_array_equal(windows, fixed.fit_transform(panel))
+    cut = data.draw(st.integers(panel["cycle"].min(), panel["cycle"].max()))
+    early = (panel["cycle"] <= cut).to_numpy()
+    changed = panel.copy()
+    changed.loc[~early, FEATURES] = 1e6
+    assert_array_equal(np.asarray(whole.fit_transform(changed))[early], np.asarray(windows)[early])
+    fewer = whole.fit_transform(panel[early])
+    n_rows = min(fewer.window_length, windows.window_length)
+    assert_array_equal(
+        np.minimum(fewer.n_observed, n_rows), np.minimum(windows.n_observed[early], n_rows)
+    )
+    assert_array_equal(np.asarray(fewer)[:, -n_rows:], np.asarray(windows)[early][:, -n_rows:])
+
+
+def test_whole_series_in_a_grid_in_a_pickle_and_in_a_lag_table(unequal):
+    """The first value of a series is in the windows that hold it whole, and in no others."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(21, 31, 60)
+    panel = pd.DataFrame({"unit": np.repeat(np.arange(60), lengths)})
+    panel["cycle"] = panel.groupby("unit").cumcount()
+    panel["p"] = rng.normal(size=len(panel))
+    last = ~panel["unit"].duplicated(keep="last")
+    y = panel.groupby("unit")["p"].transform("first")
+    edges = WindowTransformer(output="2d", **IDS)
+    search = GridSearchCV(
+        make_pipeline(edges, LastRows(Ridge(alpha=1e-3))),
+        {"windowtransformer__window_length": ["longest", 20]},
+        cv=GroupKFold(3),
+    ).fit(panel, y.where(last), groups=panel["unit"])
+    assert search.best_params_ == {"windowtransformer__window_length": "longest"}
+    table = search.best_estimator_[0]
+    assert table.window_length_ == lengths.max()
+    assert table.get_feature_names_out()[0] == f"p_lag{lengths.max() - 1}"
+    again = pickle.loads(pickle.dumps(table))
+    assert again.window_length == "longest"
+    assert_array_equal(again.transform(panel), table.transform(panel))
+
+
+class LastRows(RegressorMixin, BaseEstimator):
+    """Fits and scores rows whose target is known alone, as the net does."""
+
+    def __init__(self, regressor):
+        self.regressor = regressor
+
+    def fit(self, X, y):
+        known = np.isfinite(y)
+        self.regressor_ = clone(self.regressor).fit(X[known], y[known])
+        return self
+
+    def score(self, X, y):
+        known = np.isfinite(y)
+        return self.regressor_.score(X[known], y[known])
 
 
 # ----------------------------------------------------------------------------------- time
@@ -656,6 +796,7 @@ def test_window_length_is_a_parameter_of_a_grid(panel):
     "params",
     [
         *[{"window_length": 0}, {"window_length": 2.0}, {"window_length": None}],
+        *[{"window_length": "max"}, {"window_length": "24"}],
         *[{"step": 0}, {"step": -1}, {"padding": "reflect"}, {"output": "4d"}],
         *[{"columns": 1.5}, {"series": 1.5}, {"time": ["cycle"]}],
     ],
