@@ -42,7 +42,6 @@ from sklstm.panel import (
     read_panel,
     select_features,
 )
-from sklstm.regressor import read_targets
 from sklstm.series_features import (
     cluster_so_far,
     course_of_table,
@@ -50,6 +49,7 @@ from sklstm.series_features import (
     whole_features,
 )
 from sklstm.target import fit_parameter, last_step, predict_quantiles, score_of_known
+from sklstm.targets import read_targets
 from sklstm.weights import check_weights
 from sklstm.windows import Windows
 

@@ -26,7 +26,8 @@ from sklstm.panel import (
     select_features,
     time_stamps,
 )
-from sklstm.regressor import MultiSeriesLSTMRegressor, check_quantiles
+from sklstm.regressor import MultiSeriesLSTMRegressor
+from sklstm.targets import check_quantiles
 from sklstm.time_steps import learn_step
 
 # The default recipe, chosen on the last horizon of training parts (benchmarks/accuracy.py).

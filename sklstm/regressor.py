@@ -3,147 +3,37 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import (
-    check_array,
     check_consistent_length,
     check_is_fitted,
 )
 
-from sklstm.panel import FLOATS, column_names, encode_ids, read_panel, select_features
+from sklstm.inputs import (
+    all_finite,
+    array_of,
+    static_places,
+    to_float32,
+    warn_of_lost_digits,
+    windows_of,
+)
+from sklstm.panel import column_names, encode_ids, read_panel
 from sklstm.quiet import load_training
+from sklstm.targets import check_quantiles, r2_of_known, read_targets, target_moments
+from sklstm.training_rows import rows_from_end, split_by_series, split_by_time
 from sklstm.transfer import begin_with, frozen_source
 from sklstm.weights import check_weights, weights_by_code
 from sklstm.windows import Windows
 
 MEDIAN = 0.5
-
-# ----------------------------------------------------------------------- pure functions
-
-
-def rows_from_end(codes, ends):
-    """Count, for each row, how many rows of its series end later.
-
-    0 for the last row of a series. Rows that end at the same position (a row chosen twice)
-    count once.
-    """
-    order = np.lexsort((ends, codes))
-    sorted_codes, sorted_ends = codes[order], ends[order]
-    new = np.ones(len(codes), bool)
-    new[1:] = (np.diff(sorted_codes) != 0) | (np.diff(sorted_ends) != 0)
-    rank = np.cumsum(new)
-    last_rank = np.zeros(codes.max() + 1, np.intp)
-    last_rank[sorted_codes] = rank  # the last assignment of each series stays
-    out = np.empty(len(codes), np.intp)
-    out[order] = last_rank[sorted_codes] - rank
-    return out
-
-
-def split_by_series(codes, fraction, rng):
-    """Mark the rows of a random share of the series, at least one."""
-    present = np.unique(codes)
-    if len(present) < 2:
-        raise ValueError(
-            "validation_by='series' needs at least two series with rows in the loss, got "
-            f"{len(present)}. Choose validation_by='time', or name the ids with series=."
-        )
-    n_held = min(max(1, round(fraction * len(present))), len(present) - 1)
-    return np.isin(codes, rng.choice(present, n_held, replace=False))
-
-
-def split_by_time(codes, ends, fraction, embargo):
-    """Cut each series in time: (rows before the cut less the embargo, rows after it)."""
-    from_end = rows_from_end(codes, ends)
-    size = np.zeros(codes.max() + 1, np.intp)
-    np.maximum.at(size, codes, from_end + 1)
-    n_held = np.floor(fraction * size)[codes]
-    return from_end >= n_held + embargo, from_end < n_held
-
-
-def target_moments(y, weights):
-    """Weighted mean and deviation of each output, missing elements left out."""
-    w = np.where(np.isnan(y), 0.0, weights[:, np.newaxis])
-    total = w.sum(axis=0)
-    mean = np.where(np.isnan(y), 0.0, y * w).sum(axis=0) / np.where(total > 0, total, 1)
-    squares = np.where(np.isnan(y), 0.0, (y - mean) ** 2 * w).sum(axis=0)
-    deviation = np.sqrt(squares / np.where(total > 0, total, 1))
-    return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
-
-
-def read_targets(y, n_rows, name):
-    """Return y as a float array of two dimensions, and whether it had one.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        NaN elements are missing.
-    n_rows : int
-        The rows of X.
-    name : str
-        Whose targets they are, for the messages.
-    """
-    if y is None:
-        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-    y = check_array(y, ensure_2d=False, dtype=FLOATS, ensure_all_finite="allow-nan", input_name="y")
-    if y.ndim > 2:
-        raise ValueError(f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs).")
-    if len(y) != n_rows:
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
-            f"y has {len(y)}."
-        )
-    if np.isnan(y).all():
-        raise ValueError("Input y contains NaN only: there is no target to learn.")
-    return y.reshape(n_rows, -1), y.ndim == 1
-
-
-def r2_of_known(true, predicted, sample_weight=None):
-    """Mean R2 over the outputs that have a known target, missing elements left out.
-
-    Parameters
-    ----------
-    true, predicted : ndarray of shape (n_rows, n_outputs)
-    sample_weight : array-like of shape (n_rows,), default=None
-    """
-    weights = check_weights(sample_weight, len(true))
-    scores = [
-        r2_score(true[known, j], predicted[known, j], sample_weight=weights[known])
-        for j, known in enumerate(~np.isnan(true).T)
-        if known.any()
-    ]
-    return float(np.mean(scores))
-
-
-def check_quantiles(quantiles):
-    """Return the levels as floats, refused unless they rise within (0, 1)."""
-    try:
-        levels = np.asarray(quantiles, dtype=float)
-    except (TypeError, ValueError):
-        levels = None
-    if (
-        levels is None
-        or levels.ndim != 1
-        or len(levels) == 0
-        or not ((levels > 0) & (levels < 1)).all()
-        or not (np.diff(levels) > 0).all()
-    ):
-        raise ValueError(
-            "quantiles must be numbers between 0 and 1, both excluded, each larger than the one "
-            f"before, such as (0.1, 0.5, 0.9); got {quantiles!r}."
-        )
-    return levels
-
-
-# ------------------------------------------------------------------------ the estimator
 
 
 class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
@@ -499,7 +389,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         levels = None if self.quantiles is None else check_quantiles(self.quantiles)
         source = None if self.init_from is None else frozen_source(self.init_from, type(self))
         if not hasattr(X, "ndim"):
-            X = _array_of(X)
+            X = array_of(X)
         n_rows = X.shape[0] if X.ndim else 0
         y, one_dimensional = read_targets(y, n_rows, type(self).__name__)
         own_weight = check_weights(sample_weight, n_rows)
@@ -511,9 +401,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"{windows.window_length}. Change one of the two, or pad with 'nan', where the "
                 "oldest segment may be a part of one."
             )
-        static = self._static_places(windows)
-        y32 = _to_float32(y, "y")
-        _warn_of_lost_digits(y, "y")
+        static = static_places(windows, self.static_features)
+        y32 = to_float32(y, "y")
+        warn_of_lost_digits(y, "y")
         random = check_random_state(self.random_state)
         seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
         rows = self._rows_in_loss(windows, y, own_weight)
@@ -836,30 +726,6 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         numbers = self.embedded_ids_.get_indexer(windows.ids) + 1
         return numbers.astype(np.int32)[windows.codes]
 
-    def _static_places(self, windows):
-        """Positions of the static features in a window."""
-        if self.static_features is None:
-            return ()
-        names = windows.names or [f"x{place}" for place in range(windows.shape[2])]
-        table = pd.DataFrame(columns=names)
-        chosen = select_features(table, self.static_features, None, None, "static_features")
-        if len(chosen) == len(names):
-            raise ValueError(
-                f"static_features names all {len(names)} features: none is left for the LSTM."
-            )
-        values = windows.rows[windows.ends][:, chosen]
-        first = np.zeros(len(windows.ids), np.intp)
-        first[windows.codes[::-1]] = np.arange(len(values))[::-1]
-        same = np.isclose(values, values[first][windows.codes], rtol=1e-3, atol=1e-6)
-        if not same.all():
-            row, column = np.argwhere(~same)[0]
-            raise ValueError(
-                f"The feature {names[chosen[column]]!r} is named in static_features and is not "
-                f"constant within series {windows.series[row]!r}. Leave it out there; a scaler "
-                "may have changed it ahead of the windows."
-            )
-        return tuple(chosen)
-
     def _points(self, predicted):
         """Take the median where the network returns quantiles."""
         levels = self._network.quantiles
@@ -954,9 +820,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     def _read(self, X, series_ids, reset):
         """Make `Windows` with float32 rows of whatever X is, and check them."""
         if not hasattr(X, "ndim"):
-            X = _array_of(X)
+            X = array_of(X)
         if isinstance(X, Windows) or X.ndim == 3:
-            windows = X if isinstance(X, Windows) else _windows_of(X, type(self).__name__)
+            windows = X if isinstance(X, Windows) else windows_of(X, type(self).__name__)
             self._check_windows(windows, reset)
         else:
             windows = self._windows_of_table(X, reset)
@@ -979,9 +845,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"{'ids' if self._ids_in_X else 'none'} in fit, which is not so now. Pass Windows, "
                 "or a table with the ids named by series=."
             )
-        rows = _to_float32(windows.rows, "X")
+        rows = to_float32(windows.rows, "X")
         if reset:  # what fit has warned of, predict need not look for again
-            _warn_of_lost_digits(windows.rows, "X")
+            warn_of_lost_digits(windows.rows, "X")
         return windows.with_rows(rows)
 
     def _windows_of_table(self, X, reset):
@@ -1030,7 +896,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"The windows are padded with NaN, and {name} was fitted on windows that were not: "
                 "choose the same padding in fit and predict."
             )
-        if not _all_finite(windows.rows) and not _all_finite(windows.rows[windows.held()]):
+        if not all_finite(windows.rows) and not all_finite(windows.rows[windows.held()]):
             missing = np.isnan(windows.rows).any()
             raise ValueError(
                 f"Input X contains {'NaN' if missing else 'infinity'}: {name} needs finite "
@@ -1080,65 +946,3 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         return tags
-
-
-def _all_finite(array):
-    # The sum is finite where all elements are, and costs one pass without a mask.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
-
-
-def _to_float32(array, name):
-    """Convert to float32, the net's numbers, unless that makes a number infinite."""
-    if array.dtype == np.float32:
-        return array
-    with np.errstate(over="ignore"):
-        converted = array.astype(np.float32)
-    if np.isinf(converted).any() and not np.isinf(array).any():
-        raise ValueError(
-            f"Input {name} contains a value too large for dtype('float32'), in which the net "
-            "computes: scale it first."
-        )
-    return converted
-
-
-def _warn_of_lost_digits(array, name):
-    """Warn of columns whose variation is too small, beside their level, for float32."""
-    if array.dtype == np.float32:
-        return
-    with np.errstate(over="ignore", invalid="ignore"):
-        known = ~np.isnan(array)
-        count = np.maximum(known.sum(axis=0), 1)
-        mean = np.where(known, array, 0).sum(axis=0) / count
-        spread = np.sqrt((np.where(known, array - mean, 0) ** 2).sum(axis=0) / count)
-        level = np.abs(mean)
-        # float32 has 24 bits: a level of 2 ** 14 deviations leaves ten bits for the rest.
-        lost = np.flatnonzero((spread > 0) & (spread * 2**14 < level))
-    if len(lost):
-        warnings.warn(
-            f"Column(s) {lost[:10].tolist()} of {name} vary by little beside their level (by "
-            f"{spread[lost[0]]:.3g} around {level[lost[0]]:.3g} in the first): the net computes in "
-            "float32 and sees few digits of it. Scale the features, or subtract the level.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def _array_of(X):
-    """Make an array of a nested list."""
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        if isinstance(X, Iterable):
-            raise ValueError(
-                "X is a list that makes no array. Are these series of unequal length? "
-                "sklstm.stack_series makes a panel of them, WindowTransformer its windows."
-            ) from error
-        raise
-
-
-def _windows_of(X, name):
-    array = check_array(
-        X, allow_nd=True, dtype=FLOATS, ensure_all_finite=False, estimator=name, input_name="X"
-    )
-    return Windows.from_array(np.ascontiguousarray(array))

@@ -17,8 +17,8 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklstm.grouped_statistics import KINDS
 from sklstm.panel import as_table, check_unchanged, column_position, id_values
-from sklstm.regressor import r2_of_known, read_targets
 from sklstm.scaling import PerSeriesScaler, no_zero
+from sklstm.targets import r2_of_known, read_targets
 from sklstm.weights import check_weights
 from sklstm.windows import Windows
 
