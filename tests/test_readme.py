@@ -20,7 +20,7 @@ BLOCKS = dict(re.findall(r"\n## ([^\n]+)\n(?:(?!\n## ).)*?```python\n(.*?)```", 
 
 
 def test_every_block_is_found():
-    assert len(BLOCKS) == README.count("```python") == 6
+    assert len(BLOCKS) == README.count("```python") == 7
 
 
 @pytest.mark.parametrize("title", BLOCKS)
