@@ -23,7 +23,7 @@ from report import fill
 from run import machine
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GroupShuffleSplit
-from turbofan import LONGEST_LIFE, cut_weights, find_folder, make_recipe
+from turbofan import LONGEST_LIFE, SENSORS, cut_weights, find_folder, make_recipe, smooth
 
 from sklstm import SeriesEnsembleRegressor
 from sklstm.datasets import load_turbofan
@@ -49,7 +49,21 @@ EVERYWHERE = {
     "every row counts": {"series_weight": None},
     "tempered weights, 0.5": {"series_weight": 0.5},
 }
+FIRST = [f"first_{name}" for name in SENSORS]
+
+
+def smooth_beside_first(panel, halflife):
+    """Smooth the sensors, and add each engine's first readings, which stay the same."""
+    first = panel.groupby("unit")[SENSORS].transform("first").set_axis(FIRST, axis=1)
+    return smooth(panel, halflife).join(first)
+
+
 FOR_ENGINES = {
+    "first readings as features of each step": {f"{PIPE}__smooth__func": smooth_beside_first},
+    "first readings as static features": {
+        f"{PIPE}__smooth__func": smooth_beside_first,
+        f"{PIPE}__net__static_features": FIRST,
+    },
     "the last rows beside the state": {f"{PIPE}__net__skip": True},
     "masked padding": {f"{PIPE}__windows__padding": "nan"},
     "5 members, bootstrap": {"assign": "bootstrap"},
@@ -137,10 +151,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", nargs="*", default=[*ENGINES, *FORECASTS])
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--only", help="techniques with this in their names")
     parser.add_argument("--output", type=Path, default=HERE / "ablation.json")
     options = parser.parse_args()
     for case in options.sets:
         for name, choice in choices(case).items():
+            if options.only and options.only not in name:
+                continue
             errors = [error_of(case, seed, choice) for seed in range(options.seeds)]
             print(case, name, np.round(errors, 3), flush=True)
             # Read anew: another set may be under way beside this one.

@@ -283,11 +283,15 @@ class Windows:
         Rows of NaN before or behind the others are padding, "nan" then.
         """
         n_windows, window_length, n_features = array.shape
-        real = ~np.isnan(array).all(axis=2)
-        first, after = real.argmax(axis=1), window_length - real[:, ::-1].argmax(axis=1)
-        # Where others are missing in between, or all are, the rows are left as they are.
-        whole = real.sum(axis=1) == after - first
-        first, after = np.where(whole, first, 0), np.where(whole, after, window_length)
+        first, after = np.zeros(n_windows, np.intp), np.full(n_windows, window_length)
+        with np.errstate(invalid="ignore", over="ignore"):
+            any_missing = np.isnan(array.sum())  # one pass without a mask
+        if any_missing:
+            real = ~np.isnan(array).all(axis=2)
+            start, stop = real.argmax(axis=1), window_length - real[:, ::-1].argmax(axis=1)
+            # Where others are missing in between, or all are, the rows are left as they are.
+            whole = real.sum(axis=1) == stop - start
+            first[whole], after[whole] = start[whole], stop[whole]
         n_observed = (after - first).astype(np.int32)
         return cls(
             array.reshape(n_windows * window_length, n_features),
