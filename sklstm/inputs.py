@@ -77,6 +77,26 @@ def windows_of(X, name):
     return Windows.from_array(np.ascontiguousarray(array))
 
 
+def series_numbers(windows, embedded_ids):
+    """Look up the number of each window's series, 0 for one without a vector.
+
+    Parameters
+    ----------
+    windows : Windows
+    embedded_ids : pandas.Index or None
+        The series that have vectors; None: there are none.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or None
+        int32.
+    """
+    if embedded_ids is None:
+        return None
+    numbers = embedded_ids.get_indexer(windows.ids) + 1
+    return numbers.astype(np.int32)[windows.codes]
+
+
 def static_places(windows, static_features):
     """Find the positions of the static features in a window, and check that they are static.
 
@@ -98,15 +118,17 @@ def static_places(windows, static_features):
         raise ValueError(
             f"static_features names all {len(names)} features: none is left for the LSTM."
         )
-    values = windows.rows[windows.ends][:, chosen]
+    values = windows.rows[:, chosen][windows.ends]
     first = np.zeros(len(windows.ids), np.intp)
     first[windows.codes[::-1]] = np.arange(len(values))[::-1]
-    same = np.isclose(values, values[first][windows.codes], rtol=1e-3, atol=1e-6)
-    if not same.all():
-        row, column = np.argwhere(~same)[0]
+    # Scalers leave a constant constant up to rounding.
+    away = np.abs(values - values[first][windows.codes]) > 1e-5 * np.ptp(values, axis=0)
+    if away.any():
+        row, column = np.argwhere(away)[0]
         raise ValueError(
             f"The feature {names[chosen[column]]!r} is named in static_features and is not "
-            f"constant within series {windows.series[row]!r}. Leave it out there; a scaler "
-            "may have changed it ahead of the windows."
+            f"constant within series {windows.ids.tolist()[windows.codes[row]]!r}. Leave it out "
+            "there, or mend it: a scaler may have changed it ahead of the windows, and an array "
+            "that carries no ids is one series (pass series_ids)."
         )
     return tuple(chosen)

@@ -128,6 +128,20 @@ def first_guess(spec: NetworkSpec):
 
 
 @keras.saving.register_keras_serializable("sklstm")
+class Vectors(keras.layers.Embedding):
+    """Look vectors up, with a dense gradient.
+
+    Keras' own gives optimizers a sparse one, which some of them treat otherwise: a fit
+    would depend on whether its batches come in shards.
+    """
+
+    def call(self, inputs):
+        """Look up."""
+        table = keras.ops.multiply(self.embeddings, 1.0)
+        return keras.ops.cast(keras.ops.take(table, inputs, axis=0), self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable("sklstm")
 class DropIds(keras.layers.Layer):
     """In training, turn a random share of the series' numbers into 0, that of unseen series.
 
@@ -177,7 +191,7 @@ class LayerMaker:
     def vectors(self, numbers):
         """Look up the vector of each series; the first is that of unseen ones."""
         numbers = DropIds(ID_DROPOUT, next(self.seeds), name="drop_ids")(numbers)
-        return keras.layers.Embedding(
+        return Vectors(
             self.spec.n_series + 1,
             self.spec.n_embedded,
             embeddings_initializer=keras.initializers.RandomUniform(seed=next(self.seeds)),
@@ -190,9 +204,10 @@ class LayerMaker:
         spec = self.spec
         if spec.segment_length == 1:
             return x, mask
-        x = keras.layers.Reshape((spec.n_segments, spec.segment_length * x.shape[-1]))(x)
+        width = spec.segment_length * x.shape[-1]
+        x = keras.layers.Reshape((spec.n_segments, width), dtype=spec.policy)(x)
         if mask is not None:
-            mask = keras.layers.Reshape((spec.n_segments, spec.segment_length))(mask)
+            mask = keras.ops.reshape(mask, (-1, spec.n_segments, spec.segment_length))
             mask = keras.ops.any(mask, axis=-1)
         return x, mask
 
@@ -209,6 +224,8 @@ class LayerMaker:
                 recurrent_initializer=keras.initializers.Orthogonal(seed=next(self.seeds)),
                 recurrent_dropout=spec.recurrent_dropout,
                 seed=next(self.seeds),
+                # cuDNN's kernels want padding behind the rows.
+                use_cudnn="auto" if mask is None else False,
                 dtype=spec.policy,
                 name=name,
                 **options,
@@ -252,7 +269,8 @@ class LayerMaker:
         weights = keras.ops.exp(scores - keras.ops.logsumexp(scores, axis=1, keepdims=True))
         weights = keras.layers.Identity(dtype=spec.policy, name="attention")(weights)
         sums = keras.ops.einsum("nth,ntu->nhu", weights, states)
-        return keras.layers.Concatenate(dtype=spec.policy)([keras.layers.Flatten()(sums), last])
+        flat = keras.layers.Flatten(dtype=spec.policy)
+        return keras.layers.Concatenate(dtype=spec.policy)([flat(sums), last])
 
     def outputs(self, x):
         """Make the head and what brings its numbers to the units of the targets."""
@@ -345,5 +363,6 @@ def lower_layers(model, spec: NetworkSpec):
     groups += [["attention"]] if spec.n_heads else []
     groups += [[f"lstm_{number}", f"norm_{number}"] for number in range(spec.n_layers, 0, -1)]
     groups[-1] += ["begin", "embedding"]
-    frozen = tuple(name for group in groups[spec.n_trainable :] for name in group)
-    return [layer for layer in model.layers if layer.name.startswith(frozen)]
+    frozen = [name for group in groups[spec.n_trainable :] for name in group]
+    parts = tuple(f"{name}_" for name in frozen)  # lstm_1_both_ways, but not lstm_12
+    return [layer for layer in model.layers if layer.name in frozen or layer.name.startswith(parts)]

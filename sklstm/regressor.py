@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.utils.validation import (
 from sklstm.inputs import (
     all_finite,
     array_of,
+    series_numbers,
     static_places,
     to_float32,
     warn_of_lost_digits,
@@ -57,7 +59,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     attention : bool or int, default=False
         Whether the last layer sees, beside the last state of the LSTM, a weighted sum of its
         states at all steps, by learnt weights (additive attention; Bahdanau et al., 2015). A
-        number is that of such sums ("heads"). `attention_weights` returns the weights.
+        number is that of such sums ("heads"). `attention_weights` returns the weights. With
+        `bidirectional`, the last state is that at the last row.
     bidirectional : bool, default=False
         Whether each LSTM layer reads the window from both ends, with `hidden_units` units each
         way. A window ends at its own row, so nothing looks ahead.
@@ -74,7 +77,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         Length of a vector that the net learns for each series of fit, from which the LSTM's
         state begins and which the last layer sees. Training turns a fifth of the rows into
         rows of an unseen series, so that series without a vector of their own get one that
-        stands for all. X must carry the ids.
+        stands for all. X must carry the ids. Fits that go on (`warm_start`, `partial_fit`)
+        give no vectors to further series.
     static_features : list of str or int, default=None
         Names of the features, or positions in the window, that are constant within a series:
         they enter once, as the vectors of `series_embedding` do, and not at each step.
@@ -118,14 +122,16 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     n_iter_no_change : int, default=10
         Epochs without a lower validation loss after which training stops.
     init_from : FrozenEstimator, default=None
-        A fitted regressor to begin with, or a pipeline that ends in one, as
+        A fitted regressor to begin with, or a pipeline, search or
+        :class:`PerSeriesTargetRegressor` around one, as
         ``sklearn.frozen.FrozenEstimator(fitted)``, so that clones and searches keep it. Its
-        weights are copied where name and shape agree, the scale of its outputs with them,
-        vectors of series by id; it never changes. What must begin anew (the first layer for
-        other features, the last for other outputs) is named in a warning.
+        weights are copied where name and shape agree, the scale of the outputs with the last
+        layer, vectors of series by id; it never changes. What must begin anew (the first layer
+        for other features, the last for other outputs) is named in a warning.
     trainable : {"all", "head"} or int, default="all"
         What training changes: all weights, those of the last layer, or those of so many layers
-        from the top (the last layer, the attention if there is one, each LSTM).
+        from the top (the last layer, the attention if there is one, each LSTM). With
+        `warm_start` it may change from fit to fit; the optimizer then begins anew.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's weights, optimizer and history.
     callbacks : list of keras.callbacks.Callback, default=None
@@ -179,7 +185,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
 
     **Padding.** Windows that are padded with "edge" or "zero" enter as they are: the net sees
     padding as values. Padding "nan" is masked: no step is taken over it, and attention gives it
-    no weight. In a 3-D array, rows of NaN before or behind the others are such padding.
+    no weight. In a 3-D array, rows of NaN in front of the others are such padding.
 
     A 3-D array does not know its series: pass `series_ids`.
 
@@ -207,6 +213,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
     history_: dict[str, list[float]]
     n_iter_: int
     _loss_unit: float
+    _network: Any
+    _window_names: list | None
     _optimizer_state: list | None
 
     _parameter_constraints: dict = {
@@ -387,14 +395,18 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"{self.learning_rate!r}: choose one of the two."
             )
         levels = None if self.quantiles is None else check_quantiles(self.quantiles)
-        source = None if self.init_from is None else frozen_source(self.init_from, type(self))
+        source = (
+            None
+            if self.init_from is None
+            else frozen_source(self.init_from, MultiSeriesLSTMRegressor)
+        )
         if not hasattr(X, "ndim"):
             X = array_of(X)
         n_rows = X.shape[0] if X.ndim else 0
         y, one_dimensional = read_targets(y, n_rows, type(self).__name__)
         own_weight = check_weights(sample_weight, n_rows)
         windows = self._read(X, series_ids, reset=fresh)
-        masked = windows.padding == "nan"
+        masked = windows.padding == "nan" or (not fresh and self._network.masked)
         if windows.window_length % self.segment_length and not masked:
             raise ValueError(
                 f"segment_length={self.segment_length} does not divide the window length "
@@ -416,10 +428,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 left_out = np.concatenate([left_out, held_out])
         self._warn_of_series_without_loss(windows, np.concatenate([rows, left_out]))
         weights = self._weights(windows, own_weight, rows)
-        if fresh:
-            known = windows.ids[np.unique(windows.codes[rows])]
-            self.embedded_ids_ = known if self.series_embedding else None
-        series = self._series_numbers(windows)
+        embedded_ids = None
+        if self.series_embedding:
+            trained = windows.ids[np.unique(windows.codes[rows])]
+            embedded_ids = trained if fresh else self.embedded_ids_
+        series = series_numbers(windows, embedded_ids)
 
         training = load_training()
         batch_size = self._fitting_batch_size(len(rows))
@@ -440,7 +453,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             static=static,
             n_embedded=int(self.series_embedding),
             # A power of two, so that folds of other series need no other compiled network.
-            n_series=0 if series is None else 1 << (len(self.embedded_ids_) - 1).bit_length(),
+            n_series=0 if embedded_ids is None else 1 << (len(embedded_ids) - 1).bit_length(),
             n_trainable={"all": None, "head": 1}.get(self.trainable, self.trainable),
             policy=training.dtype_policy(),
             quantiles=None if levels is None else tuple(np.union1d(levels, MEDIAN).tolist()),
@@ -451,7 +464,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             mean, deviation = target_moments(y[rows], weights)
             model = training.build_network(network, int(seed))
             training.set_target_scale(model, mean, deviation)
-            self.remade_ = self._begin(source, model, network, windows)
+            remade = [] if source is None else self._begin(source, model, network, embedded_ids)
             if levels is None:
                 self._check_loss(training, y32[rows])
             guess = np.broadcast_to(mean, network.output_shape[::-1]).T
@@ -461,6 +474,10 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             self._check_same(network, spec.optimizer_key)
             model, loss_unit = self.model_, self._loss_unit
             optimizer_state, past, n_past = self._optimizer_state, self.history_, self.n_iter_
+            if network != self._network:  # other layers are trained, or padding is masked now
+                model = training.model_from(network, training.to_arrays(model.variables))
+                same = network.n_trainable == self._network.n_trainable
+                optimizer_state = optimizer_state if same else None
         batches = training.Batches(
             windows[rows],
             y32[rows],
@@ -495,7 +512,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             verbose=int(self.verbose),
             optimizer_state=optimizer_state,
         )
-        self.model_ = model
+        self.model_, self.embedded_ids_ = model, embedded_ids
         n_new = len(history["loss"])
         self.history_ = {
             name: past.get(name, [np.nan] * n_past) + history.get(name, [np.nan] * n_new)
@@ -506,15 +523,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         self._network, self._loss_unit = network, loss_unit
         self._optimizer_key, self._optimizer_state = spec.optimizer_key, optimizer_state
         if fresh:
+            self.remade_ = remade
             self.window_length_, self.n_outputs_ = windows.window_length, y.shape[1]
             self._one_dimensional = one_dimensional
             self._y_dtype = np.float32 if y.dtype == np.float32 else np.float64
         return self
 
-    def _begin(self, source, model, network, windows):
+    def _begin(self, source, model, network, embedded_ids):
         """Copy the weights to begin with; return the names of those that are new."""
-        if source is None:
-            return []
         here, there = self._window_names, source._window_names
         if here and there and here != there and sorted(here) == sorted(there):
             raise ValueError(
@@ -522,8 +538,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"{here}. Put them into the same order."
             )
         numbers = np.zeros(0, np.intp)
-        if self.embedded_ids_ is not None and source.embedded_ids_ is not None:
-            numbers = source.embedded_ids_.get_indexer(self.embedded_ids_) + 1
+        if embedded_ids is not None and source.embedded_ids_ is not None:
+            numbers = source.embedded_ids_.get_indexer(embedded_ids) + 1
         return begin_with(source, model, network, numbers)
 
     def _check_loss(self, training, y):
@@ -538,15 +554,17 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
 
     def _check_same(self, network, optimizer_key):
         """Refuse to go on from an earlier fit with another network or optimizer."""
-        for what, before, now in (
-            ("network", self._network, network),
-            ("optimizer", self._optimizer_key, optimizer_key),
-        ):
-            if before != now:
-                raise ValueError(
-                    f"Going on from an earlier fit needs the same {what}: it was {before}, the "
-                    f"parameters and the data now ask for {now}."
-                )
+        before = asdict(self._network) | {"optimizer": self._optimizer_key}
+        now = asdict(network) | {"optimizer": optimizer_key}
+        may_change = ("n_trainable", "masked")
+        changed = [name for name in now if now[name] != before[name] and name not in may_change]
+        if changed:
+            raise ValueError(
+                "Going on from an earlier fit needs the same network and optimizer. The parameters "
+                "and the data now ask for "
+                + ", ".join(f"{name}={now[name]!r} (was {before[name]!r})" for name in changed)
+                + "."
+            )
 
     def _rows_in_loss(self, windows, y, own_weight, may_be_none=False):
         """Positions of the rows that carry loss."""
@@ -709,22 +727,21 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 "a number of heads, and fit again."
             )
         windows = self._read(X, None, reset=False)
+        series = series_numbers(windows, self.embedded_ids_)
         return load_training().attention_weights(
-            self.model_, self._network, windows, self._series_numbers(windows)
+            self.model_, self._network_for(windows), windows, series
         )
 
     def _apply(self, windows):
         """Return what the network returns, in the precision of y."""
-        series = self._series_numbers(windows)
-        predicted = load_training().predict(self.model_, self._network, windows, series)
+        series = series_numbers(windows, self.embedded_ids_)
+        network = self._network_for(windows)
+        predicted = load_training().predict(self.model_, network, windows, series)
         return predicted.astype(self._y_dtype, copy=False)
 
-    def _series_numbers(self, windows):
-        """Look up the number of each window's series, 0 for one without a vector."""
-        if self.embedded_ids_ is None:
-            return None
-        numbers = self.embedded_ids_.get_indexer(windows.ids) + 1
-        return numbers.astype(np.int32)[windows.codes]
+    def _network_for(self, windows):
+        """Return the network, one that masks where the windows hold masked padding."""
+        return replace(self._network, masked=self._network.masked or windows.padding == "nan")
 
     def _points(self, predicted):
         """Take the median where the network returns quantiles."""
@@ -824,6 +841,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
         if isinstance(X, Windows) or X.ndim == 3:
             windows = X if isinstance(X, Windows) else windows_of(X, type(self).__name__)
             self._check_windows(windows, reset)
+            if not reset and isinstance(X, Windows):
+                self._check_padding(windows)
         else:
             windows = self._windows_of_table(X, reset)
         carries_ids = isinstance(X, Windows) or (self.series is not None and X.ndim == 2)
@@ -839,6 +858,13 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             windows = windows.with_series(*encode_ids(pd.Index(series_ids), len(windows)))
         if reset:
             self._ids_in_X = carries_ids
+            if self.series_embedding and not carries_ids:
+                warnings.warn(
+                    "X carries no ids, so that all rows are one series and series_embedding has "
+                    "nothing to tell apart. Pass Windows, or name the ids with series=.",
+                    UserWarning,
+                    stacklevel=4,
+                )
         elif self.embedded_ids_ is not None and carries_ids != self._ids_in_X:
             raise ValueError(
                 "series_embedding looks series up by the ids that X carries: X carried "
@@ -890,12 +916,6 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"Found array with {n_rows} sample(s) and {n_features} feature(s) "
                 f"(shape={windows.shape}) while a minimum of 1 is required by {name}."
             )
-        padded = windows.padding == "nan" and (windows.n_observed < window_length).any()
-        if padded and not reset and not self._network.masked:
-            raise ValueError(
-                f"The windows are padded with NaN, and {name} was fitted on windows that were not: "
-                "choose the same padding in fit and predict."
-            )
         if not all_finite(windows.rows) and not all_finite(windows.rows[windows.held()]):
             missing = np.isnan(windows.rows).any()
             raise ValueError(
@@ -918,6 +938,16 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(
                 f"The windows hold the features {names}, but {name} was fitted on "
                 f"{self._window_names}, in this order."
+            )
+
+    def _check_padding(self, windows):
+        """Refuse windows that are padded with NaN where those of fit were not, or the reverse."""
+        padded = (windows.n_observed < windows.window_length).any()
+        if padded and (windows.padding == "nan") != self._network.masked:
+            raise ValueError(
+                f"The windows are padded with {windows.padding!r}, and those of fit were "
+                f"{'' if self._network.masked else 'not '}padded with 'nan': choose the same "
+                "padding in fit and predict."
             )
 
     def _check_n_outputs(self, y):

@@ -482,11 +482,23 @@ def model_from(network: NetworkSpec, weights):
 
 
 class Predictor:
-    """A network that is compiled to predict with the weights of any twin of it."""
+    """A network that is compiled to predict with the weights of any twin of it.
 
-    def __init__(self, network: NetworkSpec):
-        self.model = build_network(network, seed=0)
-        if ON_TENSORFLOW:
+    Parameters
+    ----------
+    network : NetworkSpec
+    attention : bool, default=False
+        Whether to return the attention's weights, the mean over its heads, in place of the
+        predictions.
+    """
+
+    def __init__(self, network: NetworkSpec, attention=False):
+        self.twin = self.model = build_network(network, seed=0)
+        if attention:
+            weights = self.twin.get_layer("attention").output
+            self.model = keras.Model(self.twin.input, keras.ops.mean(weights, axis=-1))
+        self.takes_values = ON_TENSORFLOW and not attention
+        if self.takes_values:
             self.forward = tf.function(self._forward, jit_compile=JIT)
             # One thread more than cores: it gathers windows while the others compute.
             self.n_threads = joblib.cpu_count() + 1
@@ -499,8 +511,8 @@ class Predictor:
 
     def of(self, model):
         """Return a function from a batch of windows to predictions with the weights of `model`."""
-        if not ON_TENSORFLOW:
-            copy_weights(model, self.model)
+        if not self.takes_values:
+            copy_weights(model, self.twin)
             return self.model.predict_on_batch
         values = values_of(model)
         return lambda batch: self.forward(values, batch).numpy()
@@ -611,10 +623,8 @@ def predict(model, network: NetworkSpec, windows: Windows, series=None):
     ndarray of shape (n_rows, *network.output_shape)
         float32.
     """
-    key = ("predict", network)
-    with _idle.borrow(key, lambda: Predictor(network)) as predictor, no_retracing_warning():
-        on_batch, threads = predictor.of(model), predictor.n_threads
-        return _in_batches(on_batch, windows, series, network.output_shape, threads)
+    shape = network.output_shape
+    return _apply(("predict", network), lambda: Predictor(network), model, windows, series, shape)
 
 
 def attention_weights(model, network: NetworkSpec, windows: Windows, series=None):
@@ -630,29 +640,27 @@ def attention_weights(model, network: NetworkSpec, windows: Windows, series=None
     ndarray of shape (n_rows, network.n_segments)
         float32; the weights of a row sum to 1.
     """
-    weights = keras.ops.mean(model.get_layer("attention").output, axis=-1)
-    part = keras.Model(model.input, weights)
-    part.compile(jit_compile=JIT)
-    with no_retracing_warning():
-        shape = (network.n_segments,)
-        return _in_batches(part.predict_on_batch, windows, series, shape, n_threads=1)
+    key, shape = ("attention", network), (network.n_segments,)
+    return _apply(key, lambda: Predictor(network, attention=True), model, windows, series, shape)
 
 
-def _in_batches(on_batch, windows, series, shape, n_threads):
-    """Collect what `on_batch` returns for all windows, arrays of `shape` a row."""
+def _apply(key, make, model, windows, series, shape):
+    """Lend a predictor, and collect what it returns for all windows, arrays of `shape` a row."""
     n_rows = len(windows)
     size = next((size for size in PREDICT_BATCHES if size >= n_rows), PREDICT_BATCHES[-1])
     out = np.empty((n_rows, *shape), np.float32)
+    with _idle.borrow(key, make) as predictor, no_retracing_warning():
+        on_batch = predictor.of(model)
 
-    def fill(start):
-        rows = np.arange(start, min(start + size, n_rows))
-        batch = model_inputs(windows, series, np.resize(rows, size))
-        out[rows] = on_batch(batch)[: len(rows)]
+        def fill(start):
+            rows = np.arange(start, min(start + size, n_rows))
+            batch = model_inputs(windows, series, np.resize(rows, size))
+            out[rows] = on_batch(batch)[: len(rows)]
 
-    first, *others = range(0, n_rows, size)
-    fill(first)  # compiles
-    with ThreadPoolExecutor(n_threads) as threads:
-        list(threads.map(fill, others))
+        first, *others = range(0, n_rows, size)
+        fill(first)  # compiles
+        with ThreadPoolExecutor(predictor.n_threads) as threads:
+            list(threads.map(fill, others))
     return out
 
 

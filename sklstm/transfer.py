@@ -31,18 +31,23 @@ def frozen_source(init_from, kind):
             "when a search clones it."
         )
     source = init_from.estimator
-    if isinstance(source, Pipeline):
-        source = source[-1]
-    if not isinstance(source, kind):
-        raise ValueError(
-            f"init_from must hold a fitted {kind.__name__}, or a Pipeline that ends in one, got "
-            f"{type(source).__name__}."
-        )
+    while not isinstance(source, kind):
+        if isinstance(source, Pipeline):
+            source = source[-1]
+        elif hasattr(source, "best_estimator_"):  # a search
+            source = source.best_estimator_
+        elif hasattr(source, "regressor_"):  # around scaled targets
+            source = source.regressor_
+        else:
+            raise ValueError(
+                f"init_from must hold a fitted {kind.__name__}, or a Pipeline, a search or a "
+                f"regressor of scaled targets around one, got {type(source).__name__}."
+            )
     check_is_fitted(source, "model_")
     return source
 
 
-def copy_fitting(source, target, rows=None):
+def copy_fitting(source, target, *, rows=None, head=True):
     """Copy the weights of a network that have the same name and shape in another one.
 
     Parameters
@@ -51,23 +56,31 @@ def copy_fitting(source, target, rows=None):
         `target` is changed.
     rows : ndarray of shape (n_target_rows,), default=None
         For each row of the target's table of series vectors, the row of the source's.
+    head : bool, default=True
+        Whether the outputs mean the same. If not, or if the head sees something else, it
+        begins anew as a whole, with the scale of its outputs.
 
     Returns
     -------
     list of str
         Names of the target's weights that stay as they are, since the source has no such.
     """
-    values = {weight.path: weight for weight in source.variables}
+    values = {weight.path: np.array(weight.value) for weight in source.variables}
+    kernel = next(weight for weight in target.variables if weight.path == "head/kernel")
+    head = head and values[kernel.path].shape == tuple(kernel.shape)
     remade = []
     for weight in target.variables:
+        layer = weight.path.split("/")[0]
         if not weight.dtype.startswith(("float", "bfloat")):
             continue  # random states are the target's own
         found = values.get(weight.path)
-        if found is not None and weight.path.startswith("embedding/"):
-            weight.assign(np.asarray(found)[rows])
-        elif found is not None and found.shape == weight.shape:
+        if layer == "embedding" and found is not None:
+            found = found[rows]
+        if layer in ("head", "target_scale") and not head:
+            found = None
+        if found is not None and found.shape == tuple(weight.shape):
             weight.assign(found)
-        elif not weight.path.startswith("target_scale/"):  # it goes with the head
+        elif layer != "target_scale":  # it goes with the head
             remade.append(weight.path)
     return remade
 
@@ -100,11 +113,18 @@ def begin_with(source, model, network, numbers):
         )
     rows = np.zeros(network.n_series + 1, np.intp)
     rows[1 : len(numbers) + 1] = numbers
-    remade = copy_fitting(source.model_, model, rows)
+    head = there.output_shape == network.output_shape and there.quantiles == network.quantiles
+    remade = copy_fitting(source.model_, model, rows=rows, head=head)
+    frozen = {weight.path for weight in model.non_trainable_variables}.intersection(remade)
+    if frozen:
+        raise ValueError(
+            f"init_from has no weights that fit {sorted(frozen)}, and trainable would keep them as "
+            "they were drawn: let training reach them, with trainable='all' or a larger number."
+        )
     if remade:
         warnings.warn(
-            f"init_from has no weights that fit {remade}: other numbers of features or outputs, or "
-            "other layers. They begin anew; all others are copied.",
+            f"init_from has no weights that fit {remade}: other numbers of features or outputs, "
+            "other segments or layers. They begin anew; all others are copied.",
             UserWarning,
             stacklevel=5,
         )

@@ -280,22 +280,20 @@ class Windows:
     def from_array(cls, array):
         """Look at a 3-D array (n_windows, window_length, n_features) as Windows.
 
-        Rows of NaN before or behind the others are padding, "nan" then.
+        Rows of NaN in front of the others are padding, "nan" then. Behind them they are not:
+        that may be a reading that is missing.
         """
         n_windows, window_length, n_features = array.shape
-        first, after = np.zeros(n_windows, np.intp), np.full(n_windows, window_length)
+        n_observed = np.full(n_windows, window_length, np.int32)
         with np.errstate(invalid="ignore", over="ignore"):
             any_missing = np.isnan(array.sum())  # one pass without a mask
         if any_missing:
             real = ~np.isnan(array).all(axis=2)
-            start, stop = real.argmax(axis=1), window_length - real[:, ::-1].argmax(axis=1)
-            # Where others are missing in between, or all are, the rows are left as they are.
-            whole = real.sum(axis=1) == stop - start
-            first[whole], after[whole] = start[whole], stop[whole]
-        n_observed = (after - first).astype(np.int32)
+            padded = real.any(axis=1)
+            n_observed[padded] -= real[padded].argmax(axis=1).astype(np.int32)
         return cls(
             array.reshape(n_windows * window_length, n_features),
-            np.arange(0, n_windows * window_length, window_length) + after - 1,
+            np.arange(window_length - 1, n_windows * window_length, window_length),
             n_observed,
             window_length,
             padding="nan" if (n_observed < window_length).any() else "edge",

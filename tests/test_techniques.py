@@ -208,6 +208,30 @@ def test_later_rows_change_nothing(name, padding):
     assert not np.array_equal(after[~early], before[~early])
 
 
+@pytest.mark.parametrize("name", ["all", "vectors"])
+def test_a_callback_that_does_nothing_changes_nothing(name):
+    # With callbacks Keras' own steps train the model, without them ours do.
+    own = lstm(callbacks=[keras_callback()], **TECHNIQUES[name]).fit(MASKED, Y)
+    assert_allclose(own.predict(MASKED), fitted(name, "nan").predict(MASKED), rtol=1e-4, atol=1e-5)
+
+
+def keras_callback():
+    import keras
+
+    return keras.callbacks.Callback()
+
+
+def test_a_refused_fit_leaves_the_vectors_of_the_last_one():
+    net = lstm(series_embedding=2).fit(EDGE, Y)
+    before = net.predict(EDGE)
+    some_missing = np.c_[Y, np.where(PANEL["unit"] == "u1", np.nan, Y)] + 9
+    later = np.flatnonzero(PANEL["unit"] != "u0")
+    with pytest.raises(ValueError, match="loss='poisson'"):
+        net.set_params(loss="poisson").fit(EDGE[later], some_missing[later])
+    net.set_params(loss="mse")
+    assert_array_equal(net.predict(EDGE), before)
+
+
 def test_grid_search_over_techniques():
     pipe = make_pipeline(
         WindowTransformer(L, padding="nan", columns=["size", "p", "q"], **IDS), lstm(epochs=1)
@@ -246,23 +270,29 @@ def test_attention_must_be_on():
 
 
 # ---------------------------------------------------------------------------------- masks
-def pad(array, n_rows, side):
-    width = ((n_rows, 0), (0, 0)) if side == "front" else ((0, n_rows), (0, 0))
-    return np.pad(array, width, constant_values=np.nan)
-
-
 @pytest.mark.parametrize("name", ["attention", "all"])
-def test_arrays_padded_with_nan_on_either_side_are_the_masked_windows(name):
+def test_arrays_padded_with_nan_are_the_masked_windows(name):
     options = {**TECHNIQUES[name], "series_embedding": 0}
     if "static_features" in options:
         options["static_features"] = [0]
-    net = lstm(**options).fit(MASKED, Y)
-    real = [window[L - n :] for window, n in zip(MASKED, MASKED.n_observed, strict=True)]
-    for side in ("front", "back"):
-        array = np.stack([pad(window, L - len(window), side) for window in real])
-        assert_array_equal(net.predict(array), net.predict(MASKED))
-        of_array = lstm(**options).fit(array, Y, series_ids=PANEL["unit"])
-        assert_array_equal(of_array.predict(array), net.predict(MASKED))
+    net, array = lstm(**options).fit(MASKED, Y), np.asarray(MASKED)
+    assert_array_equal(net.predict(array), net.predict(MASKED))
+    of_array = lstm(**options).fit(array, Y, series_ids=PANEL["unit"])
+    assert_array_equal(of_array.predict(array), net.predict(MASKED))
+
+
+def test_arrays_may_be_padded_in_one_call_and_not_in_another():
+    array, full = np.asarray(MASKED), MASKED.n_observed == L
+    for first, second in ((full, ~full), (~full, full)):
+        net = lstm().fit(array[first], Y[first])
+        alone = net.predict(array[first])
+        # Neither the other rows nor their padding change what is predicted.
+        assert_allclose(net.predict(array)[first], alone, rtol=1e-5)
+        net.partial_fit(array[second], Y[second])
+        assert np.isfinite(net.predict(array)).all()
+    only_full = lstm().fit(array[full], Y[full])
+    expected, _ = pass_forward(only_full, array[0][L - MASKED.n_observed[0] :].astype(float))
+    assert_allclose(only_full.predict(array)[0], expected[0], rtol=1e-4, atol=1e-5)
 
 
 def test_rows_missing_in_between_are_no_padding():
@@ -270,9 +300,11 @@ def test_rows_missing_in_between_are_no_padding():
     array[2, 1] = np.nan
     with pytest.raises(ValueError, match="contains NaN"):
         lstm().fit(array, Y)
-    array[2] = np.nan
-    with pytest.raises(ValueError, match="contains NaN"):
-        lstm().fit(array, Y)
+    for missing in (slice(None), slice(-1, None)):  # all of a window; its latest reading
+        array = np.asarray(EDGE)
+        array[2, missing] = np.nan
+        with pytest.raises(ValueError, match="contains NaN"):
+            lstm().fit(array, Y)
 
 
 def test_all_masked_windows_teach_by_default():
@@ -284,8 +316,10 @@ def test_all_masked_windows_teach_by_default():
 
 def test_masks_must_be_those_of_fit():
     net = lstm(epochs=1).fit(EDGE, Y)
-    with pytest.raises(ValueError, match="padded with NaN.*same padding"):
+    with pytest.raises(ValueError, match="padded with 'nan', and those of fit were not"):
         net.predict(MASKED)
+    with pytest.raises(ValueError, match="padded with 'edge', and those of fit were padded with"):
+        fitted("attention", "nan").predict(EDGE)
     full = MASKED[MASKED.n_observed == L]
     assert_array_equal(net.predict(full), net.predict(EDGE)[MASKED.n_observed == L])
 
@@ -388,7 +422,8 @@ def test_ids_of_vectors_travel_in_X():
     with pytest.raises(ValueError, match="series_embedding needs the ids in X itself"):
         lstm(series_embedding=2).fit(array, Y, series_ids=PANEL["unit"])
     # Without ids, all rows are one series, which every row of predict then is.
-    alone = lstm(series_embedding=2, epochs=1).fit(array, Y)
+    with pytest.warns(UserWarning, match="X carries no ids"):
+        alone = lstm(series_embedding=2, epochs=1).fit(array, Y)
     assert_array_equal(alone.predict(array[:3]), alone.predict(array)[:3])
     with pytest.raises(ValueError, match="X carried none in fit"):
         alone.predict(EDGE)
@@ -404,6 +439,14 @@ def test_tables_name_their_ids():
 
 
 # ------------------------------------------------------------------------- static features
+def test_small_steps_of_a_static_feature_are_seen():
+    year = PANEL.assign(size=2019.0 + PANEL["unit"].str[1].astype(int))
+    assert lstm(static_features=["size"], epochs=1).fit(make_windows(year), Y).n_iter_ == 1
+    year.loc[5, "size"] += 1
+    with pytest.raises(ValueError, match="'size' .* not constant within series 'u0'"):
+        lstm(static_features=["size"]).fit(make_windows(year), Y)
+
+
 def test_static_features_may_be_named_or_numbered():
     by_name = lstm(static_features=["size"]).fit(EDGE, Y).predict(EDGE)
     array = np.asarray(EDGE)

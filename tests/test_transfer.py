@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from test_techniques import EDGE, IDS, MASKED, PANEL, L, Y, lstm, make_panel, make_windows
 
-from sklstm import WindowTransformer
+from sklstm import PerSeriesTargetRegressor, WindowTransformer
 
 OTHER, OTHER_Y = make_panel(seed=1, lengths=(12, 5))
 OTHER_EDGE = make_windows(OTHER)
@@ -56,6 +56,12 @@ def test_pipelines_and_copies_serve_too(source):
     pipe = make_pipeline(
         WindowTransformer(L, columns=["size", "p", "q"], **IDS), lstm(epochs=4, **STACKED)
     ).fit(PANEL, Y)
+    scaled = PerSeriesTargetRegressor(pipe, target="size", scaler="maxabs", prior_rows=0, **IDS)
+    searched = GridSearchCV(pipe, {"multiserieslstmregressor__n_layers": [2]}, cv=2)
+    for around in (scaled, searched):
+        around = around.fit(PANEL, Y)
+        twin = still(around).fit(OTHER_EDGE, OTHER_Y)
+        assert twin.remade_ == []
     for fitted in (pipe, pickle.loads(pickle.dumps(source))):
         twin = still(fitted).fit(OTHER_EDGE, OTHER_Y)
         assert_array_equal(twin.predict(EDGE), source.predict(EDGE))
@@ -72,7 +78,7 @@ def test_pipelines_and_copies_serve_too(source):
             {"lstm_1/lstm_cell/kernel"},
         ),
         (lambda: (OTHER_EDGE, OTHER_Y, {"segment_length": 2}), {"lstm_1/lstm_cell/kernel"}),
-        (lambda: (OTHER_EDGE, OTHER_Y, {"skip": True}), {"head/kernel"}),
+        (lambda: (OTHER_EDGE, OTHER_Y, {"skip": True}), {"head/kernel", "head/bias"}),
         (
             lambda: (OTHER_EDGE, OTHER_Y, {"n_layers": 3}),
             {f"lstm_3/lstm_cell/{part}" for part in ("kernel", "recurrent_kernel", "bias")},
@@ -89,8 +95,62 @@ def test_just_what_must_begins_anew(source, change, anew):
     for name, weight in weights_of(net).items():
         if name in anew or name.startswith("seed"):
             continue
-        if not (name.startswith("target_scale") and y.ndim == 2):
-            assert_array_equal(weight, there[name], err_msg=name)
+        # The scale of the outputs goes with the head: of the new targets, or the source's.
+        if name.startswith("target_scale") and "head/kernel" in anew:
+            assert not np.array_equal(weight, there[name])
+            continue
+        assert_array_equal(weight, there[name], err_msg=name)
+
+
+def test_a_new_head_speaks_in_units_of_the_new_targets(source):
+    y = 1000 * OTHER_Y + 5000
+    with pytest.warns(UserWarning, match="head/kernel"):
+        net = still(source, skip=True, series_weight=None).fit(OTHER_EDGE, y)
+    scale = weights_of(net)
+    assert_allclose(scale["target_scale/offset"], y.mean(), rtol=1e-5)
+    assert_allclose(scale["target_scale/scale"], y.std(), rtol=1e-5)
+
+
+def test_outputs_that_mean_something_else_have_a_head_of_their_own(source):
+    three = lstm(epochs=1, **STACKED).fit(EDGE, np.c_[Y, -Y, 2 * Y])
+    with pytest.warns(UserWarning, match="head/kernel"):
+        net = still(three, quantiles=(0.1, 0.5, 0.9), learning_rate=0.05).fit(OTHER_EDGE, OTHER_Y)
+    assert set(net.remade_) == {"head/kernel", "head/bias"}
+    with pytest.warns(UserWarning, match="head/kernel"):
+        other = still(net, quantiles=(0.2, 0.5, 0.9)).fit(OTHER_EDGE, OTHER_Y)
+    assert not np.array_equal(weights_of(other)["head/kernel"], weights_of(net)["head/kernel"])
+    same = still(net, quantiles=(0.1, 0.5, 0.9)).fit(OTHER_EDGE, -OTHER_Y)
+    assert_array_equal(same.predict_quantiles(EDGE), net.predict_quantiles(EDGE))
+
+
+def test_what_begins_anew_must_be_trained(source):
+    net = still(source, trainable="head")
+    with pytest.raises(ValueError, match="lstm_1/lstm_cell/kernel.*let training reach them"):
+        net.fit(make_windows(OTHER, columns=("p", "q")), OTHER_Y)
+
+
+def test_layers_may_thaw_from_fit_to_fit(source):
+    net = still(source, learning_rate=0.05, trainable="head", warm_start=True)
+    net.fit(OTHER_EDGE, OTHER_Y)
+    name = "lstm_1/lstm_cell/kernel"
+    assert_array_equal(weights_of(net)[name], weights_of(source)[name])
+    head = net.predict(EDGE)
+    net.set_params(trainable="all", learning_rate=0.0).fit(OTHER_EDGE, OTHER_Y)
+    assert_array_equal(net.predict(EDGE), head)
+    assert net.n_iter_ == 2
+    net.set_params(learning_rate=0.05).fit(OTHER_EDGE, OTHER_Y)
+    assert not np.array_equal(weights_of(net)[name], weights_of(source)[name])
+    with pytest.raises(ValueError, match=r"ask for skip=True \(was False\)"):
+        net.set_params(skip=True).fit(OTHER_EDGE, OTHER_Y)
+
+
+def test_names_of_many_layers_are_not_mixed_up():
+    from sklstm.network import NetworkSpec, build_network
+
+    spec = NetworkSpec(2, 1, 1, 2, n_layers=12, segment_length=1, dropout=0.0, n_trainable=3)
+    model = build_network(spec, seed=0)
+    trained = {weight.path.split("/")[0] for weight in model.trainable_variables}
+    assert trained == {"head", "lstm_12", "lstm_11"}
 
 
 def test_windows_of_another_length_and_padding_fit(source):
@@ -114,6 +174,9 @@ def test_vectors_of_series_go_by_id():
     assert_array_equal(table[0], there[0])
     assert_array_equal(table[1], there[0])  # unknown there: it begins as an unseen series
     assert_array_equal(table[2], there[1 + fitted.embedded_ids_.get_loc("u2")])
+    wider = still(fitted, series_embedding=3, n_layers=1, attention=False)
+    with pytest.warns(UserWarning, match="embedding/embeddings.*begin_1_0/kernel"):
+        wider.fit(make_windows(panel), Y[panel.index])
 
 
 # ------------------------------------------------------------------------- what is trained
@@ -165,7 +228,7 @@ def test_grid_search_over_beginnings(source):
         (lstm(), ValueError, "must be frozen.*FrozenEstimator"),
         (FrozenEstimator(lstm()), NotFittedError, "not fitted"),
         (FrozenEstimator(Ridge().fit([[0], [1]], [0, 1])), ValueError, "hold a fitted.*got Ridge"),
-        (FrozenEstimator(make_pipeline(Ridge())), ValueError, "ends in one, got Ridge"),
+        (FrozenEstimator(make_pipeline(Ridge())), ValueError, "around one, got Ridge"),
     ],
     ids=["not frozen", "not fitted", "another regressor", "another pipeline"],
 )
