@@ -1,5 +1,6 @@
 """The benchmark's data, metric and tables; its timings are no tests."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sklstm import WindowTransformer, make_targets
 from sklstm.metrics import mase, smape
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import ablation
 import accuracy
 import panels
 import peers
@@ -168,6 +170,23 @@ def test_table_of_errors():
         "",
         "sklstm: here.",
     ]
+
+
+def test_changes_are_those_of_each_seed():
+    results = {"FD001": {"as it is": [10.0, 20.0], "attention": [9.0, 22.0]}}
+    lines = ablation.table(results).split("\n")
+    assert lines[0] == "| | FD001 | FD002 | M4 hourly | NN5 daily |"
+    assert lines[2] == "| as it is: RMSE, MASE | 15 (10 to 20) |  |  |  |"
+    assert lines[3] == "| attention: % | +0.0 (-10.0 to +10.0) |  |  |  |"
+
+
+def test_the_page_of_techniques_shows_the_results():
+    results = json.loads((ablation.HERE / "ablation.json").read_text())
+    page = ablation.PAGE.read_text()
+    assert report.fill(page, {"ablation": ablation.table(results)}) == page
+    assert set(results) == {*ablation.ENGINES, *ablation.FORECASTS, "machine"}
+    for case in (*ablation.ENGINES, *ablation.FORECASTS):
+        assert results[case].keys() == ablation.choices(case).keys()
 
 
 def panel_of(blocks):
