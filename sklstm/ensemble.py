@@ -18,8 +18,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
     get_routing_for_object,
     process_routing,
 )
@@ -48,7 +46,14 @@ from sklstm.series_features import (
     course_of_windows,
     whole_features,
 )
-from sklstm.target import fit_parameter, last_step, predict_quantiles, score_of_known
+from sklstm.target import (
+    fit_parameter,
+    last_step,
+    predict_quantiles,
+    route_fit,
+    score_of_known,
+    take_tags,
+)
 from sklstm.targets import read_targets
 from sklstm.weights import check_weights
 from sklstm.windows import Windows
@@ -825,22 +830,11 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
         -------
         MetadataRouter
         """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                estimator=self.estimator,
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
+        return route_fit(self, estimator=self.estimator)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
-        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        take_tags(tags, inner)
         tags.input_tags.three_d_array = self.series is None and inner.input_tags.three_d_array
-        tags.target_tags.multi_output = inner.target_tags.multi_output
-        if inner.regressor_tags is not None:
-            tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
-        tags.non_deterministic = inner.non_deterministic
         return tags

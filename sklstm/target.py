@@ -432,27 +432,31 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
         -------
         MetadataRouter
         """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                regressor=self.regressor,
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
+        return route_fit(self, regressor=self.regressor)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.regressor)
         plain = self.series is None and self.target is None
-        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        take_tags(tags, inner)
         tags.input_tags.sparse = plain and inner.input_tags.sparse
         tags.input_tags.three_d_array = plain and inner.input_tags.three_d_array
-        tags.target_tags.multi_output = inner.target_tags.multi_output
-        if inner.regressor_tags is not None:
-            tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
-        tags.non_deterministic = inner.non_deterministic
         return tags
+
+
+def route_fit(owner, **inner):
+    """Route the metadata of `fit` to the `fit` of the estimator within."""
+    mapping = MethodMapping().add(caller="fit", callee="fit")
+    return MetadataRouter(owner=owner).add_self_request(owner).add(**inner, method_mapping=mapping)
+
+
+def take_tags(tags, inner):
+    """Let a meta-estimator promise what the regressor within does."""
+    tags.input_tags.allow_nan = inner.input_tags.allow_nan
+    tags.target_tags.multi_output = inner.target_tags.multi_output
+    if inner.regressor_tags is not None:
+        tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
+    tags.non_deterministic = inner.non_deterministic
 
 
 def _by_id(values, ids):
