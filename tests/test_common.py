@@ -37,12 +37,10 @@ ESTIMATORS = [
     ),
     MultiSeriesLSTMRegressor(
         hidden_units=4,
-        n_layers=2,
         attention=2,
         bidirectional=True,
         layer_norm=True,
         skip=True,
-        trainable=3,
         epochs=5,
         learning_rate=0.05,
         random_state=0,
@@ -88,15 +86,10 @@ def expected_failed_checks(estimator):
     if causal_target:
         reason = "a row that comes twice is two rows of history, a weight of 2 is not"
         expected["check_sample_weight_equivalence_on_dense_data"] = reason
-    if isinstance(estimator, MultiSeriesLSTMRegressor):
-        if estimator.series_embedding:
-            # As in scikit-learn's bagging: the same in expectation, not draw for draw.
-            reason = "training turns random rows into rows of an unseen series"
-            expected["check_sample_weight_equivalence_on_dense_data"] = reason
-        if estimator.attention:
-            # tests/test_techniques.py holds it to that.
-            reason = "equal to the rounding of float32, and the check asks for 1e-7"
-            expected["check_sample_weight_equivalence_on_dense_data"] = reason
+    if isinstance(estimator, MultiSeriesLSTMRegressor) and estimator.series_embedding:
+        # As in scikit-learn's bagging: the same in expectation, not draw for draw.
+        reason = "training turns random rows into rows of an unseen series"
+        expected["check_sample_weight_equivalence_on_dense_data"] = reason
     if isinstance(estimator, SeriesEnsembleRegressor) and estimator.assign != "all":
         # As scikit-learn expects it of its own BaggingRegressor.
         reason = "sample_weight is not equivalent to repeating rows, which are drawn or dealt out"
@@ -108,6 +101,10 @@ def expected_failed_checks(estimator):
 @pytest.mark.filterwarnings("ignore:X carries no ids:UserWarning")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
 def test_scikit_learn_contract(estimator, check):
+    name = check.func.__name__
+    if "sample_weight_equivalence" in name and getattr(estimator, "attention", False):
+        # Which side of 1e-7 float32 falls on is luck; tests/test_techniques.py asks for 1e-5.
+        pytest.skip("equal up to the rounding of float32")
     check(estimator)
 
 
