@@ -16,7 +16,8 @@ def frozen_source(init_from, kind):
     Parameters
     ----------
     init_from : FrozenEstimator
-        Around a fitted regressor, or a pipeline that ends in one.
+        Around a fitted regressor, or a pipeline, a search or a regressor of scaled targets
+        that holds one.
     kind : type
         What the regressor must be.
 
