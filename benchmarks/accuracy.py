@@ -121,7 +121,7 @@ def forecast_beijing(train, rows, origins, seed):
 
 def forecast_quantiles(series, horizon, season, seed, calibration):
     """Forecast (n_series, n_origins, horizon, n_quantiles) from one fit, and its seconds."""
-    from sklstm.model_selection import backtest
+    from sklstm.model_selection._backtest import backtest
 
     panel = stack_series(series, columns=["y"]).reset_index()
     forecaster = make_forecaster(

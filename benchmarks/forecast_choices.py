@@ -11,10 +11,10 @@ from unittest.mock import patch
 
 from problems import mean_mase, read_series, seasonal_naive
 
-import sklstm.forecasting
+import sklstm.forecasting._forecaster
 from sklstm import MultiSeriesForecaster, stack_series
-from sklstm.forecast_windows import ValueScale
-from sklstm.forecasting import LIMIT
+from sklstm.forecasting._forecaster import LIMIT
+from sklstm.forecasting._normalization import ValueScale
 
 SETS = (("m4_hourly", 48, 24), ("nn5_daily", 56, 7), ("tourism_monthly", 24, 12))
 SEEDS = 2
@@ -46,7 +46,7 @@ def forecast(train, horizon, season, seed, *, constants=(), net=(), own=(), scal
 
     of = ValueScale.of if scale == "chosen" else lambda values: ValueScale(scale)
     with (
-        patch.multiple(sklstm.forecasting, **{"LIMIT": LIMIT, **dict(constants)}),
+        patch.multiple(sklstm.forecasting._forecaster, **{"LIMIT": LIMIT, **dict(constants)}),
         patch.object(MultiSeriesForecaster, "_default_regressor", changed),
         patch.object(ValueScale, "of", of),
     ):

@@ -16,7 +16,7 @@ import numpy as np
 from problems import mean_mase, read_series, seasonal_naive
 
 from sklstm import MultiSeriesLSTMRegressor, WindowTransformer
-from sklstm.windows import Windows
+from sklstm._panel.windows import Windows
 
 STEPS_PER_EPOCH = 100
 EPOCHS = 4

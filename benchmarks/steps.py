@@ -12,12 +12,15 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from sklstm import MultiSeriesLSTMRegressor, sharding, training
+from sklstm import MultiSeriesLSTMRegressor
+from sklstm._network import fit as training
+from sklstm._network import sharded_model as sharding
+from sklstm._network import trainer
 
 N_WINDOWS = 8_192
 KINDS = {"plain": (False, 1), "XLA": (True, 1), "XLA, shards": (True, None)}
 shards_of_machine = sharding.number_of_shards
-idle = {kind: training.IdleWorkers(8) for kind in KINDS}
+idle = {kind: trainer.IdleWorkers(8) for kind in KINDS}
 
 
 def epoch(kind, windows, y, batch_size, units):

@@ -26,7 +26,7 @@ from turbofan import score_at_random_cycles
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
 from sklstm.__main__ import FEATURES, LONGEST_LIFE, load
-from sklstm.windows import Windows
+from sklstm._panel.windows import Windows
 
 SEEDS = 3
 EVERY = 3  # cycles from one target to the next: neighbours have nearly the same window

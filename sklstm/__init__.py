@@ -5,15 +5,15 @@ rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers wo
 they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
 """
 
-from sklstm.ensemble import SeriesEnsembleRegressor
+from sklstm._panel.reshape import stack_series, unstack_series
+from sklstm._panel.targets import make_targets
+from sklstm._panel.weights import series_weights
+from sklstm._panel.windows import Windows
 from sklstm.forecasting import MultiSeriesForecaster
+from sklstm.lstm import MultiSeriesLSTMRegressor
+from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
 from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
-from sklstm.panel import make_targets, stack_series, unstack_series
-from sklstm.regressor import MultiSeriesLSTMRegressor
-from sklstm.scaling import PerSeriesScaler
-from sklstm.target import PerSeriesTargetRegressor
-from sklstm.weights import series_weights
-from sklstm.windows import Windows, WindowTransformer
+from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
 
 __version__ = "0.1.0"
 

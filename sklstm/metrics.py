@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklstm.panel import column_names, read_panel
-from sklstm.weights import check_weights
+from sklstm._panel.read import column_names, read_panel
+from sklstm._panel.weights import check_weights
 
 
 def mase(y_true, y_pred, *, scale, sample_weight=None) -> float:

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm.quiet import load_training
+from sklstm._network.lazy_import import load_training
 
 
 def make_frame(blocks):

@@ -1,0 +1,1 @@
+"""The Keras network: the only package that imports Keras and TensorFlow."""

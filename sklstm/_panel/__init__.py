@@ -1,0 +1,1 @@
+"""Panels: reading, order of rows, windows, statistics, weights, targets. No estimators."""

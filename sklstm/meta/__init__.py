@@ -1,0 +1,6 @@
+"""Estimators around other estimators."""
+
+from sklstm.meta._ensemble import SeriesEnsembleRegressor
+from sklstm.meta._target_regressor import PerSeriesTargetRegressor
+
+__all__ = ["PerSeriesTargetRegressor", "SeriesEnsembleRegressor"]

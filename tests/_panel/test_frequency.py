@@ -1,0 +1,163 @@
+"""Steps in time, against stamps that pandas makes and gaps cut out of them by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from sklstm._panel.frequency import fill_gaps, learn_step
+
+N = 24
+
+
+def dates(freq, start="2024-01-01", **options):
+    return pd.date_range(start, periods=N, freq=freq, **options)
+
+
+# Runs of stamps without gaps: their first 20 are a series, the last 4 what comes next.
+RUNS = {
+    "integers": pd.Index(range(3, 3 + N)),
+    "even integers": pd.Index(range(4, 4 + 2 * N, 2)),
+    "small integers": pd.Index(np.arange(126 - N, 126, dtype=np.int8).astype(np.int64)),
+    "floats": pd.Index(0.1 * np.arange(N)),
+    "unix seconds": pd.Index(1.7e9 + 0.1 * np.arange(N)),
+    "minutes": dates("15min"),
+    "hours": dates("h"),
+    "hours over a clock change": dates("h", "2024-10-26 20:00", tz="Europe/Berlin"),
+    "four hours": dates("4h"),
+    "days": dates("D"),
+    "days over a clock change": dates("D", "2024-03-20", tz="Europe/Berlin"),
+    "every other day": dates("2D", "2024-03-20", tz="America/New_York"),
+    "weeks": dates("W-WED"),
+    "business days": dates("B"),
+    "month starts": dates("MS"),
+    "month ends": dates("ME"),
+    "every other month": dates("2MS"),
+    "months with a zone": dates("MS", tz="Europe/Berlin"),
+    "quarters": dates("QE"),
+    "years": dates("YS"),
+    "seconds of old": dates("D", "1875-01-01", unit="s"),
+    "daily periods": pd.period_range("2024-01-01", periods=N, freq="D"),
+    "monthly periods": pd.period_range("2024-01", periods=N, freq="M"),
+    "quarterly periods": pd.period_range("2024", periods=N, freq="Q-NOV"),
+    "timedeltas": pd.timedelta_range("3h", periods=N, freq="h"),
+    "daily timedeltas": pd.timedelta_range("0h", periods=N, freq="D"),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("missing", [(), (5,), (1, 2, 9), (3, 6, 11, 12)])
+def test_steps_of_every_kind_of_time(run, missing):
+    # Two series: all steps but the missing ones, and a short one that starts later.
+    long, short = np.delete(np.arange(20), missing), np.arange(7, 10)
+    stamps = run[long].append(run[short])
+    starts = np.array([0, len(long)])
+    step = learn_step(stamps, starts)
+    assert_array_equal(step.numbers(stamps, starts), [*long, 0, 1, 2])
+    ahead = step.after(stamps.take([len(long) - 1, len(stamps) - 1]), 4)
+    expected = run[20:24].append(run[10:14])
+    if run.dtype == float:
+        np.testing.assert_allclose(ahead, expected, rtol=1e-14)
+    else:
+        assert ahead.dtype == run.dtype
+        assert ahead.tolist() == expected.tolist()
+
+
+def test_business_days_do_not_miss_the_weekend():
+    days = dates("B")
+    assert_array_equal(learn_step(days, np.array([0])).numbers(days, [0]), np.arange(N))
+    # Three rows before the first weekend are no evidence.
+    assert learn_step(days[:3], np.array([0])).after(days[4:5], 1)[0].day_name() == "Saturday"
+    weekend = days.delete(6).append(pd.DatetimeIndex(["2024-02-03"]))
+    assert learn_step(weekend, np.array([0])).numbers(weekend, [0])[-1] == 33
+
+
+def test_weeks_are_counted_from_each_series_own_weekday():
+    sunday, monday = dates("W-SUN"), dates("W-MON")
+    stamps = sunday[:5].append(monday[:3])
+    step = learn_step(stamps, np.array([0, 5]))
+    assert_array_equal(step.numbers(stamps, np.array([0, 5])), [0, 1, 2, 3, 4, 0, 1, 2])
+    assert step.after(stamps.take([7]), 2).tolist() == monday[3:5].tolist()
+
+
+def test_a_short_series_with_regular_gaps_does_not_set_the_step():
+    gapped, whole = dates("D")[[0, 2, 4]], dates("D")
+    starts = np.array([0, 3])
+    stamps = gapped.append(whole)
+    assert_array_equal(learn_step(stamps, starts).numbers(stamps, starts)[:3], [0, 2, 4])
+
+
+@pytest.mark.parametrize(
+    ("stamps", "freq", "expected"),
+    [
+        (dates("D"), "12h", 2 * np.arange(N)),
+        (dates("D"), pd.offsets.Hour(6), 4 * np.arange(N)),
+        (dates("D"), pd.Timedelta(days=1), np.arange(N)),
+        (dates("D"), pd.Timedelta(hours=1).to_pytimedelta(), 24 * np.arange(N)),
+        (pd.Index(range(0, 3 * N, 3)), 1.5, 2 * np.arange(N)),
+        (pd.timedelta_range(0, periods=N, freq="D"), "h", 24 * np.arange(N)),
+        (dates("D", "2024-03-20", tz="Europe/Berlin"), pd.Timedelta(days=1), np.arange(N)),
+    ],
+)
+def test_named_steps(stamps, freq, expected):
+    starts = np.array([0])
+    assert_array_equal(learn_step(stamps, starts, freq).numbers(stamps, starts), expected)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "freq", "message"),
+    [
+        (dates("D"), 2, "freq=2 is a plain number, but the time holds dates"),
+        (dates("D"), "-1D", "freq='-1D' must be positive"),
+        (dates("D"), pd.Timedelta(0), "must be positive"),
+        (dates("D"), "soon", "Invalid frequency: soon"),
+        (pd.Index(range(4)), "D", "freq='D' must be a number, as the time is"),
+        (pd.Index(range(4)), 0, "freq=0 must be positive"),
+        (RUNS["daily periods"], "D", "periods have a step of their own"),
+    ],
+)
+def test_bad_steps(stamps, freq, message):
+    with pytest.raises(ValueError, match=message):
+        learn_step(stamps, np.array([0]), freq)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "message"),
+    [
+        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 rows do not .* \(2\) .*first is 5"),
+        (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 rows do not stand"),
+        (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 rows do not"),
+    ],
+)
+def test_stamps_off_the_grid(stamps, message):
+    starts = np.array([0]) if len(stamps) < 2 * N else np.array([0, N])
+    with pytest.raises(ValueError, match=message):
+        learn_step(stamps, starts).numbers(stamps, starts)
+
+
+def test_steps_that_nothing_tells():
+    starts = np.arange(3)
+    assert learn_step(pd.Index([4, 9, 1]), starts).step == 1
+    with pytest.raises(ValueError, match="No series has two rows"):
+        learn_step(dates("D")[:3], starts)
+    assert (
+        learn_step(dates("D")[:3], starts, "D").numbers(dates("D")[:3], starts).tolist() == [0] * 3
+    )
+
+
+@given(st.lists(st.sets(st.integers(1, 9)), min_size=1, max_size=4))
+def test_grids_have_a_place_for_every_step(series):
+    # Each series: the numbers of its rows, the first being 0.
+    rows = [(code, number) for code, own in enumerate(series) for number in sorted(own | {0})]
+    grid = [(code, n) for code, own in enumerate(series) for n in range(max(own | {0}) + 1)]
+    codes, numbers = map(np.array, zip(*rows, strict=True))
+    at, grid_codes = fill_gaps(codes, numbers)
+    assert at.tolist() == [grid.index(row) for row in rows]
+    assert grid_codes.tolist() == [code for code, _ in grid]
+
+
+def test_a_wrong_time_stamp_does_not_fill_the_memory():
+    with pytest.raises(ValueError, match="The 3 rows would have 99999998 missing steps"):
+        fill_gaps(np.zeros(3, int), np.array([0, 1, 10**8]))

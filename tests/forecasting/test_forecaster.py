@@ -1,0 +1,850 @@
+"""Forecasts of panels: what they may depend on, and what users meet."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import panels
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from sklstm import (
+    MultiSeriesForecaster,
+    MultiSeriesLSTMRegressor,
+    PerSeriesTimeSplit,
+    backtest,
+    make_targets,
+    stack_series,
+)
+from sklstm.metrics import coverage, seasonal_scale
+
+IDS = {"series": "unit", "time": "cycle"}
+NET = MultiSeriesLSTMRegressor(
+    hidden_units=4,
+    segment_length=2,
+    epochs=1,
+    steps_per_epoch=3,
+    batch_size=16,
+    min_observed=1,
+    learning_rate=0.05,
+)
+
+
+def linear(horizon=2, **parameters):
+    """Make a forecaster that needs no net: every number of a window moves its forecasts."""
+    parameters = {"window_length": 4, "season_length": 2, **IDS, **parameters}
+    return MultiSeriesForecaster(horizon, **{"regressor": Ridge(), **parameters})
+
+
+def netted(horizon=2, **parameters):
+    return linear(horizon, **{"regressor": NET, "random_state": 0, **parameters})
+
+
+def make_panel(lengths=(30, 22, 9), seed=0, scattered=True, negative=True):
+    """Make series of unequal level and length; columns unit, cycle, y."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for i, n in enumerate(lengths):
+        cycle = np.arange(5 * i, 5 * i + n)
+        y = 10.0 ** (i % 3) * (np.sin(cycle) + rng.normal(0, 0.3, n) + (0 if negative else 4))
+        parts.append(pd.DataFrame({"unit": "abcdefgh"[i], "cycle": cycle, "y": y}))
+    panel = pd.concat(parts, ignore_index=True)
+    return panel.iloc[rng.permutation(len(panel))] if scattered else panel
+
+
+PANEL = make_panel()
+POSITIVE = make_panel(negative=False)
+
+
+def with_holes(panel, seed=0):
+    """Take some rows out, and some values."""
+    rng = np.random.default_rng(seed)
+    kept = panel[rng.random(len(panel)) < 0.8]
+    return kept.assign(y=kept["y"].mask(rng.random(len(kept)) < 0.2))
+
+
+def with_covariates(panel, seed=0):
+    """Add a past covariate, one known beforehand, and holes in them."""
+    rng = np.random.default_rng(seed)
+    panel = panel.assign(x=rng.normal(size=len(panel)), promo=np.sin(panel["cycle"]))
+    panel["x"] = panel["x"].mask(rng.random(len(panel)) < 0.2)
+    return panel
+
+
+def future_of(panel, horizon=2):
+    """Build the rows after each series' last one: ids, time, promo."""
+    last = panel.groupby("unit")["cycle"].max()
+    rows = [(unit, cycle + h) for unit, cycle in last.items() for h in range(1, horizon + 1)]
+    future = pd.DataFrame(rows, columns=["unit", "cycle"])
+    return future.assign(promo=np.sin(future["cycle"]))
+
+
+# --------------------------------------------------------------- no look into the future
+@pytest.mark.parametrize(
+    ("model", "panel"),
+    [
+        (linear(), PANEL),
+        (linear(), POSITIVE),
+        (linear(), with_holes(PANEL)),
+        (netted(), with_holes(PANEL)),
+    ],
+    ids=["plain", "logarithmic", "holes", "net"],
+)
+def test_later_rows_do_not_change_earlier_forecasts(model, panel):
+    panel = with_covariates(panel)
+    model = clone(model).set_params(target="y", **IDS).fit(panel)
+    rng = np.random.default_rng(1)
+    before = model.predict(panel)
+    for cut in (8, 13, 21):
+        later = panel["cycle"] > cut
+        changed = panel.copy()
+        changed.loc[later, ["y", "x", "promo"]] = rng.normal(0, 1e3, (later.sum(), 3))
+        changed.loc[later & (rng.random(len(panel)) < 0.3), "y"] = np.nan
+        changed = changed[~later | (rng.random(len(panel)) < 0.7)]
+        after = model.predict(changed)
+        then = panel[panel.index.isin(changed.index)].index
+        position = pd.Series(np.arange(len(panel)), panel.index)[then].to_numpy()
+        known = (changed["cycle"] <= cut).to_numpy()
+        assert_allclose(after[known], before[position][known], rtol=1e-5)
+        assert (np.abs(after - before[position])[~known] > 1e-3).any()
+        # The forecast from the cut is the same whatever is given of other series.
+        past = panel[~later]
+        forecast = model.forecast(past[past["unit"] == "a"])
+        whole = model.forecast(past)
+        assert_allclose(
+            forecast["prediction"], whole.loc[whole["unit"] == "a", "prediction"], rtol=1e-5
+        )
+
+
+def test_the_known_future_may_change_earlier_forecasts_by_its_horizon_alone():
+    panel = with_covariates(PANEL)
+    model = linear(2, target="y", known_future=["promo"]).fit(panel)
+    before = model.predict(panel, future_of(panel))
+    changed = panel.assign(promo=panel["promo"].where(panel["cycle"] <= 12, 7.0))
+    after = model.predict(changed, future_of(panel))
+    early = (panel["cycle"] <= 10).to_numpy()
+    assert_allclose(after[early], before[early])
+    assert (after[panel["cycle"] == 11] != before[panel["cycle"] == 11]).all()
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_rolling_origins_see_nothing_that_comes_later(refit):
+    model = linear(3)
+    before = backtest(model, PANEL, 2, refit=refit)
+    cutoff = before.groupby("unit")["cutoff"].max()
+    later = PANEL["cycle"] > PANEL["unit"].map(cutoff)
+    after = backtest(model, PANEL.assign(y=PANEL["y"].mask(later, 1e3)), 2, refit=refit)
+    assert_array_equal(after["prediction"], before["prediction"])
+    assert (after["y_true"] != before["y_true"]).sum() == 9
+
+
+@settings(deadline=None, max_examples=30)
+@given(panels(("p", "q"), names="abc"), st.booleans(), st.integers(0, 16), st.integers(0, 99))
+def test_any_panel(panel, logarithmic, cut, seed):
+    # Gaps, NaN, rows in any order, series of one row, series never seen.
+    train = with_covariates(PANEL).rename(columns={"y": "p", "x": "q"})[["unit", "cycle", "p", "q"]]
+    if logarithmic:
+        train, panel = (frame.assign(p=frame["p"].abs()) for frame in (train, panel))
+    model = linear(2, target="p", freq=1).fit(train)
+    panel = panel.assign(unit=panel["unit"].str.upper())
+    found = model.predict(panel)
+    assert found.shape == (len(panel), 2) and np.isfinite(found).all()
+    # Other orders of rows.
+    mixed = np.random.default_rng(seed).permutation(len(panel))
+    assert_allclose(model.predict(panel.iloc[mixed]), found[mixed], rtol=1e-6, atol=1e-9)
+    # Missing rows are missing values.
+    whole = [
+        pd.DataFrame({"unit": unit, "cycle": range(rows["cycle"].min(), rows["cycle"].max() + 1)})
+        for unit, rows in panel.groupby("unit")
+    ]
+    whole = pd.concat(whole).merge(panel, how="left")
+    at = panel[["unit", "cycle"]].merge(whole.reset_index(), how="left")["index"]
+    assert_allclose(model.predict(whole)[at], found, rtol=1e-6, atol=1e-9)
+    # The past alone.
+    past = (panel["cycle"] <= cut).to_numpy()
+    if past.any():
+        assert_allclose(model.predict(panel[past]), found[past], rtol=1e-5, atol=1e-7)
+    # The forecast is the prediction at the last rows.
+    forecast = model.forecast(panel)
+    last = panel.groupby("unit", sort=False)["cycle"].max()
+    last_rows = (panel["cycle"] == panel["unit"].map(last)).to_numpy()
+    expected = pd.DataFrame(found[last_rows], index=panel["unit"][last_rows]).loc[last.index]
+    assert_allclose(forecast["prediction"], expected.to_numpy().ravel(), rtol=1e-6, atol=1e-9)
+    assert forecast["unit"].tolist() == list(last.index.repeat(2))
+    assert_array_equal(forecast["cycle"], np.add.outer(last.to_numpy(), [1, 2]).ravel())
+
+
+# -------------------------------------------------------------------------------- context
+@pytest.mark.parametrize(
+    ("model", "panel"),
+    [(linear(), PANEL), (linear(), POSITIVE), (netted(), with_holes(PANEL))],
+    ids=["plain", "logarithmic", "net"],
+)
+def test_new_rows_alone_are_forecast_as_with_their_whole_history(model, panel):
+    panel = with_covariates(panel).iloc[::-1]
+    last = panel.groupby("unit")["cycle"].max()
+    new = (panel["cycle"] > panel["unit"].map(last) - 3).to_numpy()
+    model = clone(model).set_params(target="y").fit(panel[~new])
+    expected = model.predict(panel)
+    assert_allclose(model.predict(panel[new]), expected[new], rtol=1e-5, atol=1e-7)
+    forecast = model.forecast(panel)
+    alone = model.forecast(panel[new])
+    pd.testing.assert_frame_equal(alone, forecast, rtol=1e-5)
+    assert alone["unit"].unique().tolist() == panel["unit"][new].unique().tolist()
+    # Without a panel: the histories of fit.
+    pd.testing.assert_frame_equal(model.forecast(), model.forecast(panel[~new]), check_like=True)
+    # Rows that do not all come later see only each other.
+    overlap = (panel["cycle"] > panel["unit"].map(last) - 5).to_numpy()
+    other = model.predict(panel[overlap].assign(unit=panel["unit"] + "?"))
+    assert_allclose(model.predict(panel[overlap]), other)
+
+
+def test_context_reaches_as_far_as_missing_values_do():
+    # Long runs of missing values: what fills them comes from far back.
+    panel = make_panel((40, 40))
+    panel = panel.assign(y=panel["y"].mask(panel["cycle"].between(12, 30)))
+    model = linear(3, window_length=6, season_length=3)
+    for first in (14, 18, 25, 31, 33):
+        old = (panel["cycle"] < first).to_numpy()
+        model = clone(model).fit(panel[old])
+        expected = model.predict(panel)[~old]
+        assert_allclose(model.predict(panel[~old]), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_without_time_rows_passed_are_the_history():
+    panel = PANEL.sort_values(["unit", "cycle"])
+    model, timed = linear(time=None), linear()
+    plain = panel.drop(columns="cycle")
+    assert_allclose(model.fit(plain).predict(plain), timed.fit(panel).predict(panel))
+    forecast, expected = model.forecast(), timed.forecast()
+    assert_allclose(forecast["prediction"], expected["prediction"])
+    # Rows are counted from each series' first.
+    assert forecast["time"].tolist() == [30, 31, 22, 23, 9, 10]
+    assert model.forecast(plain)["time"].tolist() == [30, 31, 22, 23, 9, 10]
+
+
+# --------------------------------------------------------------------- units of the values
+@pytest.mark.parametrize("model", [linear(), netted()])
+def test_a_constant_added_is_added_to_forecasts(model):
+    # A constant so large that float32 would hold nothing else.
+    constant = 2.0**33
+    moved = PANEL.assign(y=PANEL["y"] - constant)
+    before = clone(model).fit(PANEL).predict(PANEL)
+    after = clone(model).fit(moved).predict(moved)
+    assert_allclose(after + constant, before, rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("model", [linear(), netted()])
+@pytest.mark.parametrize("panel", [PANEL, POSITIVE], ids=["linear", "log"])
+@pytest.mark.parametrize("factor", [2.0**-500, 1e-6, 3.0, 2.0**500])
+def test_forecasts_have_the_unit_of_the_values(model, panel, factor):
+    before = clone(model).fit(panel).predict(panel)
+    changed = panel.assign(y=panel["y"] * factor)
+    after = clone(model).fit(changed).predict(changed)
+    assert_allclose(after / factor, before, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(30),
+        np.full(30, 7.0),
+        np.full(30, -1e12),
+        np.tile([1.0, 2.0], 15),
+        np.append(np.zeros(29), 1e12),
+        np.append(np.arange(10.0), np.full(20, np.nan)),
+        np.append(np.full(20, np.nan), np.arange(10.0)),
+        1e300 * np.sin(np.arange(30)),
+        1e-300 * np.arange(30),
+        np.r_[np.zeros(15), -5, np.zeros(14)],
+    ],
+    ids=range(10),
+)
+@pytest.mark.parametrize("model", [linear(), netted(quantiles=(0.2, 0.5, 0.8))])
+def test_forecasts_are_always_finite(values, model):
+    odd = pd.DataFrame({"unit": "odd", "cycle": np.arange(30), "y": values})
+    # With a net, which takes longer, just one of them.
+    trains = (pd.concat([PANEL, odd]), PANEL, POSITIVE, odd)
+    for train in trains if model.quantiles is None else trains[:1]:
+        model = clone(model).fit(train)
+        found = model.forecast(odd)
+        numbers = found.drop(columns=["unit", "cycle"]).to_numpy(float)
+        assert np.isfinite(numbers).all()
+        assert np.isfinite(model.predict(odd)).all()
+    if np.ptp(values) == 0 and model.quantiles is None:
+        # All that was seen in fit is a constant.
+        assert_allclose(found["prediction"], values[:2], rtol=1e-6)
+
+
+def test_short_series_build_on_their_last_value():
+    model = linear(3, season_length=4, window_length=8, regressor=Nothing()).fit(PANEL)
+    short = pd.DataFrame({"unit": "new", "cycle": [3, 4], "y": [5.0, 6.0]})
+    assert_allclose(model.forecast(short)["prediction"], [6, 6, 5])
+    # Missing values before the first known one are no history.
+    longer = pd.DataFrame({"unit": "new", "cycle": range(5), "y": [np.nan] * 3 + [5.0, 6.0]})
+    assert_allclose(model.forecast(longer)["prediction"], [6, 6, 5])
+    assert_allclose(
+        linear(3).fit(PANEL).forecast(longer)["prediction"],
+        linear(3).fit(PANEL).forecast(short)["prediction"],
+    )
+    one = short[:1]
+    assert_allclose(model.predict(one), [[5, 5, 5]])
+
+
+class Nothing(Ridge):
+    """Adds nothing to the seasonal naive forecast."""
+
+    def predict(self, X):
+        return 0 * super().predict(X)
+
+
+# -------------------------------------------------------------- ids, time, columns, future
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["x", "y", "z"],
+        [30, 10, 20],
+        [0.5, -0.0, 7.0],
+        pd.to_datetime(["2024-01-01", "2020-01-01", "2022-01-01"]),
+        pd.Categorical(["c", "a", "b"], categories=["d", "c", "b", "a"]),
+    ],
+    ids=["text", "integers", "floats", "dates", "categories"],
+)
+@pytest.mark.parametrize("form", ["columns", "index", "positions"])
+def test_ids_of_all_kinds(ids, form):
+    codes = PANEL["unit"].map({"a": 0, "b": 1, "c": 2}).to_numpy()
+    panel = PANEL.assign(unit=pd.Series(ids)[codes].array)
+    expected, model = linear().fit(PANEL), linear()
+    if form == "index":
+        panel = panel.set_index(["unit", "cycle"])
+    elif form == "positions":
+        model.set_params(series=0, time=1)
+    model.fit(panel)
+    assert_allclose(model.predict(panel), expected.predict(PANEL))
+    forecast, reference = model.forecast(), expected.forecast()
+    assert forecast.columns.tolist() == ["unit", "cycle", "step", "prediction"]
+    pd.testing.assert_frame_equal(
+        forecast.drop(columns="unit"), reference.drop(columns="unit"), rtol=1e-7
+    )
+    names = pd.Series(ids)[reference["unit"].map({"a": 0, "b": 1, "c": 2})]
+    assert forecast["unit"].tolist() == names.tolist()
+    new = model.forecast(panel.iloc[:0:-2])
+    assert set(new.columns) == set(forecast.columns)
+
+
+def test_arrays():
+    array = PANEL.assign(unit=PANEL["unit"].map(ord)).to_numpy(float)
+    model = linear(series=0, time=1).fit(array)
+    expected = linear().fit(PANEL)
+    assert_allclose(model.predict(array), expected.predict(PANEL))
+    assert_allclose(model.predict(array.tolist()), expected.predict(PANEL))
+    forecast = model.forecast(array[:40])
+    assert forecast.columns.tolist() == [0, 1, "step", "prediction"]
+    assert_allclose(forecast["prediction"], expected.forecast(PANEL[:40])["prediction"])
+    # Text beside numbers.
+    mixed = PANEL.to_numpy(object)
+    assert_allclose(model.fit(mixed).predict(mixed), expected.predict(PANEL))
+    # One series, nothing named.
+    column = PANEL[PANEL["unit"] == "a"].sort_values("cycle")[["y"]].to_numpy()
+    one = linear(series=None, time=None).fit(column)
+    assert one.forecast().columns.tolist() == ["time", "step", "prediction"]
+    assert one.forecast()["time"].tolist() == [30, 31]
+    assert one.n_features_in_ == 1
+
+
+@pytest.mark.parametrize(
+    ("stamps", "ahead"),
+    [
+        (pd.Index(range(0, 48, 2)), [48, 50]),
+        (pd.Index(np.arange(104, 128, dtype=np.int8)), [128, 129]),
+        (pd.Index(np.arange(24, dtype=np.uint64)), [24, 25]),
+        (pd.Index(0.25 * np.arange(24)), [6.0, 6.25]),
+        (pd.date_range("2024-10-26 03:00", periods=24, freq="h"), None),
+        (pd.date_range("2024-10-26 03:00", periods=24, freq="h", tz="Europe/Berlin"), None),
+        (pd.date_range("2024-03-10", periods=24, freq="D", tz="Europe/Berlin"), None),
+        (pd.date_range("2024-01-01", periods=24, freq="W-TUE"), None),
+        (pd.date_range("2024-01-01", periods=24, freq="MS"), None),
+        (pd.date_range("2024-01-01", periods=24, freq="ME", unit="s"), None),
+        (pd.date_range("2024-01-01", periods=24, freq="B"), None),
+        (pd.period_range("2024-01", periods=24, freq="M"), None),
+        (pd.timedelta_range("0h", periods=24, freq="h"), None),
+        (pd.Index([pd.Timestamp(2024, 1, day + 1) for day in range(24)], dtype=object), None),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", "")),
+)
+def test_time_of_all_kinds(stamps, ahead):
+    if ahead is None:
+        ahead = pd.Index(stamps.tolist(), dtype=getattr(stamps, "dtype", None))
+        freq = getattr(stamps, "freq", None) or pd.offsets.Day()
+        ahead = [stamps[-1] + freq, stamps[-1] + 2 * freq]
+    whole = make_panel((24, 20), scattered=False)
+    whole["cycle"] = [*range(24), *range(4, 24)]
+    panel = whole.drop(index=[3, 11, 12, 40])
+    expected = linear().fit(panel)
+    dated = panel.assign(cycle=stamps.take(panel["cycle"]).array)
+    model = linear().fit(dated.iloc[::-1])
+    assert model.n_missing_ == 4
+    assert_allclose(model.predict(dated), expected.predict(panel), rtol=1e-4, atol=1e-4)
+    forecast = model.forecast(dated)
+    assert forecast["cycle"].tolist() == 2 * list(ahead)
+    assert_allclose(
+        forecast["prediction"], expected.forecast(panel)["prediction"], rtol=1e-4, atol=1e-4
+    )
+    # New rows alone; the step was learned in fit.
+    new = dated.index.isin([22, 23])
+    model.fit(dated[~new])
+    assert_allclose(model.predict(dated[new]), model.predict(dated)[new], rtol=1e-5)
+    index = dated.set_index(["unit", "cycle"])
+    assert_allclose(linear().fit(index).predict(index), expected.predict(panel), rtol=1e-6)
+
+
+def test_several_targets_are_forecast_side_by_side():
+    panel = PANEL.assign(z=-2 * PANEL["y"], w=np.cos(PANEL["cycle"]))
+    model = linear(3, target=["z", "y"], quantiles=(0.1, 0.9), regressor=NET).fit(panel)
+    found = model.predict(panel)
+    assert found.shape == (len(panel), 6)
+    forecast = model.forecast()
+    assert forecast.columns.tolist() == [
+        "unit",
+        "cycle",
+        "step",
+        "target",
+        "prediction",
+        "q0.1",
+        "q0.9",
+    ]
+    assert forecast["target"].tolist() == ["z"] * 3 + ["y"] * 3 + ["z"] * 3 + ["y"] * 3 + (
+        ["z"] * 3 + ["y"] * 3
+    )
+    assert forecast["step"].tolist() == [1, 2, 3] * 6
+    quantiles = model.predict_quantiles(panel)
+    assert quantiles.shape == (len(panel), 6, 2)
+    for unit, own in forecast.groupby("unit", sort=False):
+        last = ((panel["unit"] == unit) & (panel["cycle"] == own["cycle"].min() - 1)).to_numpy()
+        assert_allclose(own["prediction"], found[last][0], rtol=1e-4)
+        assert_allclose(own[["q0.1", "q0.9"]], quantiles[last][0], rtol=1e-4)
+    assert (forecast["q0.1"] <= forecast["prediction"]).all()
+    # Columns line up with make_targets; by default all columns are forecast.
+    every = linear(1, regressor=Nothing(), season_length=1).fit(panel)
+    assert_allclose(every.predict(panel), panel[["y", "z", "w"]])
+    assert make_targets(panel, 1, **IDS).columns.tolist() == ["y_lead1", "z_lead1", "w_lead1"]
+
+
+def test_past_covariates_and_columns_known_beforehand_matter():
+    panel = with_covariates(PANEL)
+    for name in ("x", "promo"):
+        model = linear(target="y", known_future=["promo"]).fit(panel)
+        changed = panel.assign(**{name: panel[name] + np.arange(len(panel)) % 3})
+        future = future_of(panel)
+        assert not np.allclose(model.predict(panel, future), model.predict(changed, future))
+
+
+def test_what_is_known_beforehand_is_learned():
+    # y is the promo of its own row: nothing but the future tells it.
+    rng = np.random.default_rng(0)
+    panel = make_panel((200, 150))
+    panel["promo"] = rng.normal(size=len(panel))
+    panel["y"] = panel["promo"]
+    model = linear(2, target="y", known_future=["promo"], window_length=20).fit(panel)
+    future = future_of(panel).assign(promo=[0.5, -1.0, 2.0, 0.0])
+    found = model.forecast(future=future.sample(frac=1, random_state=0))
+    found = found.sort_values(["unit", "cycle"])["prediction"]
+    assert_allclose(found, [0.5, -1.0, 2.0, 0.0], atol=0.6)
+
+
+def test_calendar_columns_made_by_pandas():
+    day = pd.date_range("2024-01-01", periods=70, freq="D")
+    panel = pd.DataFrame({"unit": np.repeat(["a", "b"], 70), "cycle": day.append(day)})
+    panel["weekday"] = panel["cycle"].dt.day_of_week
+    panel["y"] = 10.0 + (panel["weekday"] == 5) * 5 + (panel["unit"] == "b")
+    panel["holiday"] = panel["weekday"].eq(2)
+    model = linear(7, known_future=["weekday", "holiday"], window_length=14, season_length=7)
+    model.fit(panel)
+    after = pd.date_range("2024-03-11", periods=7, freq="D")
+    future = pd.DataFrame({"unit": np.repeat(["b", "a", "unknown"], 7)})
+    future["cycle"] = after.append([after, after])
+    future["weekday"] = future["cycle"].dt.day_of_week
+    future["holiday"] = future["weekday"].eq(2)
+    # Other columns are not looked at, nor series that are not asked for, nor the order of rows.
+    forecast = model.forecast(future=future.assign(y="?", note="?").iloc[::-1])
+    assert forecast["unit"].tolist() == ["a"] * 7 + ["b"] * 7
+    assert_allclose(forecast["prediction"][:7], [10, 10, 10, 10, 10, 15, 10], atol=0.1)
+    alone = model.forecast(panel[panel["unit"] == "b"], future)
+    assert_allclose(alone["prediction"], forecast["prediction"][7:], rtol=1e-6)
+    found = model.predict(panel, future)
+    assert_allclose(found[[69, 139]].ravel(), forecast["prediction"], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"for 1 rows, the first of series 'a'.* as future="):
+        model.forecast(future=future[future["unit"] == "b"])
+    with pytest.raises(ValueError, match="must be known for the 7 steps"):
+        model.forecast()
+    with pytest.raises(ValueError, match="not for 14 rows"):
+        model.predict(panel)
+    with pytest.raises(ValueError, match=r"future has no column \['holiday'\]"):
+        model.forecast(future=future.drop(columns="holiday"))
+    with pytest.raises(ValueError, match="time was datetime in fit and is number now"):
+        model.forecast(future=future.assign(cycle=range(21)))
+    with pytest.raises(ValueError, match="repeat a .series, time. pair"):
+        model.forecast(future=panel)
+
+
+# ------------------------------------------------------------------------------ searching
+def test_searches_need_no_y():
+    search = GridSearchCV(
+        linear(4),
+        {"window_length": [2, 6]},
+        cv=PerSeriesTimeSplit(2, test_size=4, **IDS),
+        error_score="raise",
+    )
+    search.fit(make_panel((40, 30)))
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.window_length_ == search.best_params_["window_length"]
+    assert len(search.best_estimator_.forecast()) == 8
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_score_is_the_mean_absolute_scaled_error_of_the_next_rows(timed):
+    panel = PANEL.assign(z=PANEL["y"] ** 2).sort_values("cycle")
+    split = PerSeriesTimeSplit(1, test_size=5, **IDS)
+    ((train, test),) = split.split(panel)
+    train, test = panel.iloc[train], panel.iloc[test]
+    expected = []
+    for name in ("y", "z"):
+        model = linear(3, target=["y", "z"]).fit(train)
+        forecast = model.forecast()
+        forecast = forecast[forecast["target"] == name].set_index(["unit", "cycle"])["prediction"]
+        both = test.set_index(["unit", "cycle"])[name].to_frame().join(forecast, how="inner")
+        assert len(both) == 9
+        scale = seasonal_scale(train, 2, name, **IDS)
+        errors = (both[name] - both["prediction"]).abs().groupby("unit").mean() / scale
+        expected.append(errors.mean())
+    if not timed:
+        model = linear(3, target=["y", "z"], time=None).fit(train.drop(columns="cycle"))
+        test = test.drop(columns="cycle")
+    assert model.score(test) == pytest.approx(-np.mean(expected))
+    assert_allclose(
+        cross_val_score(linear(3, target=["y", "z"]), panel, cv=split), -np.mean(expected)
+    )
+    # Fewer rows, and missing ones.
+    part = test.groupby("unit").head(2).iloc[:-1]
+    assert model.score(part) < 0
+    assert model.score(test[test["unit"] == "b"]) < 0
+
+
+def test_scores_that_there_are_not():
+    model = linear().fit(PANEL)
+    with pytest.raises(ValueError, match="No series of X was seen in fit"):
+        model.score(PANEL.assign(unit=PANEL["unit"] + "?"))
+    with pytest.raises(ValueError, match="score takes rows that come after.* 3 series"):
+        model.score(PANEL)
+    constant = PANEL.assign(y=1.0)
+    later = constant.assign(cycle=constant["cycle"] + 50)
+    assert np.isnan(linear().fit(constant).score(later))
+
+
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize("target", [None, "y", ["y", "x"]])
+def test_backtest_compares_with_the_steps_in_time(refit, target):
+    panel = with_covariates(with_holes(make_panel((60, 50, 40)))).drop(columns="promo")
+    model = linear(3, target=target, window_length=2)
+    result = backtest(model, panel, 2, refit=refit)
+    names = ["y"] if target == "y" else ["y", "x"]
+    fitted = None
+    series = {unit: rows.sort_values("cycle") for unit, rows in panel.groupby("unit")}
+    for origin, left in ((0, 6), (1, 3)):
+        past = pd.concat([rows[: len(rows) - left] for rows in series.values() if len(rows) > left])
+        past = panel[panel.index.isin(past.index)]
+        if refit or fitted is None:
+            fitted = clone(model).fit(past)
+        forecast = fitted.forecast(past)
+        got = result[result["origin"] == origin]
+        keys = ["unit", "cycle", *(["target"] if len(names) > 1 else [])]
+        both = got.merge(forecast, on=keys, suffixes=("", "_forecast"), how="outer")
+        assert_allclose(both["prediction"], both["prediction_forecast"])
+        assert_array_equal(both["step"], both["step_forecast"])
+        for row in got.itertuples():
+            own = series[row.unit].set_index("cycle")[getattr(row, "target", names[0])]
+            assert_array_equal(row.y_true, own.get(row.cycle, np.nan))
+        assert (got["cycle"] - got["cutoff"] == got["step"]).all()
+    assert result["y_true"].isna().any() and result["y_true"].notna().any()
+
+
+def test_backtest_with_quantiles_and_a_known_future():
+    panel = with_covariates(PANEL)
+    model = netted(3, target="y", known_future=["promo"], quantiles=(0.1, 0.9))
+    for refit in (True, False):
+        result = backtest(model, panel, 2, refit=refit)
+        assert np.isfinite(result["scaled_error"]).all()
+        assert (result["q0.1"] <= result["q0.9"]).all()
+        assert len(result) == 2 * 3 * 3
+
+
+# ---------------------------------------------------------------------- seeds, state, copies
+@pytest.mark.parametrize("n_nets", [1, 2])
+def test_seeds(n_nets):
+    state = np.random.get_state()[1].copy()
+    first = netted(n_nets=n_nets, random_state=3).fit(PANEL)
+    again = netted(n_nets=n_nets, random_state=3).fit(PANEL)
+    other = netted(n_nets=n_nets, random_state=4).fit(PANEL)
+    assert_array_equal(first.predict(PANEL), again.predict(PANEL))
+    assert (first.predict(PANEL) != other.predict(PANEL)).any()
+    assert_array_equal(np.random.get_state()[1], state)
+    assert len(first.regressors_) == n_nets
+    if n_nets == 2:
+        one, two = (net.model_.get_weights()[0] for net in first.regressors_)
+        assert (one != two).any()
+
+
+def test_the_average_of_nets():
+    model = netted(n_nets=3, regressor=NET).fit(PANEL)
+    found = model.predict(PANEL)
+    nets = model.regressors_
+    parts = []
+    for net in nets:
+        model.regressors_ = [net]
+        parts.append(model.predict(PANEL))
+    assert_allclose(np.mean(parts, axis=0), found, rtol=1e-5)
+
+
+def test_rows_of_any_number(monkeypatch):
+    model = linear().fit(PANEL)
+    expected = model.predict(PANEL)
+    monkeypatch.setattr("sklstm.forecasting._forecaster.ROWS_AT_ONCE", 7)
+    assert_allclose(model.predict(PANEL), expected, rtol=1e-9)
+
+
+def test_default_net_is_cloned_pickled_and_shown():
+    model = MultiSeriesForecaster(2, hidden_units=4, window_length=6, random_state=0, **IDS)
+    assert repr(model) == (
+        "MultiSeriesForecaster(hidden_units=4, horizon=2, random_state=0, series='unit',\n"
+        "                      time='cycle', window_length=6)"
+    )
+    model.fit(PANEL)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(PANEL), model.predict(PANEL))
+    pd.testing.assert_frame_equal(again.forecast(), model.forecast())
+    assert not hasattr(clone(model), "regressors_")
+    assert model.feature_names_in_.tolist() == ["unit", "cycle", "y"]
+    assert (model.window_length_, model.segment_length_, model.step_) == (6, 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "window", "segment"),
+    [
+        ({}, 14, 7),
+        ({"horizon": 24, "season_length": 24}, 336, 24),
+        ({"horizon": 10, "season_length": 3}, 42, 7),
+        ({"horizon": 40, "season_length": 1}, 80, 8),
+        ({"window_length": 11}, 11, 1),
+        ({"window_length": 12, "segment_length": 3}, 12, 3),
+    ],
+)
+def test_windows_by_default(parameters, window, segment):
+    panel = make_panel((60, 50))
+    model = MultiSeriesForecaster(**{"horizon": 2, "regressor": Ridge(), **IDS, **parameters})
+    model.fit(panel)
+    assert (model.window_length_, model.segment_length_) == (window, segment)
+
+
+def test_series_that_teach_nothing_are_named():
+    panel = make_panel((30, 1, 20))
+    with pytest.warns(UserWarning, match=r"1 of 3 series have no row in the loss \('b'\)"):
+        model = netted().fit(panel)
+    assert np.isfinite(model.predict(panel)).all()
+
+
+def test_early_stopping():
+    model = MultiSeriesForecaster(
+        2, early_stopping=True, hidden_units=4, window_length=4, random_state=0, **IDS
+    )
+    assert len(model.fit(PANEL).regressors_[0].history_["val_loss"]) > 0
+    one = PANEL[PANEL["unit"] == "a"]
+    assert len(model.fit(one).regressors_[0].history_["val_loss"]) > 0
+
+
+# -------------------------------------------------------------------------------- bad input
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"target": "z"}, "target names 'z', which is not in X"),
+        ({"target": "unit"}, "target names 'unit', which is the series id or the time"),
+        ({"target": []}, "target is empty"),
+        ({"target": ["y", "y"]}, "target names 'y' twice"),
+        ({"target": "y", "known_future": ["y"]}, r"\['y'\] are both target and known_future"),
+        ({"known_future": ["z"]}, "known_future names 'z', which is not in X"),
+        ({"known_future": ["y"]}, "No column is left to forecast"),
+        ({"known_future": "y"}, "'known_future' parameter of MultiSeriesForecaster"),
+        ({"horizon": 30}, "known target 30 steps after it: the longest series has 30 steps"),
+        ({"horizon": 0}, "'horizon' parameter of MultiSeriesForecaster"),
+        ({"segment_length": 3}, "segment_length=3 does not divide the window length 4"),
+        ({"quantiles": [0.1, 0.9]}, r"quantiles=\[0.1, 0.9\] asks for more than Ridge"),
+        ({"quantiles": [0.1, 2.0], "regressor": NET}, "quantiles"),
+        ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
+        ({"freq": "D"}, "freq='D' must be a number, as the time is"),
+        ({"freq": 2}, "rows do not stand a whole number of steps"),
+        ({"regressor": "ridge"}, "'regressor' parameter of MultiSeriesForecaster"),
+    ],
+)
+def test_bad_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        linear(**parameters).fit(PANEL)
+
+
+@pytest.mark.parametrize(
+    ("panel", "message"),
+    [
+        (PANEL[:0], "0 sample"),
+        (PANEL.assign(y=np.nan), "The target 'y' has no known value"),
+        (PANEL.assign(y=np.inf), "infinity"),
+        (PANEL.assign(y="much"), r"feature columns \['y'\] are not numeric"),
+        (PANEL.groupby("unit").head(1), "known target 2 steps after it: the longest series has 1"),
+        (pd.concat([PANEL, PANEL[:1]]), "repeat a .series, time. pair"),
+        (PANEL.assign(cycle=PANEL["cycle"].replace(20, 20.5)), "do not stand"),
+        (PANEL[["unit", "cycle"]], "0 feature"),
+        (PANEL.assign(unit=None), "series id is missing"),
+    ],
+    ids=range(9),
+)
+def test_bad_panels(panel, message):
+    with pytest.raises(ValueError, match=message):
+        linear().fit(panel)
+
+
+def test_result_columns_of_one_name():
+    panel = PANEL.rename(columns={"cycle": "step"})
+    with pytest.raises(ValueError, match="two columns of one name"):
+        linear(time="step").fit(panel)
+
+
+@pytest.mark.parametrize(
+    ("panel", "message"),
+    [
+        (PANEL.assign(other=1.0), "other"),
+        (PANEL[["cycle", "unit", "y"]], "in the same order"),
+        (PANEL.rename(columns={"y": "z"}), "feature names"),
+        (PANEL.assign(cycle=pd.to_datetime(PANEL["cycle"])), "was number in fit and is datetime"),
+        (PANEL.assign(cycle=40 + PANEL["cycle"] / 2), "do not stand a whole number of steps"),
+        (PANEL[:0], "0 sample"),
+    ],
+    ids=range(6),
+)
+def test_bad_input_to_forecasts(panel, message):
+    model = linear().fit(PANEL)
+    for method in (model.predict, model.forecast, model.score):
+        with pytest.raises(ValueError, match=message):
+            method(panel)
+
+
+def test_bad_calls():
+    model = linear()
+    with pytest.raises(ValueError, match="not fitted yet"):
+        model.forecast()
+    model.fit(PANEL)
+    with pytest.raises(ValueError, match="future was passed, but known_future names no column"):
+        model.forecast(future=PANEL)
+    with pytest.raises(ValueError, match="quantiles is None: choose quantiles"):
+        model.predict_quantiles(PANEL)
+
+
+def test_a_list_of_arrays():
+    panel = stack_series({"a": np.arange(20.0), "b": np.sin(np.arange(12.0))}, columns=["y"])
+    model = linear(series="series", time="time").fit(panel)
+    forecast = model.forecast()
+    assert forecast["time"].tolist() == [20, 21, 12, 13]
+    assert_allclose(forecast["prediction"][:2], [20, 21], atol=2)
+
+
+# ------------------------------------------------------------------------- calibration
+class TooSure(RegressorMixin, BaseEstimator):
+    """Say that nothing will change, with hardly a doubt."""
+
+    def __init__(self, quantiles=None):
+        self.quantiles = quantiles
+
+    def fit(self, X, y):
+        self.n_outputs_ = y.shape[1]
+        return self
+
+    def predict(self, X):
+        return np.zeros((len(X), self.n_outputs_))
+
+    def predict_quantiles(self, X):
+        return self.predict(X)[..., np.newaxis] + 0.01 * (np.asarray(self.quantiles) - 0.5)
+
+
+@pytest.mark.parametrize("calibration", ["series", "time"])
+def test_calibrated_intervals_hold_what_they_promise(calibration):
+    rng = np.random.default_rng(0)
+    panel = stack_series([rng.normal(size=60) for _ in range(100)], columns=["y"])
+    past = panel[panel.index.get_level_values("time") < 56]
+    model = MultiSeriesForecaster(
+        4,
+        window_length=4,
+        quantiles=(0.1, 0.5, 0.9),
+        calibration=calibration,
+        n_nets=2,
+        regressor=TooSure(),
+        series="series",
+        time="time",
+    )
+    true = panel["y"][panel.index.get_level_values("time") >= 56].to_numpy()
+    found = model.fit(past).forecast()
+    assert 0.74 < coverage(true, found["q0.1"], found["q0.9"]) < 0.86
+    assert_array_equal(found["q0.5"], found["prediction"])
+    assert (np.diff(found[["q0.1", "q0.5", "q0.9"]], axis=1) >= 0).all()
+    plain = clone(model).set_params(calibration=None).fit(past).forecast()
+    assert coverage(true, plain["q0.1"], plain["q0.9"]) < 0.1
+
+
+def test_calibration_never_teaches_what_it_holds_out():
+    seen = []
+
+    class Spy(MultiSeriesLSTMRegressor):
+        def fit(self, X, y, **params):
+            seen.append((X.series.unique(), y))
+            return super().fit(X, y, **params)
+
+    net = Spy(2, epochs=1, steps_per_epoch=1, min_observed=1)
+    ids = {"series": "series", "time": "time"}
+    panel = stack_series([np.arange(20.0) + k for k in range(10)], columns=["y"])
+    parameters = {"window_length": 3, "quantiles": (0.2, 0.8), "regressor": net, **ids}
+    MultiSeriesForecaster(2, calibration="series", n_nets=5, **parameters).fit(panel)
+    held_out = [set(range(10)) - set(series) for series, _ in seen]
+    assert sorted(k for part in held_out for k in part) == list(range(10))
+    seen.clear()
+    changed = panel.copy()
+    changed.loc[panel.index.get_level_values("time") >= 18, "y"] += 7.0
+    for each in (panel, changed):
+        MultiSeriesForecaster(2, calibration="time", n_nets=1, **parameters).fit(each)
+    (_, first), (_, second) = seen
+    assert np.isnan(first[~np.isnan(second)]).sum() == 0
+    assert np.isfinite(first).sum() == 10 * (2 * 17 - 1)  # targets of rows 1 to 17
+
+
+def test_calibration_needs_quantiles_and_series():
+    panel = stack_series([np.arange(20.0)], columns=["y"])
+    with pytest.raises(ValueError, match="quantiles is None"):
+        MultiSeriesForecaster(2, calibration="time").fit(panel)
+    model = MultiSeriesForecaster(
+        2, window_length=3, quantiles=[0.1, 0.9], calibration="series", regressor=None
+    )
+    with pytest.raises(ValueError, match="at least two series"):
+        model.fit(panel)
+
+
+def test_few_rows_stay_near_the_seasonal_naive_forecast():
+    rng = np.random.default_rng(0)
+    panel = stack_series([rng.normal(size=30) for _ in range(3)], columns=["y"])
+    parameters = {"season_length": 4, "window_length": 4, "n_nets": 1, "random_state": 0}
+    model = MultiSeriesForecaster(2, series="series", time="time", **parameters).fit(panel)
+    net = clone(model.regressors_[0])
+    own = clone(model).set_params(regressor=net).fit(panel)
+    last = panel.groupby("series")["y"].nth([-4, -3]).to_numpy()
+    moved, whole = (m.forecast()["prediction"] - last for m in (model, own))
+    ratio = np.median(moved / whole)
+    assert_allclose(moved, ratio * whole, rtol=1e-3, atol=1e-5)
+    assert 0 < ratio < 0.3

@@ -1,0 +1,456 @@
+"""Displays: what they draw, what they refuse, what they leave behind."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import panels
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.colors import to_hex
+from matplotlib.dates import num2date
+
+from sklstm.plotting._forecast import ForecastDisplay
+from sklstm.plotting._series_report import SeriesReportDisplay
+from sklstm.plotting._training import TrainingDisplay
+
+IDS = {"series": "shop", "time": "day"}
+HORIZON = 3
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def make_panel(shops=("a", "b", "c"), n_days=40):
+    """Sales of shops, rows mixed; shop k has k days fewer."""
+    rng = np.random.default_rng(0)
+    parts = [
+        pd.DataFrame(
+            {
+                "shop": shop,
+                "day": pd.date_range("2024-01-01", periods=n_days - number),
+                "sold": rng.normal(10, 1, n_days - number),
+            }
+        )
+        for number, shop in enumerate(shops)
+    ]
+    return pd.concat(parts).sample(frac=1, random_state=0).reset_index(drop=True)
+
+
+def make_forecast(panel, quantiles=(0.1, 0.5, 0.9)):
+    """As MultiSeriesForecaster.forecast gives it, with numbers of its own."""
+    parts = []
+    for number, (shop, rows) in enumerate(panel.groupby("shop")):
+        ahead = pd.date_range(rows["day"].max(), periods=HORIZON + 1)[1:]
+        prediction = 100.0 * number + np.arange(HORIZON)
+        part = {"shop": shop, "day": ahead, "step": np.arange(1, HORIZON + 1)}
+        part["prediction"] = prediction
+        part |= {f"q{level:g}": prediction + 10 * (level - 0.5) for level in quantiles}
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def line_of(axes, label):
+    (found,) = [line for line in axes.lines if line.get_label() == label]
+    return found
+
+
+def interval_of(axes):
+    """The lower and the upper bound that are drawn."""
+    (band,) = axes.collections
+    corners = band.get_paths()[0].vertices
+    return [
+        [f(corners[corners[:, 0] == x, 1]) for x in np.unique(corners[:, 0])] for f in (min, max)
+    ]
+
+
+def test_lines_hold_history_and_forecast():
+    panel = make_panel()
+    forecast = make_forecast(panel)
+    display = ForecastDisplay.from_forecast(forecast, panel, n_history=7, **IDS)
+    assert len(display.axes_) == 3
+    for axes, shop in zip(display.axes_, "abc", strict=True):
+        assert axes.get_title(loc="left") == shop
+        past = panel[panel["shop"] == shop].sort_values("day").tail(7)
+        ahead = forecast[forecast["shop"] == shop]
+        for label, table, column in [("history", past, "sold"), ("forecast", ahead, "prediction")]:
+            line = line_of(axes, label)
+            np.testing.assert_array_equal(line.get_xdata(), table["day"].to_numpy())
+            np.testing.assert_array_equal(line.get_ydata(), table[column])
+        lower, upper = interval_of(axes)
+        np.testing.assert_allclose(lower, ahead["q0.1"])
+        np.testing.assert_allclose(upper, ahead["q0.9"])
+    assert display.figure_ is display.axes_[0].figure
+    (legend,) = display.figure_.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["history", "80% interval", "forecast"]
+    assert not any(axes.get_legend() for axes in display.axes_)
+    assert display.figure_.get_supxlabel() == "day"
+    assert display.figure_.get_supylabel() == "sold"
+
+
+def test_order_of_rows_means_nothing():
+    panel = make_panel()
+    forecast = make_forecast(panel)
+    usual = ForecastDisplay.from_forecast(forecast, panel, series_ids=list("abc"), **IDS)
+    mixed = ForecastDisplay.from_forecast(
+        forecast.iloc[::-1], panel.iloc[::-1], series_ids=list("abc"), **IDS
+    )
+    pd.testing.assert_frame_equal(usual.forecast, mixed.forecast)
+    pd.testing.assert_frame_equal(usual.observed, mixed.observed)
+
+
+@settings(max_examples=20, deadline=None)
+@given(panel=panels(), n_history=st.integers(0, 8), n_known=st.integers(0, 3))
+def test_any_panel_is_cut_as_a_plain_loop_cuts_it(panel, n_history, n_known):
+    # The forecast begins so many rows before each series' end, wherever its rows stand.
+    parts, expected = [], []
+    for unit in panel["unit"].unique():
+        rows = panel[panel["unit"] == unit].sort_values("cycle")
+        first = len(rows) - min(n_known, len(rows))
+        cycles = [*rows["cycle"].iloc[first:], rows["cycle"].max() + 1]
+        parts.append(pd.DataFrame({"unit": unit, "cycle": cycles, "prediction": 1.0}))
+        expected.append((rows.iloc[max(first - n_history, 0) : first], rows.iloc[first:]))
+    forecast = pd.concat(parts)
+    forecast.insert(2, "step", forecast.groupby("unit").cumcount() + 1)
+    axes = matplotlib.figure.Figure().subplots(1, len(parts))
+    display = ForecastDisplay.from_forecast(
+        forecast, panel, target="q", n_history=n_history, series="unit", time="cycle", ax=axes
+    )
+    for axes, tables in zip(display.axes_, expected, strict=True):
+        for label, table in zip(["history", "what came"], tables, strict=True):
+            if label == "history" or len(table):
+                line = line_of(axes, label)
+                np.testing.assert_array_equal(line.get_xdata(), table["cycle"])
+                np.testing.assert_array_equal(line.get_ydata(), table["q"])
+
+
+def test_rows_in_the_time_of_the_forecast_are_what_came():
+    panel = make_panel(["a"])
+    before = panel["day"] <= "2024-02-01"
+    forecast = make_forecast(panel[before])
+    (axes,) = ForecastDisplay.from_forecast(forecast, panel, **IDS).axes_
+    came = line_of(axes, "what came")
+    # Rows after the horizon are not drawn.
+    np.testing.assert_array_equal(came.get_xdata(), forecast["day"].to_numpy())
+    true = panel.set_index("day").loc[forecast["day"], "sold"]
+    np.testing.assert_array_equal(came.get_ydata(), true)
+    assert line_of(axes, "history").get_xdata().max() == np.datetime64("2024-02-01")
+
+
+def test_default_history_and_number_of_series():
+    panel = make_panel([f"s{number}" for number in range(9)], n_days=60)
+    forecast = make_forecast(panel)
+    display = ForecastDisplay.from_forecast(forecast, panel, **IDS)
+    assert list(display.forecast["series"].unique()) == [f"s{number}" for number in range(6)]
+    assert (display.observed.groupby("series").size() == 30).all()
+    display = ForecastDisplay.from_forecast(forecast, panel, series_ids=["s8", "s2"], **IDS)
+    assert [axes.get_title(loc="left") for axes in display.axes_] == ["s8", "s2"]
+    (axes,) = ForecastDisplay.from_forecast(forecast, panel, series_ids="s4", **IDS).axes_
+    assert axes.get_title(loc="left") == "s4"
+
+
+def test_several_targets_stand_side_by_side():
+    panel = make_panel(["a", "b"])
+    panel["visits"] = 2 * panel["sold"]
+    one = make_forecast(panel)
+    two = one.assign(prediction=one["prediction"] + 1000)
+    forecast = pd.concat([one.assign(target="sold"), two.assign(target="visits")])
+    display = ForecastDisplay.from_forecast(forecast, panel, **IDS)
+    titles = [axes.get_title(loc="left") for axes in display.axes_]
+    assert titles == ["a, sold", "a, visits", "b, sold", "b, visits"]
+    columns = [axes.get_subplotspec().colspan.start for axes in display.axes_]
+    assert columns == [0, 1, 0, 1]
+    visits = display.axes_[3]
+    last = panel[panel["shop"] == "b"].sort_values("day")["visits"].tail(30)
+    np.testing.assert_array_equal(line_of(visits, "history").get_ydata(), last)
+    np.testing.assert_array_equal(line_of(visits, "forecast").get_ydata(), [1100, 1101, 1102])
+    display = ForecastDisplay.from_forecast(forecast, panel, target="visits", **IDS)
+    assert [axes.get_title(loc="left") for axes in display.axes_] == ["a", "b"]
+    assert display.figure_.get_supylabel() == "visits"
+    with pytest.raises(ValueError, match=r"no target \['price'\]"):
+        ForecastDisplay.from_forecast(forecast, panel.assign(price=1.0), target="price", **IDS)
+
+
+def test_interval_is_between_the_outermost_quantiles():
+    panel = make_panel(["a"])
+    forecast = make_forecast(panel, quantiles=(0.5, 0.95, 0.2, 0.05))
+    display = ForecastDisplay.from_forecast(forecast, panel, **IDS)
+    lower, upper = interval_of(display.axes_[0])
+    np.testing.assert_allclose(lower, forecast["q0.05"])
+    np.testing.assert_allclose(upper, forecast["q0.95"])
+    np.testing.assert_array_equal(display.forecast["lower"], forecast["q0.05"])
+    np.testing.assert_array_equal(display.forecast["upper"], forecast["q0.95"])
+    assert display.interval == pytest.approx(0.9)
+    assert display.axes_[0].collections[0].get_label() == "90% interval"
+    for quantiles in ((), (0.5,)):
+        display = ForecastDisplay.from_forecast(make_forecast(panel, quantiles), panel, **IDS)
+        assert display.interval is None and not display.axes_[0].collections
+
+
+def test_one_series_without_ids_counts_rows():
+    panel = pd.DataFrame({"load": np.arange(50.0)})
+    forecast = pd.DataFrame({"time": [50, 51], "step": [1, 2], "prediction": [50.0, 51.0]})
+    (axes,) = ForecastDisplay.from_forecast(forecast, panel, n_history=5).axes_
+    np.testing.assert_array_equal(line_of(axes, "history").get_xdata(), np.arange(45, 50))
+    assert axes.get_title(loc="left") == ""
+    assert axes.figure.get_supxlabel() == "time"
+
+
+def test_ids_in_index_levels_and_by_position():
+    panel = make_panel()
+    forecast = make_forecast(panel)
+    usual = ForecastDisplay.from_forecast(forecast, panel, **IDS)
+    for other, ids in [
+        (panel.set_index(["shop", "day"]), IDS),
+        (panel, {"series": 0, "time": 1}),
+        (panel.astype({"shop": "category"}), IDS),
+    ]:
+        display = ForecastDisplay.from_forecast(forecast, other, **ids)
+        pd.testing.assert_frame_equal(
+            display.observed, usual.observed, check_dtype=False, check_categorical=False
+        )
+    numbered = panel.assign(shop=panel["shop"].map({"a": 1, "b": 2, "c": 3}))
+    display = ForecastDisplay.from_forecast(
+        make_forecast(numbered).rename(columns={"shop": "series", "day": "time"}),
+        numbered,
+        series=0,
+        time=1,
+    )
+    assert display.axes_[0].get_title(loc="left") == "series 1"
+
+
+@pytest.mark.parametrize("kind", ["zone", "period", "timedelta", "float", "short timedelta"])
+def test_every_kind_of_time_is_drawn(kind):
+    change = {
+        "zone": lambda day: day.dt.tz_localize("Europe/Vienna"),
+        "period": lambda day: day.dt.to_period("D"),
+        "timedelta": lambda day: day - pd.Timestamp("2024-01-01"),
+        "float": lambda day: (day - pd.Timestamp("2024-01-01")) / pd.Timedelta("2D"),
+        "short timedelta": lambda day: (day - pd.Timestamp("2024-01-01")) / 1440,
+    }[kind]
+    panel = make_panel(["a"])
+    forecast = make_forecast(panel)
+    panel, forecast = (table.assign(day=change(table["day"])) for table in (panel, forecast))
+    display = ForecastDisplay.from_forecast(forecast, panel, **IDS)
+    display.figure_.canvas.draw()
+    (axes,) = display.axes_
+    drawn = line_of(axes, "history").get_xdata(orig=False)
+    assert len(drawn) == 30 and (np.diff(drawn) > 0).all()
+    assert line_of(axes, "forecast").get_xdata(orig=False)[0] > drawn[-1]
+    label = {"timedelta": "day (days)", "short timedelta": "day (minutes)"}
+    assert display.figure_.get_supxlabel() == label.get(kind, "day")
+    if kind == "zone":  # at midnight there, not at midnight of UTC
+        assert num2date(drawn[0]).hour == 0
+
+
+def test_missing_values_are_gaps():
+    panel = make_panel(["a"]).sort_values("day", ignore_index=True)
+    panel.loc[20, "sold"] = np.nan
+    (axes,) = ForecastDisplay.from_forecast(make_forecast(panel), panel, n_history=40, **IDS).axes_
+    assert np.flatnonzero(np.isnan(line_of(axes, "history").get_ydata())).tolist() == [20]
+
+
+def test_series_of_one_row_and_horizon_of_one():
+    panel = make_panel(["a"], n_days=1)
+    forecast = make_forecast(panel).head(1)
+    (axes,) = ForecastDisplay.from_forecast(forecast, panel, **IDS).axes_
+    assert line_of(axes, "forecast").get_marker() == "o"
+    assert len(line_of(axes, "history").get_xdata()) == 1
+
+
+def test_given_axes_are_used_and_no_figure_is_opened():
+    panel = make_panel()
+    figure = matplotlib.figure.Figure()
+    axes = figure.subplots(1, 3)
+    display = ForecastDisplay.from_forecast(make_forecast(panel), panel, ax=axes, **IDS)
+    assert list(display.axes_) == list(axes) and display.figure_ is figure
+    assert [each.get_legend() is not None for each in axes] == [True, False, False]
+    assert axes[1].get_xlabel() == "day" and axes[1].get_ylabel() == "sold"
+    one = figure.add_subplot()
+    display = ForecastDisplay.from_forecast(
+        make_forecast(panel), panel, series_ids=["b"], ax=one, **IDS
+    )
+    assert display.axes_[0] is one
+    with pytest.raises(ValueError, match="ax holds 1 axes for 3"):
+        display.from_forecast(make_forecast(panel), panel, ax=one, **IDS)
+    assert plt.get_fignums() == []
+
+
+def test_a_new_figure_is_the_only_thing_left_in_pyplot():
+    before = dict(matplotlib.rcParams)
+    panel = make_panel()
+    display = ForecastDisplay.from_forecast(make_forecast(panel), panel, **IDS)
+    assert [plt.figure(number) for number in plt.get_fignums()] == [display.figure_]
+    assert dict(matplotlib.rcParams) == before
+
+
+def wrong_inputs():
+    panel = make_panel()
+    forecast = make_forecast(panel)
+    late = panel.assign(day=panel["day"].dt.tz_localize("UTC"))
+    yield "unknown id", (forecast, panel), {"series_ids": ["x", "a"]}, r"\['x'\].*3 series"
+    yield "no ids", (forecast, panel), {"series_ids": []}, "series_ids is empty"
+    yield "no step", (forecast.drop(columns="step"), panel), {}, r"no column \['step'\]"
+    yield "no prediction", (forecast[["shop", "day", "step"]], panel), {}, r"\['prediction'\]"
+    yield "no id column", (forecast.drop(columns="shop"), panel), {}, "series='shop' is no column"
+    yield "no time column", (forecast.drop(columns="day"), panel), {}, "time='day' is no column"
+    yield "ids not named", (forecast, panel), {"series": None, "target": "sold"}, "name the ids"
+    yield "rows twice", (pd.concat([forecast] * 2), panel), {}, "rows of one origin"
+    yield "no rows", (forecast[:0], panel), {}, "forecast is empty"
+    yield "not in panel", (forecast, panel[panel["shop"] != "b"]), {}, r"series \['b'\]"
+    yield "not in X", (forecast, panel.drop(columns="day")), {}, "time='day' is neither"
+    yield "unknown target", (forecast, panel), {"target": "price"}, "'price', which is not in X"
+    yield "which target", (forecast, panel.assign(price=1.0)), {}, "Name it with target="
+    yield "another kind of time", (forecast, late), {}, "datetime in forecast and datetime with"
+    yield "n_history", (forecast, panel), {"n_history": -1}, "n_history == -1"
+
+
+@pytest.mark.parametrize(
+    ("tables", "options", "message"),
+    [pytest.param(*case, id=name) for name, *case in wrong_inputs()],
+)
+def test_bad_input_is_refused_before_a_figure_is_made(tables, options, message):
+    with pytest.raises(ValueError, match=message):
+        ForecastDisplay.from_forecast(*tables, **(IDS | options))
+    assert plt.get_fignums() == []
+
+
+def test_forecast_must_be_a_table():
+    with pytest.raises(TypeError, match="must be a DataFrame, got ndarray"):
+        ForecastDisplay.from_forecast(np.zeros((3, 4)), make_panel(), **IDS)
+
+
+class StubForecaster(SimpleNamespace):
+    """Parameters of a forecaster, and forecasts that remember what they were made from."""
+
+    series, time, target, known_future = "shop", "day", None, ()
+
+    def forecast(self, panel, future=None):
+        self.seen = (panel, future)
+        return make_forecast(panel)
+
+
+def test_estimator_forecasts_only_what_is_drawn():
+    panel = make_panel()
+    forecaster = StubForecaster(known_future=["promotion"])
+    panel["promotion"] = 0
+    future = make_forecast(panel)[["shop", "day"]].assign(promotion=1)
+    display = ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["c", "b"])
+    assert [axes.get_title(loc="left") for axes in display.axes_] == ["c", "b"]
+    assert display.figure_.get_supylabel() == "sold"  # the column that is not known beforehand
+    for seen, passed in zip(forecaster.seen, (panel, future), strict=True):
+        pd.testing.assert_frame_equal(seen, passed[passed["shop"] != "a"])
+    expected = ForecastDisplay.from_forecast(
+        make_forecast(panel), panel, target="sold", series_ids=["c", "b"], **IDS
+    )
+    pd.testing.assert_frame_equal(
+        display.forecast,
+        expected.forecast.assign(
+            prediction=expected.forecast["prediction"] - 100,
+            lower=expected.forecast["lower"] - 100,
+            upper=expected.forecast["upper"] - 100,
+        ),
+    )
+    with pytest.raises(ValueError, match="panel does not hold"):
+        ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["x"])
+
+
+def test_estimator_takes_arrays_and_a_single_series():
+    class ByPosition(StubForecaster):
+        def forecast(self, panel, future=None):
+            assert isinstance(panel, np.ndarray)
+            return pd.DataFrame(
+                {"series": panel[0, 0], "time": [40.0], "step": 1, "prediction": [5.0]}
+            )
+
+    panel = np.column_stack([np.repeat([7.0, 8.0], 20), np.tile(np.arange(20.0), 2), np.ones(40)])
+    forecaster = ByPosition(series=0, time=1, target=None)
+    display = ForecastDisplay.from_estimator(forecaster, panel, series_ids=[8.0])
+    assert display.axes_[0].get_title(loc="left") == "series 8.0"
+    assert len(display.observed) == 20
+
+    class Alone(StubForecaster):
+        def forecast(self, panel, future=None):
+            return pd.DataFrame({"day": [40], "step": 1, "prediction": [5.0]})
+
+    panel = pd.DataFrame({"day": range(40), "sold": 1.0})
+    display = ForecastDisplay.from_estimator(Alone(series=None), panel)
+    assert len(display.axes_) == 1
+
+
+# ------------------------------------------------------------------- training and errors
+
+
+def test_training_curves():
+    history = {"loss": [3.0, 2.0, 1.0], "val_loss": [4.0, 3.0, 3.0]}
+    net = SimpleNamespace(history_=history)
+    holders = [
+        net,
+        make_pipeline(FunctionTransformer(), net),
+        SimpleNamespace(regressor_=make_pipeline(FunctionTransformer(), net)),
+        SimpleNamespace(best_estimator_=SimpleNamespace(regressor_=net)),
+    ]
+    for holder in holders:
+        display = TrainingDisplay.from_estimator(holder)
+        for label, key in [("training", "loss"), ("held out", "val_loss")]:
+            line = line_of(display.ax_, label)
+            np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
+            np.testing.assert_array_equal(line.get_ydata(), history[key])
+    several = SimpleNamespace(regressors_=[net, SimpleNamespace(history_={"loss": [5.0]})])
+    display = TrainingDisplay.from_estimator(several)
+    assert len(display.ax_.lines) == 3
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["training", "held out"]
+    with pytest.raises(ValueError, match="holds no net with losses"):
+        TrainingDisplay.from_estimator(SimpleNamespace())
+
+
+def test_report_shows_the_largest_errors():
+    errors = np.array([2.0, np.nan, 5.0, 1.0, 4.0])
+    report = pd.DataFrame({"error": errors, "rows": 3}, index=pd.Index(list("abcde"), name="shop"))
+    display = SeriesReportDisplay(report).plot(n_series=3)
+    line = line_of(display.ax_, "series")
+    np.testing.assert_array_equal(line.get_xdata(), [5.0, 4.0, 2.0])
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["c", "e", "a"]
+    assert display.ax_.yaxis_inverted() and display.ax_.get_ylabel() == "shop"
+    assert line_of(display.ax_, "median of 4").get_xdata()[0] == 3.0
+    with pytest.raises(ValueError, match="no column 'mase'"):
+        display.plot(column="mase")
+    with pytest.raises(ValueError, match="holds no value"):
+        SeriesReportDisplay(report[["error"]].iloc[1:2]).plot()
+
+    class Net:
+        def series_report(self, X, y):
+            return pd.DataFrame({"loss": X[:, 0] + y})
+
+    X, y = np.array([[1.0], [2.0]]), np.array([0.0, 5.0])
+    pipe = make_pipeline(FunctionTransformer(lambda X: 10 * X), Net())
+    display = SeriesReportDisplay.from_estimator(pipe, X, y, column="loss")
+    np.testing.assert_array_equal(line_of(display.ax_, "series").get_xdata(), [25.0, 10.0])
+
+
+def test_colours_differ_for_colour_blind_people():
+    # The three colours are of Okabe and Ito's palette, or grey.
+    panel = make_panel(["a"])
+    forecast = make_forecast(panel[panel["day"] < "2024-02-01"])
+    (axes,) = ForecastDisplay.from_forecast(forecast, panel, **IDS).axes_
+    colours = [to_hex(line.get_color()) for line in axes.lines]
+    assert colours == ["#404040", "#0072b2", "#d55e00"]
+
+
+def test_import_leaves_matplotlib_alone():
+    code = "import sys, sklstm.plotting; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
