@@ -22,7 +22,7 @@ STEPS_PER_EPOCH = 100
 EPOCHS = 4
 
 
-class OwnUnits(Windows):
+class WindowNormalization(Windows):
     """Windows each in units of its own: ``(values - center) / scale``."""
 
     @classmethod
@@ -39,7 +39,7 @@ class OwnUnits(Windows):
 
     def __getitem__(self, key):
         chosen = super().__getitem__(key)
-        if isinstance(chosen, OwnUnits):
+        if isinstance(chosen, WindowNormalization):
             chosen.center, chosen.scale = self.center[key], self.scale[key]
         return chosen
 
@@ -81,7 +81,7 @@ def forecast(train, *, horizon, season, units=64, epochs=EPOCHS, segment=None, s
 
     panel = np.column_stack([codes.astype(np.float32), values])
     windows = WindowTransformer(window, series=0).fit_transform(panel)
-    windows = OwnUnits.of(windows, center.astype(np.float32), scale)
+    windows = WindowNormalization.of(windows, center.astype(np.float32), scale)
     net = MultiSeriesLSTMRegressor(
         units,
         segment_length=segment or season,

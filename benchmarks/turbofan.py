@@ -75,7 +75,7 @@ def make_net(view, random_state) -> Pipeline:
     """Build one net of a kind, from sensors scaled by their regime to lives."""
     if view == "far":
         # Of smoothed sensors, every fifth cycle is enough: 16 steps look back 76 cycles.
-        halflife, windows, segment = 2, WindowTransformer(16, step=5, **IDS), 1
+        halflife, windows, segment = 2, WindowTransformer(16, spacing=5, **IDS), 1
         observed = 4
     else:
         halflife, windows, segment = 0, WindowTransformer(80, **IDS), 5

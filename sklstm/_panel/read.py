@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
-from sklstm._panel.rows import RowIds, _sorting_order, encode_ids
-from sklstm._panel.time import _time_index, time_numbers
+from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
+from sklstm._panel.time import time_index, time_numbers
+from sklstm._panel.windows import Windows
 
 FLOATS = [np.float64, np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class Panel(RowIds):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Panel(SeriesRows):
     """The rows of many series, in the order in which they came: ids and features.
 
     Attributes
@@ -83,7 +84,7 @@ def read_panel(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required"
             f"{'' if name is None else ' by ' + name}: the panel is empty."
         )
-    rows = read_ids(X, series, time)
+    rows = read_series_rows(X, series, time)
     positions = select_features(X, columns, series, time)
     values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
     if checked is not None:
@@ -91,20 +92,37 @@ def read_panel(
     return Panel(**vars(rows), positions=positions, values=values)
 
 
-def read_ids(X, series=None, time=None) -> RowIds:
-    """Read which series each row of `X` belongs to, and the order of the rows.
+def read_series_rows(X, series=None, time=None) -> SeriesRows:
+    """Index the rows of any X by series: the one reader of ids.
 
     Parameters
     ----------
-    X : DataFrame or ndarray of shape (n_rows, n_columns)
-        Only its ids and times are looked at.
+    X : Windows, DataFrame or array-like of shape (n_rows, ...)
+        Only its ids and times are read. `Windows` carry theirs.
     series, time : str, int or None, default=None
-        Column name, index level name or column position of the ids and of the time.
+        Column name, index level name or column position of the ids and of the time. Leave both
+        out for `Windows`. If both are None, all rows are one series, in the order given.
 
     Returns
     -------
-    RowIds
+    SeriesRows
+
+    Raises
+    ------
+    ValueError
+        If an id or a time is missing, a (series, time) pair repeats, or a name is not in X.
     """
+    named = series is not None or time is not None
+    if isinstance(X, Windows):
+        if named:
+            raise ValueError(
+                f"X are Windows, which know their series and order themselves: leave out "
+                f"series={series!r} and time={time!r}."
+            )
+        return X.series_rows
+    if not named:
+        return SeriesRows(*encode_ids(None, X.shape[0] if hasattr(X, "shape") else len(X)))
+    X = as_table(X)
     ids = None if series is None else id_values(X, series, "series")
     stamps = None if time is None else id_values(X, time, "time")
     if series is not None and time is not None and _same_column(X, series, time):
@@ -113,12 +131,12 @@ def read_ids(X, series=None, time=None) -> RowIds:
         )
     codes, ids = encode_ids(ids, X.shape[0])
     numbers, kind = (None, None) if stamps is None else time_numbers(stamps)
-    return RowIds(codes, ids, numbers, kind, _sorting_order(codes, numbers, ids))
+    return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids))
 
 
 def as_table(X, name=None):
     """X itself where it is a DataFrame, else an array of two dimensions."""
-    if isinstance(X, pd.DataFrame):
+    if isinstance(X, pd.DataFrame) or (isinstance(X, np.ndarray) and X.ndim == 2):
         return X
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
 
@@ -287,6 +305,6 @@ def time_stamps(X, name):
     pandas.Index of shape (n_rows,)
         Datetimes, timedeltas and periods as they are; numbers as int64 or float64.
     """
-    index = _time_index(id_values(X, name, "time"))
+    index = time_index(id_values(X, name, "time"))
     numbers, kind = time_numbers(index)
     return pd.Index(numbers) if kind == "number" else index.rename(None)

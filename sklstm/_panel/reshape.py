@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sklstm._panel.read import read_ids, select_features
+from sklstm._panel.read import read_series_rows, select_features
 
 
 def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
@@ -147,8 +147,7 @@ def unstack_series(panel, *, series="series", time="time", as_dict=False):
     frame = panel.to_frame("value") if flat else panel
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"unstack_series takes a DataFrame or a Series, got {type(panel)!r}.")
-    rows = read_ids(frame, series, time)
+    rows = read_series_rows(frame, series, time)
     values = frame.iloc[:, select_features(frame, None, series, time)].to_numpy()[rows.sorting]
-    ends = np.cumsum(np.bincount(rows.codes, minlength=len(rows.ids)))[:-1]
-    arrays = np.split(values[:, 0] if flat else values, ends)
+    arrays = np.split(values[:, 0] if flat else values, rows.bounds[1:-1])
     return dict(zip(rows.ids, arrays, strict=True)) if as_dict else arrays

@@ -10,38 +10,217 @@ import pandas as pd
 from scipy.sparse import csc_array
 
 # Rows to work on at once where whole columns of temporary numbers would fill the memory.
-N_AT_ONCE = 2**16
+BLOCK_ROWS = 2**16
 
 
 @dataclass(frozen=True, eq=False)
-class RowIds:
-    """Which series each row belongs to, when, and in which order.
+class SeriesRows:
+    """Index the rows of many series: series, time and order of each row.
+
+    Every part of the package that works by series works on this object. "Sorted" means sorted
+    by series and then by time; the rows themselves stay in the order in which they were passed.
 
     Attributes
     ----------
     codes : ndarray of shape (n_rows,)
         Number of each row's series: its position in `ids`.
     ids : pandas.Index of shape (n_series,)
-        The ids in order of first appearance; a single 0 where no `series` was named.
+        The ids in order of first appearance; a single 0 where no `series` was named. Some may
+        have no rows.
     time : ndarray of shape (n_rows,), or None where no `time` was named
         Time as integers or floats (nanoseconds for dates, ordinals for periods).
     time_kind : str or None
         "number", "datetime", "datetime with time zone", "timedelta" or "period[freq]".
     order : ndarray of shape (n_rows,) or None
-        Positions of the rows sorted by series and then by time; None where the rows
-        stand so already.
+        Positions of the sorted rows; None where the rows are sorted already.
     """
 
     codes: np.ndarray
     ids: pd.Index
-    time: Any
-    time_kind: str | None
-    order: np.ndarray | None
+    time: Any = None
+    time_kind: str | None = None
+    order: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.codes)
 
     @property
-    def sorting(self):
-        """Positions of the rows sorted by series and time, spelt out if need be."""
-        return np.arange(len(self.codes)) if self.order is None else self.order
+    def sorting(self) -> np.ndarray:
+        """Positions of the sorted rows, also where `order` is None."""
+        return np.arange(len(self)) if self.order is None else self.order
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of rows of each series, shape (n_series,)."""
+        return np.bincount(self.codes, minlength=len(self.ids))
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Positions in the sorted rows at which the series start and end, shape (n_series + 1,)."""
+        return np.append(0, np.cumsum(self.sizes))
+
+    @property
+    def rank(self) -> np.ndarray:
+        """Number of earlier rows of the same series, for each row."""
+        sizes = self.sizes
+        return self.unsort(np.arange(len(self)) - np.repeat(self.bounds[:-1], sizes))
+
+    @property
+    def last_times(self) -> np.ndarray:
+        """Time of the last row of each series; only for series that have rows."""
+        return self.time[self.sorting[self.bounds[1:] - 1]]
+
+    def sort(self, values):
+        """Sort values of rows by series and time.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_rows, ...)
+            `values` itself where the rows are sorted already.
+        """
+        return values if self.order is None else take_blocks(values, self.order)
+
+    def unsort(self, values):
+        """Undo `sort`.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, ...)
+            Values of the sorted rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, ...)
+            `values` itself where the rows are sorted already.
+        """
+        if self.order is None:
+            return values
+        # In blocks, since NumPy makes int64 of the positions that it is given.
+        out = np.empty_like(values)
+        for start in range(0, len(self.order), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            out[self.order[block]] = values[block]
+        return out
+
+    def run_starts(self, max_gap=None) -> np.ndarray:
+        """Find where runs of rows start in the sorted rows.
+
+        Parameters
+        ----------
+        max_gap : number, default=None
+            Largest distance in time of two rows of one run. None: a run is a series.
+
+        Returns
+        -------
+        ndarray of shape (n_runs,)
+        """
+        time = None if max_gap is None else self.sort(self.time)
+        return run_starts(self.sort(self.codes), time, max_gap)
+
+    def tail(self, n_rows) -> np.ndarray:
+        """Find the last rows of each series.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of each series; shorter series give all of theirs.
+
+        Returns
+        -------
+        ndarray
+            Positions, sorted by series and time.
+        """
+        bounds = self.bounds
+        n_kept = np.minimum(np.diff(bounds), n_rows)
+        dtype = position_dtype(len(self))
+        kept = (bounds[1:] - np.cumsum(n_kept)).astype(dtype).repeat(n_kept)
+        kept += np.arange(len(kept), dtype=dtype)
+        return kept if self.order is None else self.order[kept]
+
+    def take(self, positions) -> SeriesRows:
+        """Index chosen rows alone.
+
+        Parameters
+        ----------
+        positions : ndarray
+            Sorted by series and time, as `tail` returns them.
+
+        Returns
+        -------
+        SeriesRows
+            With the same `ids`.
+        """
+        time = None if self.time is None else self.time[positions]
+        return SeriesRows(self.codes[positions], self.ids, time, self.time_kind)
+
+    def continues(self, ids, last_times) -> np.ndarray:
+        """Mark the rows that continue a fitted series.
+
+        A row continues its series if the series was fitted, its time is known, and it is later
+        than the last fitted row. Nothing else counts: not the distance in time, and not what
+        other rows are passed. This is the one rule of scaler, windows and forecaster.
+
+        Parameters
+        ----------
+        ids : pandas.Index of shape (n_fitted,)
+            The fitted series.
+        last_times : ndarray of shape (n_fitted,) or None
+            Time of their last fitted row; None where it is not known.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            A mask.
+        """
+        if last_times is None or self.time is None:
+            return np.zeros(len(self), bool)
+        numbers = ids.get_indexer(self.ids)
+        later = self.time > last_times[numbers][self.codes]
+        return later if (numbers >= 0).all() else later & (numbers >= 0)[self.codes]
+
+
+def join_context(context: SeriesRows, rows: SeriesRows) -> tuple[SeriesRows, np.ndarray]:
+    """Put remembered rows before the rows that continue their series.
+
+    Parameters
+    ----------
+    context : SeriesRows
+        The last rows of each fitted series, at least one a series, sorted.
+    rows : SeriesRows
+        Rows of fitted and other series.
+
+    Returns
+    -------
+    joined : SeriesRows
+        Of the chosen rows of `context`, followed by `rows`. The rows that continue a series are a
+        series of their own, together with its context: its number is that of the series in
+        `rows`, plus the number of series. So these rows never see earlier rows passed beside
+        them, and predictions are the same with and without the history.
+    chosen : ndarray
+        Positions of the rows of `context` that are used.
+    """
+    continues = rows.continues(context.ids, context.last_times)
+    n_series = len(rows.ids)
+    code = np.full(len(context.ids), -1)
+    continued = np.unique(rows.codes[continues])
+    code[context.ids.get_indexer(rows.ids[continued])] = continued + n_series
+    chosen = np.flatnonzero(code[context.codes] >= 0)
+    if len(chosen) == 0:
+        return rows, chosen
+    codes = np.concatenate([code[context.codes[chosen]], rows.codes + n_series * continues])
+    time = np.concatenate([context.time[chosen], rows.time])
+    joined = SeriesRows(
+        codes.astype(np.int32),
+        rows.ids.append(rows.ids),
+        time,
+        rows.time_kind,
+        np.lexsort((time, codes)),
+    )
+    return joined, chosen
 
 
 def encode_ids(values, n_rows):
@@ -107,7 +286,7 @@ def group_order(codes) -> np.ndarray:
     return csc_array(entries, shape=shape).tocsr().indices
 
 
-def _sorting_order(codes, time, ids):
+def sorting_order(codes, time, ids):
     """Permutation that sorts rows by series, then time; None if they are sorted."""
     if _is_sorted(codes, time):
         return None
@@ -150,39 +329,27 @@ def take_rows(values, at):
     return values[at]  # `take` would copy all rows first
 
 
-def run_starts(codes, time=None, max_gap=None, also=None) -> np.ndarray:
-    """Positions of the first row of each run of rows that belong together.
+def run_starts(codes, time=None, max_gap=None) -> np.ndarray:
+    """Find the first row of each run of rows that belong together.
 
-    A run ends where the code changes, where two rows are farther apart in time than
-    `max_gap`, and where the mark `also` (an array, one value a row) changes.
+    A run ends where the code changes, and where two rows are farther apart in time than
+    `max_gap`.
     """
     n_rows = len(codes)
     starts = [np.arange(min(n_rows, 1))]
-    for first in range(1, n_rows, N_AT_ONCE):
-        row, before = slice(first, first + N_AT_ONCE), slice(first - 1, first + N_AT_ONCE - 1)
+    for first in range(1, n_rows, BLOCK_ROWS):
+        row, before = slice(first, first + BLOCK_ROWS), slice(first - 1, first + BLOCK_ROWS - 1)
         new = codes[row] != codes[before][: n_rows - first]
         if max_gap is not None:
             new |= np.diff(time[before.start : row.stop]) > max_gap
-        if also is not None:
-            new |= also[row] != also[before][: n_rows - first]
         starts.append(np.flatnonzero(new) + first)
     return np.concatenate(starts)
 
 
-def sorted_rows(values, order):
-    """Rows of `values` at the positions `order`, C-contiguous."""
-    out = np.empty((len(order), values.shape[1]), values.dtype)
-    for start in range(0, len(order), N_AT_ONCE):
-        part = slice(start, start + N_AT_ONCE)
-        out[part] = take_rows(values, order[part])
-    return out
-
-
-def put_back(array, order):
-    """Undo the sorting of an array: its element i goes to position ``order[i]``."""
-    # In parts, since NumPy makes int64 of the positions that it is given.
-    out = np.empty_like(array)
-    for start in range(0, len(order), N_AT_ONCE):
-        part = slice(start, start + N_AT_ONCE)
-        out[order[part]] = array[part]
+def take_blocks(values, order):
+    """``values[order]``, C-contiguous, in blocks that stay in the cache."""
+    out = np.empty((len(order), *values.shape[1:]), values.dtype)
+    for start in range(0, len(order), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        out[block] = take_rows(values, order[block])
     return out

@@ -44,14 +44,12 @@ def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
     if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
         raise ValueError(f"horizon={horizon!r} must be a positive integer.")
     table = read_panel(panel, columns=columns, series=series, time=time)
-    order = table.sorting
-    values, codes = table.values[order], table.codes[order]
+    values, codes = table.sort(table.values), table.sort(table.codes)
     targets = np.full((*values.shape, horizon), np.nan, values.dtype)
     for step in range(1, min(horizon, len(values) - 1) + 1):
         same = codes[step:] == codes[:-step]
         targets[:-step, :, step - 1][same] = values[step:][same]
-    out = np.empty_like(targets)
-    out[order] = targets
+    out = table.unsort(targets)
     out = out.reshape(len(values), -1)
     if not isinstance(panel, pd.DataFrame):
         return out

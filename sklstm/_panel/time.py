@@ -23,7 +23,7 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
     kind : str
         "number", "datetime", "datetime with time zone", "timedelta" or "period[freq]".
     """
-    index = _time_index(values)
+    index = time_index(values)
     if index.hasnans:
         missing = np.flatnonzero(np.asarray(index.isna()))
         raise ValueError(
@@ -51,7 +51,7 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
     return numbers.astype(np.int64, copy=False), "number"
 
 
-def _time_index(values):
+def time_index(values):
     index = pd.Index(values)
     return index.infer_objects() if index.dtype == object else index
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import as_strided
 
-from sklstm._panel.rows import position_dtype, take_rows
+from sklstm._panel.rows import SeriesRows, position_dtype, take_rows
 
 
-def gather(rows, ends, n_observed, window_length, step=1, padding="edge"):
+def gather(rows, ends, n_observed, window_length, spacing=1, padding="edge"):
     """Copy windows out of sorted rows.
 
     Parameters
@@ -24,7 +24,7 @@ def gather(rows, ends, n_observed, window_length, step=1, padding="edge"):
         Position of each window's last row.
     n_observed : ndarray of shape (n_windows,)
         Real rows in each window, at least one.
-    window_length, step : int
+    window_length, spacing : int
         Rows in a window and their spacing.
     padding : {"edge", "zero", "nan"}
         What stands where a window has no real row: its oldest real row, 0 or NaN.
@@ -34,13 +34,13 @@ def gather(rows, ends, n_observed, window_length, step=1, padding="edge"):
     ndarray of shape (n_windows, window_length, n_features)
         C-contiguous, dtype as `rows`.
     """
-    if step > 1 or len(rows) < window_length or not rows_stand_whole(rows):
-        return _gather_row_by_row(rows, ends, n_observed, window_length, step, padding)
+    if spacing > 1 or len(rows) < window_length or not rows_stand_whole(rows):
+        return _gather_row_by_row(rows, ends, n_observed, window_length, spacing, padding)
     out = _gather_whole(rows, ends, window_length)
     short = np.flatnonzero(n_observed < window_length)
     if len(short):
         ends, n_observed = ends[short], n_observed[short]
-        out[short] = _gather_row_by_row(rows, ends, n_observed, window_length, step, padding)
+        out[short] = _gather_row_by_row(rows, ends, n_observed, window_length, spacing, padding)
     return out
 
 
@@ -72,27 +72,27 @@ def _gather_whole(rows, ends, window_length):
     return as_strided(copied, shape, strides).copy()
 
 
-def _gather_row_by_row(rows, ends, n_observed, window_length, step, padding):
+def _gather_row_by_row(rows, ends, n_observed, window_length, spacing, padding):
     lags = np.arange(window_length - 1, -1, -1)
     back = np.minimum(lags, n_observed[:, np.newaxis] - 1)
-    at = ends[:, np.newaxis] - step * back
+    at = ends[:, np.newaxis] - spacing * back
     out = take_rows(rows, at)
     if padding != "edge":
         out[lags >= n_observed[:, np.newaxis]] = 0 if padding == "zero" else np.nan
     return out
 
 
-def count_observed(starts, n_rows, window_length, step):
+def count_observed(starts, n_rows, window_length, spacing):
     """Real rows in the window that ends at each row, where runs of rows start at `starts`."""
     dtype = position_dtype(n_rows)
     observed = np.arange(n_rows, dtype=dtype)
     observed -= starts.astype(dtype).repeat(np.diff(starts, append=n_rows))
-    observed //= step
+    observed //= spacing
     observed += 1
     return np.minimum(observed, window_length, out=observed).astype(np.int32, copy=False)
 
 
-def whole_length(codes, starts, which, step=1):
+def whole_length(codes, starts, which, spacing=1):
     """Rows of a window that is as long as a whole series.
 
     Parameters
@@ -103,7 +103,7 @@ def whole_length(codes, starts, which, step=1):
         Positions of the first row of each run without a gap.
     which : {"longest", "shortest"}
         The series that counts; a series is as long as its longest run.
-    step : int, default=1
+    spacing : int, default=1
         Spacing of the rows inside a window.
 
     Returns
@@ -115,14 +115,7 @@ def whole_length(codes, starts, which, step=1):
     longest_runs = np.zeros(series[-1] + 1, np.intp)
     np.maximum.at(longest_runs, series, np.diff(starts, append=len(codes)))
     n_rows = longest_runs.max() if which == "longest" else longest_runs.min()
-    return int((n_rows - 1) // step + 1)
-
-
-def largest_steps(time, starts):
-    """Largest step in time in each run of rows that starts at one of `starts`."""
-    step = np.diff(time, prepend=time[:1])
-    step[starts] = 0
-    return np.maximum.reduceat(step, starts).astype(np.float64)
+    return int((n_rows - 1) // spacing + 1)
 
 
 def _full_key(key):
@@ -136,15 +129,15 @@ def _full_key(key):
 
 
 @dataclass(frozen=True, eq=False)
-class OwnUnits:
-    """Units in which each window stands by itself: ``(values - center) / scale``.
+class WindowNormalization:
+    """Normalise each window by its own center and scale: ``(values - center) / scale``.
 
     Attributes
     ----------
-    center, scale : ndarray of shape (n_windows, n_own)
-        Of each window, for its first `n_own` features; the others stay as they are.
+    center, scale : ndarray of shape (n_windows, n_normalized)
+        Of each window, for its first `n_normalized` features; the others keep their values.
     limit : float
-        Values bend towards this bound, on both sides, so that no outlier shouts: ``x`` becomes
+        Soft bound of the normalised values, against outliers: ``x`` becomes
         ``x / sqrt(1 + (x / limit) ** 2)``.
     """
 
@@ -153,14 +146,14 @@ class OwnUnits:
     limit: float
 
     def __getitem__(self, key):
-        return OwnUnits(self.center[key], self.scale[key], self.limit)
+        return WindowNormalization(self.center[key], self.scale[key], self.limit)
 
     def apply(self, values):
-        """Convert windows of shape (n_windows, window_length, n_features) in place."""
-        own = values[:, :, : self.center.shape[1]]
-        own -= self.center[:, np.newaxis]
-        own /= self.scale[:, np.newaxis]
-        own /= np.sqrt(1 + np.square(own / self.limit))
+        """Normalise windows of shape (n_windows, window_length, n_features) in place."""
+        chosen = values[:, :, : self.center.shape[1]]
+        chosen -= self.center[:, np.newaxis]
+        chosen /= self.scale[:, np.newaxis]
+        chosen /= np.sqrt(1 + np.square(chosen / self.limit))
 
 
 class Windows:
@@ -183,7 +176,7 @@ class Windows:
         Real rows in each window; the others are padding.
     window_length : int
         Rows in a window.
-    step : int, default=1
+    spacing : int, default=1
         Spacing of the rows inside a window.
     padding : {"edge", "zero", "nan"}, default="edge"
         What stands in front of too short a history.
@@ -193,8 +186,9 @@ class Windows:
         The ids.
     names : list of str, default=None
         Names of the features.
-    units : OwnUnits of n_rows windows, default=None
-        Units of each window's own, in which its values are given. Padding "zero" is 0 there.
+    normalization : WindowNormalization of n_rows windows, default=None
+        Center and scale of each window, by which its values are normalised. Padding "zero" is 0
+        after normalisation.
 
     Examples
     --------
@@ -220,23 +214,23 @@ class Windows:
         n_observed,
         window_length,
         *,
-        step=1,
+        spacing=1,
         padding="edge",
         codes=None,
         ids=None,
         names=None,
-        units=None,
+        normalization=None,
     ):
         self.rows = rows
         self.ends = ends
         self.n_observed = n_observed
         self.window_length = window_length
-        self.step = step
+        self.spacing = spacing
         self.padding = padding
         self.codes = np.zeros(len(ends), np.int32) if codes is None else codes
         self.ids = pd.Index([0]) if ids is None else ids
         self.names = names
-        self.units = units
+        self.normalization = normalization
 
     @classmethod
     def from_array(cls, array):
@@ -283,6 +277,11 @@ class Windows:
         return sum(array.nbytes for array in held)
 
     @property
+    def series_rows(self) -> SeriesRows:
+        """Index of the windows by series; the order is that of their last rows."""
+        return SeriesRows(self.codes, self.ids, order=np.lexsort((self.ends, self.codes)))
+
+    @property
     def series(self):
         """The id of each window's series, a pandas Index."""
         return self.ids.take(self.codes)
@@ -317,7 +316,7 @@ class Windows:
                 ends=self.ends[first],
                 n_observed=self.n_observed[first],
                 codes=self.codes[first],
-                units=None if self.units is None else self.units[first],
+                normalization=None if self.normalization is None else self.normalization[first],
             )
         block = self.gather(first)
         # NumPy pairs the elements of index arrays, so the rows must be an index array too.
@@ -328,20 +327,20 @@ class Windows:
         """Windows chosen by a slice, mask or position array, as a new 3-D ndarray."""
         n_observed = self.n_observed[key]
         values = gather(
-            self.rows, self.ends[key], n_observed, self.window_length, self.step, self.padding
+            self.rows, self.ends[key], n_observed, self.window_length, self.spacing, self.padding
         )
-        if self.units is not None:
-            self.units[key].apply(values)
+        if self.normalization is not None:
+            self.normalization[key].apply(values)
             if self.padding == "zero":
                 lags = np.arange(self.window_length - 1, -1, -1)
                 values[lags >= n_observed[:, np.newaxis]] = 0
         return values
 
-    def held(self):
+    def used_rows(self):
         """Mark the rows that stand in some window: a mask over `rows`."""
         mask = np.zeros(len(self.rows), bool)
         for lag in range(self.window_length):
-            mask[self.ends - self.step * np.minimum(lag, self.n_observed - 1)] = True
+            mask[self.ends - self.spacing * np.minimum(lag, self.n_observed - 1)] = True
         return mask
 
     def with_series(self, codes, ids):

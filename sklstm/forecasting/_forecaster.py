@@ -18,8 +18,8 @@ from sklstm._panel.read import (
     as_table,
     check_time_kind,
     id_label,
-    read_ids,
     read_panel,
+    read_series_rows,
     select_features,
     time_stamps,
 )
@@ -549,7 +549,7 @@ class MultiSeriesForecaster(BaseEstimator):
         """
         check_is_fitted(self, "regressors_")
         table, rows = self._table(X, reset=False)
-        past = read_ids(self._context, self.series, self.time)
+        past = read_series_rows(self._context, self.series, self.time)
         known = past.ids.isin(rows.ids)
         if not known.any():
             raise ValueError("No series of X was seen in fit: forecast and compare with a metric.")
@@ -560,7 +560,7 @@ class MultiSeriesForecaster(BaseEstimator):
             )
         history = self._context[known[past.codes]]
         joined = pd.concat([history, table])
-        rows = read_ids(joined, self.series, self.time)
+        rows = read_series_rows(joined, self.series, self.time)
         grid = self._grid(joined, rows)
         last = grid.last(slice(len(history)))
         last = last[last >= 0]
@@ -684,7 +684,7 @@ class MultiSeriesForecaster(BaseEstimator):
         """Put the last rows of fit after rows that continue their series; time tells the order."""
         if self.time is None:
             return table
-        past = read_ids(self._context, self.series, self.time)
+        past = read_series_rows(self._context, self.series, self.time)
         continued = past.ids.isin(rows.ids[self._follow(rows, past)])
         return pd.concat([table, self._context[continued[past.codes]]])
 
@@ -698,21 +698,21 @@ class MultiSeriesForecaster(BaseEstimator):
     def _with_future(self, table, future):
         """Put rows of which just `known_future` is known after the table; read the ids."""
         if future is None:
-            return table, read_ids(table, self.series, self.time)
+            return table, read_series_rows(table, self.series, self.time)
         if not self.known_future:
             raise ValueError("future was passed, but known_future names no column.")
         future = future if isinstance(future, pd.DataFrame) else pd.DataFrame(as_table(future))
-        rows = read_ids(future, self.series, self.time)
+        rows = read_series_rows(future, self.series, self.time)
         check_time_kind(self, rows.time_kind, reset=False)
         known = [table.columns[i] for i in self._positions["future"]]
         missing = [name for name in known if name not in future.columns]
         if missing:
             raise ValueError(f"future has no column {missing}, which known_future names.")
         others = [table.columns[i] for name in ("target", "past") for i in self._positions[name]]
-        ids = read_ids(table, self.series, self.time).ids
+        ids = read_series_rows(table, self.series, self.time).ids
         future = future[rows.ids.isin(ids)[rows.codes]].drop(columns=others, errors="ignore")
         table = pd.concat([table, future])
-        return table, read_ids(table, self.series, self.time)
+        return table, read_series_rows(table, self.series, self.time)
 
     def _check_future(self, grid, rows):
         """Make sure that all that is known beforehand is known for the rows to forecast."""

@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.frequency import fill_gaps
-from sklstm._panel.rows import RowIds, run_starts
-from sklstm._panel.windows import OwnUnits, Windows
+from sklstm._panel.rows import SeriesRows, run_starts
+from sklstm._panel.windows import WindowNormalization, Windows
 from sklstm.forecasting._normalization import (
     ValueScale,
     fill_missing,
@@ -55,13 +55,13 @@ class Grid:
     at: np.ndarray
 
     @classmethod
-    def read(cls, table, rows: RowIds, *, target, past, future, stamps=None, step=None):
+    def read(cls, table, rows: SeriesRows, *, target, past, future, stamps=None, step=None):
         """Sort the rows of a checked table, and make place for the missing ones.
 
         Parameters
         ----------
         table : DataFrame of shape (n_given, n_columns)
-        rows : RowIds
+        rows : SeriesRows
             Of the table.
         target, past, future : list of int
             Positions of columns.
@@ -234,7 +234,9 @@ class WindowMaker:
             padding="zero",
             codes=grid.codes[rows],
             ids=grid.ids,
-            units=OwnUnits(center.astype(np.float32), unit.astype(np.float32), self.limit),
+            normalization=WindowNormalization(
+                center.astype(np.float32), unit.astype(np.float32), self.limit
+            ),
         )
         return windows, unit * self.typical, np.stack(naive, axis=1)
 

@@ -917,7 +917,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseEstimator):
                 f"Found array with {n_rows} sample(s) and {n_features} feature(s) "
                 f"(shape={windows.shape}) while a minimum of 1 is required by {name}."
             )
-        if not all_finite(windows.rows) and not all_finite(windows.rows[windows.held()]):
+        if not all_finite(windows.rows) and not all_finite(windows.rows[windows.used_rows()]):
             missing = np.isnan(windows.rows).any()
             raise ValueError(
                 f"Input X contains {'NaN' if missing else 'infinity'}: {name} needs finite "

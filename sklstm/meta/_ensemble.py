@@ -31,7 +31,13 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from sklstm._panel.read import check_unchanged, column_names, read_ids, read_panel, select_features
+from sklstm._panel.read import (
+    check_unchanged,
+    column_names,
+    read_panel,
+    read_series_rows,
+    select_features,
+)
 from sklstm._panel.rows import encode_ids, group_order
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
@@ -750,7 +756,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError("X carries its series ids already: leave series_ids=None.")
             if isinstance(X, Windows):
                 return Rows(X, X.codes, X.ids, known=True)
-            found = read_ids(X, self.series)
+            found = read_series_rows(X, self.series)
             return Rows(X, found.codes, found.ids, known=True)
         if series_ids is not None:
             check_consistent_length(X, series_ids)

@@ -80,14 +80,14 @@ def course_of_windows(windows, codes, positions):
     ends, observed = windows.ends[order].astype(np.intp), windows.n_observed[order]
     starts = run_starts(codes[order])
     # Rows that a window holds behind the last row of the window before it.
-    newer = -(-np.diff(ends, prepend=0) // windows.step)
+    newer = -(-np.diff(ends, prepend=0) // windows.spacing)
     newer[starts] = observed[starts]
     n_new = np.minimum(newer, observed)
     last = np.cumsum(n_new) - 1  # last entry of each window, and of those that add none
     back = last.repeat(n_new) - np.arange(n_new.sum())
     rows = windows.rows[:, as_slice(positions)]
-    entries = ends.repeat(n_new) - windows.step * back
-    before = np.maximum(entries - windows.step, 0)
+    entries = ends.repeat(n_new) - windows.spacing * back
+    before = np.maximum(entries - windows.spacing, 0)
     values = rows[entries]
     steps = np.abs(values - rows[before])
     steps[back + 1 >= observed.repeat(n_new)] = np.nan

@@ -14,10 +14,10 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.read import id_label, id_values, read_ids, select_features
+from sklstm._panel.read import id_label, id_values, read_series_rows, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.metrics import seasonal_scale
-from sklstm.model_selection._rows import check_cuts, ranks
+from sklstm.model_selection._cuts import check_cuts
 
 RESULT_COLUMNS = (
     "origin",
@@ -44,8 +44,8 @@ class _RollingPanel:
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r} must be a positive integer.")
         self.series, self.time = settings.get("series"), settings.get("time")
-        self.rows = read_ids(panel, self.series, self.time)
-        self.rank, self.sizes = ranks(self.rows)
+        self.rows = read_series_rows(panel, self.series, self.time)
+        self.rank, self.sizes = self.rows.rank, self.rows.sizes
         known = settings.get("known_future") or None
         self.known = [] if known is None else self._positions(known)
         target = settings.get("target")

@@ -15,9 +15,9 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_consistent_length
 
+from sklstm._panel.read import read_series_rows
 from sklstm._panel.rows import run_starts
 from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair
-from sklstm.model_selection._rows import read_rows
 
 
 class _GivenPredictions(RegressorMixin, BaseEstimator):
@@ -40,7 +40,9 @@ class _SeriesScorer:
 
     def __call__(self, estimator, X, y):
         """Score the predictions of `estimator` for X against y."""
-        rows = read_rows(X, self._series, self._time)
+        if len(X) == 0:
+            raise ValueError("X has no rows: there is nothing to score.")
+        rows = read_series_rows(X, self._series, self._time)
         true, predicted = check_pair(y, estimator.predict(X))
         check_consistent_length(X, true)
         if np.isnan(true).all():

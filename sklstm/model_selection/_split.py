@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_consistent_length
 
-from sklstm.model_selection._rows import check_cuts, ranks, read_rows
+from sklstm._panel.read import read_series_rows
+from sklstm.model_selection._cuts import check_cuts
 
 
 class PerSeriesTimeSplit(BaseCrossValidator):
@@ -105,8 +106,10 @@ class PerSeriesTimeSplit(BaseCrossValidator):
                 stacklevel=2,
             )
         check_consistent_length(X, y)
-        rows = read_rows(X, self.series, self.time)
-        rank, sizes = ranks(rows)
+        if len(X) == 0:
+            raise ValueError("X has no rows: there is nothing to split.")
+        rows = read_series_rows(X, self.series, self.time)
+        rank, sizes = rows.rank, rows.sizes
         if self.test_size is None:
             n_test = np.maximum(sizes // (self.n_splits + 1), 1)
         else:

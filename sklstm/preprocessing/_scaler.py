@@ -112,8 +112,9 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     NaN passes through and is left out of the statistics. Constant features are shifted
     and not divided.
 
-    Where `time` is known, "expanding" goes on from remembered sums in rows that are later
-    than their series' last row of fit; all other rows start anew, as they did in fit.
+    Where `time` is known, rows of a fitted series that are later than its last fitted row continue
+    it: "expanding" statistics start from the remembered sums. All other rows start from the first
+    row passed with them, as they did in fit.
 
     Examples
     --------
@@ -199,7 +200,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._check_combination()
         panel = self._read(X, reset=True)
         self.series_ids_ = panel.ids
-        self._last_time: Any = None if panel.time is None else _last_times(panel)
+        self._last_time: Any = None if panel.time is None else panel.last_times
         self._framed = isinstance(X, pd.DataFrame)
         self._labels = X.columns.to_numpy(dtype=object) if self._framed else None
         n_series = len(panel.ids)
@@ -254,7 +255,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         before, now = known.get_indexer(self.series_ids_), panel.ids.get_indexer(self.series_ids_)
         if panel.time is not None:
             last = np.where(before >= 0, self._last_time[before], panel.time.min())
-            latest = np.where(now >= 0, _last_times(panel)[now], last)
+            latest = np.where(now >= 0, panel.last_times[now], last)
             self._last_time = np.maximum(last, latest)
         if isinstance(self.scaler, str):
             new = KINDS[self.scaler].of(panel.values, panel.codes, len(panel.ids), panel.order)
@@ -428,18 +429,16 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         block, center, scale : ndarray of shape (n_scaled, n_block)
             Their values, center and scale; the scale of a constant feature may be 0.
         """
-        codes, order, numbers = panel.codes, panel.order, self._series_numbers(panel)
-        # A series goes on from what fit remembers, or starts anew.
-        goes_on = np.zeros(len(codes), bool)
-        if panel.time is not None:
-            number = numbers[codes]
-            goes_on = (number >= 0) & (panel.time > self._last_time[number])
+        order, numbers = panel.order, self._series_numbers(panel)
+        continues = panel.continues(self.series_ids_, self._last_time)
         if not chosen.all():
             order = panel.sorting[chosen[panel.sorting]]
-        if order is not None:
-            codes, goes_on = codes[order], goes_on[order]
-        starts = run_starts(codes, also=goes_on)
-        past = self._learned.take(np.where(goes_on[starts], numbers[codes[starts]], -1))
+        # Rows that continue a series are a run of their own, after the others of their series.
+        codes = panel.codes + len(panel.ids) * continues
+        codes = codes if order is None else codes[order]
+        starts = run_starts(codes)
+        series = codes[starts] % len(panel.ids)
+        past = self._learned.take(np.where(codes[starts] >= len(panel.ids), numbers[series], -1))
         pooled = self.pooled_center_[:, np.newaxis], self.pooled_scale_[:, np.newaxis]
         for at, block, count, center, scale in expanding_blocks(past, panel.values, starts, order):
             center, scale = shrink(count, center, scale, *pooled, self.prior_rows)
@@ -502,13 +501,6 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _last_times(panel):
-    last = np.full(len(panel.ids), panel.time.min(), panel.time.dtype)
-    np.maximum.at(last, panel.codes, panel.time)
-    return last
-
-
 def _rows_by_series(panel):
     """Yield (series number, its rows in time order)."""
-    ends = np.cumsum(np.bincount(panel.codes, minlength=len(panel.ids)))
-    yield from enumerate(np.split(panel.sorting, ends[:-1]))
+    yield from enumerate(np.split(panel.sorting, panel.bounds[1:-1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any
 
@@ -12,17 +13,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.read import check_unchanged, column_names, read_panel
-from sklstm._panel.rows import (
-    position_dtype,
-    put_back,
-    run_starts,
-    sorted_rows,
-)
+from sklstm._panel.rows import join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number
 from sklstm._panel.windows import (
     Windows,
     count_observed,
-    largest_steps,
     rows_stand_whole,
     whole_length,
 )
@@ -40,14 +35,14 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     window_length : int, "longest" or "shortest", default=24
         Rows in a window, the row itself included. "longest" and "shortest" take the rows of
         the longest or shortest series of fit, see the notes on whole series.
-    step : int, default=1
+    spacing : int, default=1
         Spacing of the rows inside a window: 2 takes every second row.
     padding : {"edge", "zero", "nan"}, default="edge"
         What fills a window whose history is too short: its oldest real row, 0 or NaN.
         `Windows.n_observed` counts the real rows.
     max_gap : number, timedelta or str, default=None
         Largest step in time that a window may cross, in units of `time` (anything that
-        pandas.Timedelta takes, for dates). None: gaps are no bounds. Needs `time`.
+        pandas.Timedelta takes, for dates). None: no limit. Needs `time`.
     output : {"windows", "3d", "2d"}, default="windows"
         Lazy :class:`Windows`, a 3-D array, or a 2-D lag table with names such as
         ``pressure_lag3``, so that other regressors take the same pipeline. The arrays no
@@ -67,19 +62,17 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         Columns seen in fit, ids included.
     feature_names_in_ : ndarray of str
         Their names, where X had them.
-    context_ : dict or None
-        Where `time` is known, what `transform` puts before rows that continue a series of
-        fit: the last rows of each series (``rows``, ``time``, ``codes``), the ``ids``, each
-        series' ``last_time`` and the largest distance ``max_gap`` to its next row.
+    context_ : SeriesRows or None
+        Where `time` is known, the index (``codes``, ``ids``, ``time``) of the last rows of each
+        series, which `transform` puts before the rows that continue it.
 
     Notes
     -----
-    **Context.** Where `time` is known, rows of a fitted series that are later than its last
-    fitted row are windows over the fitted rows too, if the first of them is no farther
-    from the last fitted row than `max_gap` (None: the largest step of that series in fit; a
-    series of one row takes the largest of all series, and where there is none, no context).
-    Such rows never look at earlier rows passed beside them, so that predictions are the
-    same with and without the history. All other rows see only rows passed with them.
+    **Context.** Where `time` is known, `fit` remembers the last rows of each series. A row of a
+    fitted series that is later than its last fitted row continues it: its window holds remembered
+    rows and the later rows that are passed with it. Earlier rows passed beside it change nothing.
+    All other rows see the rows passed with them. `max_gap` applies as within the panel: None
+    bridges any gap, and a warning counts the rows that a limit separates from their context.
 
     Splits that shuffle the rows of a series (KFold with ``shuffle=True``, say) tear the
     windows and are not supported: use GroupKFold by series, or splits in time.
@@ -87,7 +80,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     **Whole series.** "longest" is the least length at which no window of fit is cut: the window
     of a row holds all earlier rows of its series, and padding before them. "shortest" is the
     greatest length that every series fills. What counts of a series is its longest run of rows
-    without a gap (`max_gap`), spaced by `step`. In `transform` the length stays that of fit, and
+    without a gap (`max_gap`), spaced by `spacing`. In `transform` the length stays that of fit, and
     a longer history is cut to its latest rows.
 
     - A fixed length is the first choice for long series, whose distant past says little.
@@ -134,7 +127,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"longest", "shortest"}),
         ],
-        "step": [Interval(Integral, 1, None, closed="left")],
+        "spacing": [Interval(Integral, 1, None, closed="left")],
         "padding": [StrOptions({"edge", "zero", "nan"})],
         "max_gap": "no_validation",
         "output": [StrOptions({"windows", "3d", "2d"})],
@@ -147,7 +140,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self,
         window_length=24,
         *,
-        step=1,
+        spacing=1,
         padding="edge",
         max_gap=None,
         output="windows",
@@ -156,7 +149,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         time=None,
     ):
         self.window_length = window_length
-        self.step = step
+        self.spacing = spacing
         self.padding = padding
         self.max_gap = max_gap
         self.output = output
@@ -206,7 +199,12 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self._names = column_names(X, panel.positions)
         gap = gap_number(self.max_gap, panel.time_kind)
         self.window_length_ = self._length(panel, gap)
-        self.context_: Any = None if self.time is None else self._last_rows(panel, gap)
+        self.context_: Any = None
+        if self.time is not None:
+            # At least one row a series: its time tells which rows come later.
+            kept = panel.tail(max(self._reach(), 1))
+            self.context_ = panel.take(kept)
+            self._context_values = take_blocks(panel.values, kept)
         return panel
 
     def transform(self, X):
@@ -227,7 +225,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         return self._output(self._read(X, reset=False))
 
     def _output(self, panel):
-        windows = self._windows(panel)
+        windows = self._windows(panel, gap_number(self.max_gap, panel.time_kind))
         if self.output == "windows":
             return windows
         array = np.asarray(windows)
@@ -261,7 +259,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
                 )
             if known is None:
                 names = [str(input_features[position]) for position in self._positions]
-        lags = range(self._reach(), -1, -self.step)
+        lags = range(self._reach(), -1, -self.spacing)
         return np.asarray([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
     def set_output(self, *, transform=None):
@@ -284,7 +282,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def _read(self, X, reset):
-        names = ["window_length", "step", "max_gap", "columns", "series", "time"]
+        names = ["window_length", "spacing", "max_gap", "columns", "series", "time"]
         check_unchanged(self, names, reset=reset)
         return read_panel(
             X,
@@ -299,105 +297,60 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         """Rows in a window."""
         if not isinstance(self.window_length, str):
             return int(self.window_length)
-        codes, time, order = panel.codes, panel.time, panel.order
-        if order is not None:
-            codes, time = codes[order], None if time is None else time[order]
-        starts = run_starts(codes, time, gap)
-        return whole_length(codes, starts, self.window_length, self.step)
+        return whole_length(
+            panel.sort(panel.codes), panel.run_starts(gap), self.window_length, self.spacing
+        )
 
     def _reach(self):
         """How many rows before its own a window can hold."""
-        return (self.window_length_ - 1) * self.step
+        return (self.window_length_ - 1) * self.spacing
 
-    def _last_rows(self, panel, gap):
-        """Context for transform: of each series, the rows that later windows can reach."""
-        codes, time, order = panel.codes, panel.time, panel.order
-        if order is not None:
-            codes, time = codes[order], time[order]
-        starts = run_starts(codes)
-        ends = np.append(starts[1:], len(time))
-        if gap is None:
-            largest = largest_steps(time, starts)
-            # A series of one row has no step of its own: it takes the panel's largest.
-            allowed = np.where(largest > 0, largest, largest.max())
-        else:
-            allowed = np.full(len(starts), gap)
-        n_kept = np.minimum(ends - starts, self._reach())
-        dtype = position_dtype(len(time))
-        kept = (ends - np.cumsum(n_kept)).astype(dtype).repeat(n_kept)
-        kept += np.arange(len(kept), dtype=dtype)
-        return {
-            "rows": sorted_rows(panel.values, kept if order is None else order[kept]),
-            "time": time[kept],
-            "codes": np.arange(len(starts), dtype=np.int32).repeat(n_kept),
-            "ids": panel.ids,
-            "last_time": time[ends - 1],
-            "max_gap": allowed,
-        }
-
-    def _windows(self, panel):
-        values, codes, time, order = panel.values, panel.codes, panel.time, panel.order
-        later, n_context = None, 0
+    def _windows(self, panel, gap):
+        rows, values, n_context = panel, panel.values, 0
         if self.context_ is not None:
-            later, context = self._context_for(panel)
-            n_context = len(context["codes"])
+            rows, chosen = join_context(self.context_, panel)
+            n_context = len(chosen)
             if n_context:
-                values = np.concatenate([context["rows"].astype(values.dtype), values])
-                codes = np.concatenate([context["codes"], codes])
-                time = np.concatenate([context["time"], time])
-                later = np.concatenate([np.ones(n_context, bool), later])
-                # Earlier rows passed beside the later ones sort before the context.
-                order = np.lexsort((time, later, codes))
-        n_rows, gap = len(codes), gap_number(self.max_gap, panel.time_kind)
-        time = None if gap is None else time
-        if order is None:
-            starts = run_starts(codes, time, gap, later)
-        else:
-            marks = (None if mark is None else mark[order] for mark in (time, later))
-            starts = run_starts(codes[order], next(marks), gap, next(marks))
-        # Rows come last: what the steps before them needed is free again by then.
-        observed = count_observed(starts, n_rows, self.window_length_, self.step)
-        ends = np.arange(n_rows, dtype=position_dtype(n_rows))
-        if order is not None:
-            observed, ends = put_back(observed, order), put_back(ends, order)
-            rows = sorted_rows(values, order)
-        else:
-            rows = values if rows_stand_whole(values) else np.ascontiguousarray(values)
+                context = self._context_values[chosen].astype(values.dtype, copy=False)
+                values = np.concatenate([context, values])
+                self._warn_of_cut_context(rows, n_context, gap)
+        # Values come last: the memory that the steps before them needed is free again by then.
+        observed = count_observed(
+            rows.run_starts(gap), len(rows), self.window_length_, self.spacing
+        )
+        ends = np.arange(len(rows), dtype=position_dtype(len(rows)))
+        observed, ends = rows.unsort(observed), rows.unsort(ends)
+        values = rows.sort(values)
         return Windows(
-            rows,
+            values if rows_stand_whole(values) else np.ascontiguousarray(values),
             ends[n_context:],
             observed[n_context:],
             self.window_length_,
-            step=self.step,
+            spacing=self.spacing,
             padding=self.padding,
             codes=panel.codes,
             ids=panel.ids,
             names=self._names if hasattr(self, "feature_names_in_") else None,
         )
 
-    def _context_for(self, panel):
-        """Rows later than their series' last fitted one, and the context they get."""
-        context = self.context_
-        fitted = context["ids"].get_indexer(panel.ids)
-        last_time = context["last_time"][fitted]
-        later = panel.time > last_time[panel.codes]
-        if (fitted < 0).any():
-            later &= (fitted >= 0)[panel.codes]
-        first = np.full(len(panel.ids), panel.time.max(), panel.time.dtype)
-        continued = np.zeros(len(panel.ids), bool)
-        if later.any():
-            np.minimum.at(first, panel.codes[later], panel.time[later])
-            continued[panel.codes[later]] = True
-        continued &= first - last_time <= context["max_gap"][fitted]
-        # From the numbers of fit to those of this panel; -1 where no context is wanted.
-        code = np.full(len(context["ids"]), -1, np.int32)
-        code[fitted[continued]] = np.flatnonzero(continued)
-        wanted = np.flatnonzero(code[context["codes"]] >= 0)
-        return later, {
-            "rows": context["rows"][wanted],
-            "time": context["time"][wanted],
-            "codes": code[context["codes"][wanted]],
-        }
+    def _warn_of_cut_context(self, rows, n_context, gap):
+        """Warn where `max_gap` separates rows from the fitted rows that they continue."""
+        if gap is None:
+            return
+        starts = rows.run_starts(gap)
+        run = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
+        run = rows.unsort(run)
+        with_context = np.zeros(len(starts), bool)
+        with_context[run[:n_context]] = True
+        continues = rows.codes[n_context:] >= len(rows.ids) // 2
+        n_cut = int(np.sum(continues & ~with_context[run[n_context:]]))
+        if n_cut:
+            warnings.warn(
+                f"{n_cut} of {len(continues)} rows continue a series of fit after a gap of more "
+                f"than max_gap={self.max_gap!r}: their windows hold no rows from before the gap.",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -363,16 +363,14 @@ def test_group_order_and_run_starts(codes):
     assert_array_equal(run_starts(codes), expected)
 
 
-def test_runs_end_at_gaps_and_marks_in_every_part_of_the_rows(monkeypatch):
+def test_runs_end_at_gaps_in_every_part_of_the_rows(monkeypatch):
     rng = np.random.default_rng(0)
-    codes, also = np.repeat([0, 1], 20), rng.random(40) < 0.3
+    codes = np.repeat([0, 1], 20)
     time = np.cumsum(rng.integers(1, 4, 40))
-    expected = [
-        i for i in range(40) if i in (0, 20) or time[i] - time[i - 1] > 2 or also[i] != also[i - 1]
-    ]
+    expected = [i for i in range(40) if i in (0, 20) or time[i] - time[i - 1] > 2]
     for at_once in (1, 7, 1000):
-        monkeypatch.setattr("sklstm._panel.rows.N_AT_ONCE", at_once)
-        assert_array_equal(run_starts(codes, time, 2, also), expected)
+        monkeypatch.setattr("sklstm._panel.rows.BLOCK_ROWS", at_once)
+        assert_array_equal(run_starts(codes, time, 2), expected)
 
 
 @settings(max_examples=50, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm._panel.read import read_ids
+from sklstm._panel.read import read_series_rows
 from sklstm.forecasting._normalization import (
     LEAST_SCALE,
     PRIOR_ROWS,
@@ -190,7 +190,7 @@ def grid_of(arrays, past=0, future=0):
         "past": list(range(n - past - future, n - future)),
         "future": list(range(n - future, n)),
     }
-    return Grid.read(table, read_ids(table, "id"), **columns)
+    return Grid.read(table, read_series_rows(table, "id"), **columns)
 
 
 @settings(deadline=None)

@@ -29,7 +29,7 @@ from sklstm import (
     SeriesEnsembleRegressor,
     WindowTransformer,
 )
-from sklstm._panel.read import read_ids
+from sklstm._panel.read import read_series_rows
 from sklstm.meta._ensemble import combine_members, deal_out, draw_bootstrap, inverse_weights
 from sklstm.meta._series_features import course_of_table, course_of_windows, whole_features
 
@@ -229,7 +229,7 @@ def features_by_loop(values):
 @few
 def test_features_of_series_are_those_of_a_loop(panel, seed):
     panel.loc[:, "q"] += 1e6
-    rows = read_ids(panel, **IDS)
+    rows = read_series_rows(panel, **IDS)
     values = panel[FEATURES].to_numpy()
     tables = course_of_table(values, rows.codes, rows.sorting)
     windows = WindowTransformer(3, **IDS).fit_transform(panel)
@@ -310,10 +310,10 @@ def test_the_last_window_of_a_new_series_tells_its_cluster():
 
 def test_windows_with_gaps_and_steps_make_features_of_their_own_rows():
     panel = PANEL[(PANEL["cycle"] < 3) | (PANEL["cycle"] > 5)]
-    rows = read_ids(panel, **IDS)
+    rows = read_series_rows(panel, **IDS)
     whole = whole_features(
         course_of_windows(
-            WindowTransformer(4, step=2, max_gap=1, **IDS).fit_transform(panel), rows.codes, [1]
+            WindowTransformer(4, spacing=2, max_gap=1, **IDS).fit_transform(panel), rows.codes, [1]
         ),
         len(rows.ids),
     )
@@ -325,7 +325,7 @@ def test_windows_with_gaps_and_steps_make_features_of_their_own_rows():
 
 @pytest.mark.parametrize("step", [1, 2])
 def test_a_choice_of_windows_makes_features_of_the_rows_in_them(step):
-    windows = WindowTransformer(4, step=step, **IDS).fit_transform(PANEL)
+    windows = WindowTransformer(4, spacing=step, **IDS).fit_transform(PANEL)
     random = np.random.default_rng(0)
     for n_chosen in (3, 30, 200):
         chosen = windows[np.sort(random.integers(len(windows), size=n_chosen))]

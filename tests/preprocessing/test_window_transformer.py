@@ -27,6 +27,7 @@ from sklstm._panel.windows import gather
 IDS = {"series": "unit", "time": "cycle"}
 OUTPUTS = ["windows", "3d", "2d"]
 FEATURES = ["p", "q"]
+pytestmark = pytest.mark.filterwarnings("ignore:.*continue a series of fit after a gap")
 
 
 # ------------------------------------------------------------------ the rules, as a loop
@@ -38,24 +39,18 @@ def rows_by_unit(panel):
     return {unit: sorted(rows[unit], key=lambda row: row[0]) for unit in rows}
 
 
-def largest_step(rows):
-    return max((late[0] - early[0] for early, late in zip(rows, rows[1:], strict=False)), default=0)
-
-
-def rows_to_look_at(rows, known, cycle, max_gap):
+def rows_to_look_at(rows, known, cycle):
     """Rows up to `cycle` that may enter its window, oldest first; gaps are not cut yet.
 
-    `rows` are those of the series in transform, `known` those in fit; `max_gap` is the
-    largest step between the two.
+    `rows` are those of the series in transform, `known` those in fit. A row that is later than
+    all of `known` sees `known` and the later rows; every other row sees `rows`.
     """
     if known and cycle > known[-1][0]:
-        rows = [row for row in rows if row[0] > known[-1][0]]
-        if rows[0][0] - known[-1][0] <= max_gap:
-            rows = known + rows
+        rows = known + [row for row in rows if row[0] > known[-1][0]]
     return [row for row in rows if row[0] <= cycle]
 
 
-def plain_length(fitted, window_length, step=1, max_gap=None, **_):
+def plain_length(fitted, window_length, spacing=1, max_gap=None, **_):
     """Rows in a window: a number, or those of the longest or shortest series of fit."""
     if not isinstance(window_length, str):
         return window_length
@@ -66,24 +61,23 @@ def plain_length(fitted, window_length, step=1, max_gap=None, **_):
             joins = i > 0 and (max_gap is None or cycle - rows[i - 1][0] <= max_gap)
             run = run + 1 if joins else 1
             longest = max(longest, run)
-        lengths.append(len(range(0, longest, step)))
+        lengths.append(len(range(0, longest, spacing)))
     return max(lengths) if window_length == "longest" else min(lengths)
 
 
-def plain_windows(panel, fitted=None, window_length=3, step=1, padding="edge", max_gap=None):
+def plain_windows(panel, fitted=None, window_length=3, spacing=1, padding="edge", max_gap=None):
     """Windows and counts of real rows, one row and one lag at a time."""
-    window_length = plain_length(panel if fitted is None else fitted, window_length, step, max_gap)
+    window_length = plain_length(
+        panel if fitted is None else fitted, window_length, spacing, max_gap
+    )
     rows, known = rows_by_unit(panel), {} if fitted is None else rows_by_unit(fitted)
-    # A series of one row has no step of its own: it takes the panel's largest.
-    largest = max(map(largest_step, known.values()), default=0)
     windows, counts = [], []
     for unit, cycle in zip(panel["unit"], panel["cycle"], strict=True):
-        allowed = (largest_step(known.get(unit, [])) or largest) if max_gap is None else max_gap
-        left = rows_to_look_at(rows[unit], known.get(unit, []), cycle, allowed)
+        left = rows_to_look_at(rows[unit], known.get(unit, []), cycle)
         run = [left.pop()]
         while left and (max_gap is None or run[-1][0] - left[-1][0] <= max_gap):
             run.append(left.pop())
-        real = [run[lag * step][1] for lag in range(window_length) if lag * step < len(run)]
+        real = [run[lag * spacing][1] for lag in range(window_length) if lag * spacing < len(run)]
         filler = {"edge": real[-1], "zero": [0, 0], "nan": [np.nan, np.nan]}[padding]
         windows.append([filler] * (window_length - len(real)) + real[::-1])
         counts.append(len(real))
@@ -93,7 +87,7 @@ def plain_windows(panel, fitted=None, window_length=3, step=1, padding="edge", m
 params = st.fixed_dictionaries(
     {
         "window_length": st.one_of(st.integers(1, 5), st.sampled_from(["longest", "shortest"])),
-        "step": st.integers(1, 3),
+        "spacing": st.integers(1, 3),
         "padding": st.sampled_from(["edge", "zero", "nan"]),
         "max_gap": st.sampled_from([None, 1, 2, 3.5]),
     }
@@ -229,7 +223,7 @@ def test_context_continues_regular_series(data, params):
 
 @pytest.fixture
 def fitted():
-    """Cycles 1, 2, 4 of unit a (largest step 2) and 1, 2 of unit b (largest step 1)."""
+    """Cycles 1, 2, 4 of unit a, and 1, 2 of unit b."""
     return pd.DataFrame({"unit": list("aaabb"), "cycle": [1, 2, 4, 1, 2], "p": [1.0, 2, 4, 10, 20]})
 
 
@@ -242,14 +236,12 @@ def later(unit, *cycles):
 @pytest.mark.parametrize(
     ("max_gap", "rows", "expected"),
     [
-        # None: the largest step of that series in fit.
+        # None: no limit, neither before the first later row nor among later rows.
         (None, later("a", 6), [[2, 4, 6]]),
-        (None, later("a", 7), [[7, 7, 7]]),
+        (None, later("a", 99), [[2, 4, 99]]),
         (None, later("b", 3), [[10, 20, 30]]),
-        (None, later("b", 4), [[40, 40, 40]]),
-        # It bounds the step to the first later row; among later rows gaps are no bounds.
-        (None, later("a", 6, 20), [[2, 4, 6], [4, 6, 20]]),
-        (None, later("a", 7, 8), [[7, 7, 7], [7, 7, 8]]),
+        (None, later("b", 4), [[10, 20, 40]]),
+        (None, later("a", 7, 20), [[2, 4, 7], [4, 7, 20]]),
         (1, later("a", 5), [[4, 4, 5]]),
         (1, later("a", 6), [[6, 6, 6]]),
         (3, later("a", 7), [[2, 4, 7]]),
@@ -261,7 +253,7 @@ def later(unit, *cycles):
         (None, later("a", 3, 4), [[3, 3, 3], [3, 3, 4]]),
         # Later rows do not see earlier ones beside them, with context and without.
         (None, later("a", 3, 6), [[3, 3, 3], [2, 4, 6]]),
-        (None, later("a", 3, 4, 7), [[3, 3, 3], [3, 3, 4], [7, 7, 7]]),
+        (None, later("a", 3, 4, 7), [[3, 3, 3], [3, 3, 4], [2, 4, 7]]),
     ],
 )
 def test_context(fitted, max_gap, rows, expected):
@@ -269,6 +261,22 @@ def test_context(fitted, max_gap, rows, expected):
     assert_array_equal(np.asarray(transformer.transform(rows))[:, :, 0], expected)
     backwards = transformer.transform(rows[::-1])
     assert_array_equal(np.asarray(backwards)[::-1, :, 0], expected)
+
+
+def test_rows_after_a_gap_longer_than_the_limit_are_counted(fitted):
+    transformer = WindowTransformer(3, max_gap=3, **IDS).fit(fitted)
+    rows = pd.concat([later("a", 7, 8, 20), later("b", 9, 10), later("c", 9)])
+    with pytest.warns(UserWarning, match="^3 of 6 rows continue a series.*max_gap=3"):
+        transformer.transform(rows)
+
+
+def test_a_missed_reading_loses_no_history(fitted):
+    """The whole history is passed again, with one row after a long pause."""
+    transformer = WindowTransformer(3, **IDS).fit(fitted)
+    whole = pd.concat([fitted, later("a", 99)])
+    fresh = WindowTransformer(3, **IDS).fit_transform(whole)
+    assert_array_equal(transformer.transform(whole), fresh)
+    assert_array_equal(fresh[-1][:, 0], [2, 4, 99])
 
 
 def test_no_context_where_time_is_unknown(fitted):
@@ -289,8 +297,8 @@ def test_context_of_several_series_at_once(fitted):
 
 def test_context_holds_only_the_rows_in_reach():
     panel = pd.DataFrame({"cycle": np.arange(1000), "p": 1.0})
-    context = WindowTransformer(5, step=3, time="cycle").fit(panel).context_
-    assert_array_equal(context["time"], np.arange(988, 1000))
+    context = WindowTransformer(5, spacing=3, time="cycle").fit(panel).context_
+    assert_array_equal(context.time, np.arange(988, 1000))
 
 
 @pytest.mark.parametrize("dtype", ["str", "object", "category"])
@@ -333,10 +341,10 @@ def unequal():
         ("longest", {"max_gap": 1}, 5),
         ("longest", {"max_gap": 0.5}, 1),
         # Rows apart: 8 of them hold at most four every second, three every third.
-        ("longest", {"step": 2}, 4),
-        ("longest", {"step": 3}, 3),
-        ("longest", {"step": 3, "max_gap": 1}, 2),
-        ("shortest", {"step": 2}, 1),
+        ("longest", {"spacing": 2}, 4),
+        ("longest", {"spacing": 3}, 3),
+        ("longest", {"spacing": 3, "max_gap": 1}, 2),
+        ("shortest", {"spacing": 2}, 1),
         ("longest", {"series": None, "time": None}, 14),
         ("shortest", {"series": None, "time": None}, 14),
         (np.int64(3), {}, 3),
@@ -652,8 +660,8 @@ def test_making_windows_takes_little_more_memory_than_they_hold(method):
 @pytest.mark.parametrize("n_features", [1, 3])
 @pytest.mark.parametrize("layout", ["C", "F", "columns of a wider array", "backwards"])
 @pytest.mark.parametrize("padding", ["edge", "zero", "nan"])
-@pytest.mark.parametrize("step", [1, 2])
-def test_gather_reads_rows_of_any_layout(layout, n_features, padding, step):
+@pytest.mark.parametrize("spacing", [1, 2])
+def test_gather_reads_rows_of_any_layout(layout, n_features, padding, spacing):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(20, n_features)).astype(np.float32)
     expected_rows = rows.copy()
@@ -665,12 +673,12 @@ def test_gather_reads_rows_of_any_layout(layout, n_features, padding, step):
         rows = np.asarray(rows, order=layout)
     ends = np.array([19, 0, 7, 8, 2, 19], np.int32)
     for n_observed in ([4] * 6, [4, 1, 2, 4, 1, 3], [1] * 6):
-        observed = np.minimum(n_observed, ends // step + 1).astype(np.int32)
-        block = gather(rows, ends, observed, 4, step, padding)
+        observed = np.minimum(n_observed, ends // spacing + 1).astype(np.int32)
+        block = gather(rows, ends, observed, 4, spacing, padding)
         assert block.dtype == np.float32
         assert block.flags.c_contiguous and block.flags.writeable
         for window, end, n_real in zip(block, ends, observed, strict=True):
-            real = expected_rows[end - (n_real - 1) * step : end + 1 : step]
+            real = expected_rows[end - (n_real - 1) * spacing : end + 1 : spacing]
             filler = {"edge": real[0], "zero": 0, "nan": np.nan}[padding]
             assert_array_equal(window[4 - n_real :], real)
             assert_array_equal(
@@ -696,7 +704,7 @@ def panel():
 
 
 def test_lag_table_names_and_values(panel):
-    table = WindowTransformer(3, step=2, output="2d", **IDS).set_output(transform="pandas")
+    table = WindowTransformer(3, spacing=2, output="2d", **IDS).set_output(transform="pandas")
     out = table.fit_transform(panel)
     names = ["p_lag4", "q_lag4", "p_lag2", "q_lag2", "p_lag0", "q_lag0"]
     assert list(table.get_feature_names_out()) == list(out.columns) == names
@@ -762,7 +770,7 @@ def test_set_output_on_the_lag_table(panel):
 
 
 def test_clone_and_pickle(panel):
-    transformer = WindowTransformer(3, step=2, padding="nan", columns=["q"], **IDS)
+    transformer = WindowTransformer(3, spacing=2, padding="nan", columns=["q"], **IDS)
     assert clone(transformer).get_params() == transformer.get_params()
     first = panel.index.get_level_values("cycle") < 3
     transformer.fit(panel[first])
@@ -797,7 +805,7 @@ def test_window_length_is_a_parameter_of_a_grid(panel):
     [
         *[{"window_length": 0}, {"window_length": 2.0}, {"window_length": None}],
         *[{"window_length": "max"}, {"window_length": "24"}],
-        *[{"step": 0}, {"step": -1}, {"padding": "reflect"}, {"output": "4d"}],
+        *[{"spacing": 0}, {"spacing": -1}, {"padding": "reflect"}, {"output": "4d"}],
         *[{"columns": 1.5}, {"series": 1.5}, {"time": ["cycle"]}],
     ],
     ids=str,
@@ -918,7 +926,7 @@ def test_input_of_another_dimension(X):
             WindowTransformer(**where).fit(X)
 
 
-@pytest.mark.parametrize("change", [{"window_length": 9}, {"step": 2}, {"columns": ["q", "p"]}])
+@pytest.mark.parametrize("change", [{"window_length": 9}, {"spacing": 2}, {"columns": ["q", "p"]}])
 def test_parameters_changed_since_fit_are_refused(change):
     X = pd.DataFrame({"p": [1.0, 2.0, 3.0], "q": [4.0, 5.0, 6.0]})
     windows = WindowTransformer(2, columns=["p", "q"]).fit(X)
