@@ -17,14 +17,14 @@ from sklstm._panel.rows import run_starts
 # pd.infer_freq is asked for so many series before the most common difference decides.
 N_SERIES_ASKED = 10
 # More missing rows a real one than this are a wrong time stamp or a wrong step.
-MOST_MISSING = 100
+MAX_MISSING = 100
 # A time stamp may be off by this part of a step: floats are not exact.
 TOLERANCE = 1e-3
 DAY = 86_400 * 10**9  # in nanoseconds
 
 
 @dataclass(frozen=True)
-class TimeStep:
+class Frequency:
     """The step from one row of a series to the next.
 
     Attributes
@@ -91,7 +91,7 @@ class TimeStep:
         return ahead[0].append(ahead[1:]).take(order)
 
 
-def learn_step(stamps, starts, freq=None) -> TimeStep:
+def infer_frequency(stamps, starts, freq=None) -> Frequency:
     """Find the step in time of a panel.
 
     Parameters
@@ -105,7 +105,7 @@ def learn_step(stamps, starts, freq=None) -> TimeStep:
 
     Returns
     -------
-    TimeStep
+    Frequency
         A period's own; else what pandas infers from one of the longest series without gaps,
         if that is no fixed length of time (months, business days); else the most common
         difference between neighbouring rows, where days are business days if no row is on
@@ -117,12 +117,12 @@ def learn_step(stamps, starts, freq=None) -> TimeStep:
         If `freq` does not go with the time stamps, or nothing tells the step.
     """
     if freq is not None:
-        return TimeStep(_check_freq(stamps, freq))
+        return Frequency(_check_freq(stamps, freq))
     if isinstance(stamps, pd.PeriodIndex):
-        return TimeStep(stamps.freq)
+        return Frequency(stamps.freq)
     dates = isinstance(stamps, pd.DatetimeIndex)
     if dates and (found := _infer(stamps, starts)) is not None:
-        return TimeStep(found)
+        return Frequency(found)
     numeric = not (dates or isinstance(stamps, pd.TimedeltaIndex))
     numbers = stamps.to_numpy() if numeric else _nanoseconds(stamps)
     same = np.ones(len(numbers), bool)
@@ -130,7 +130,7 @@ def learn_step(stamps, starts, freq=None) -> TimeStep:
     if not same.any():
         # Series of one row each: nothing tells the step.
         if numeric:
-            return TimeStep(1)
+            return Frequency(1)
         raise ValueError(
             "No series has two rows, so that the step in time is unknown: name it with freq=."
         )
@@ -142,15 +142,15 @@ def learn_step(stamps, starts, freq=None) -> TimeStep:
         codes = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(stamps)))
         found = _infer(stamps, run_starts(codes, numbers, max_gap=1.5 * step))
         if found is not None:
-            return TimeStep(found)
+            return Frequency(found)
     if numbers.dtype.kind == "f":
         # The mean over all differences has more digits than one of them.
         step = differences.sum() / np.rint(differences / step).sum()
     if dates and step == DAY and differences.max() > 2 * DAY and (stamps.day_of_week < 5).all():
-        return TimeStep(pd.offsets.BusinessDay())
+        return Frequency(pd.offsets.BusinessDay())
     if numeric:
-        return TimeStep(step.item())
-    return TimeStep(_offset(pd.Timedelta(step, "ns").as_unit(stamps.unit)))
+        return Frequency(step.item())
+    return Frequency(_offset(pd.Timedelta(step, "ns").as_unit(stamps.unit)))
 
 
 def fill_gaps(codes, numbers):
@@ -171,7 +171,7 @@ def fill_gaps(codes, numbers):
     starts = run_starts(codes)
     ends = np.append(starts[1:], len(codes)) - 1
     lengths = numbers[ends] + 1
-    if lengths.sum() > MOST_MISSING * len(codes):
+    if lengths.sum() > MAX_MISSING * len(codes):
         raise ValueError(
             f"The {len(codes)} rows would have {lengths.sum() - len(codes)} missing steps between "
             "them. Is a time stamp wrong, or the step? Name the step with freq=."

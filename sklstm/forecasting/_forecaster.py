@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._panel.frequency import learn_step
+from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.read import (
     as_table,
     check_time_kind,
@@ -264,7 +264,7 @@ class MultiSeriesForecaster(BaseEstimator):
         self._step: Any = None
         if self.time is not None:
             stamps = time_stamps(table, self.time)[rows.sorting]
-            self._step = learn_step(stamps, run_starts(rows.codes[rows.sorting]), self.freq)
+            self._step = infer_frequency(stamps, run_starts(rows.codes[rows.sorting]), self.freq)
         self.step_ = None if self._step is None else self._step.step
         grid = self._grid(table, rows)
         self.n_missing_ = len(grid.values) - len(table)

@@ -67,7 +67,7 @@ class Grid:
             Positions of columns.
         stamps : pandas.Index of shape (n_given,), default=None
             Time of each row; None: no row is missing.
-        step : TimeStep, default=None
+        step : Frequency, default=None
             Goes with `stamps`.
         """
         order = rows.sorting

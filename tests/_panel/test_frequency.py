@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklstm._panel.frequency import fill_gaps, learn_step
+from sklstm._panel.frequency import fill_gaps, infer_frequency
 
 N = 24
 
@@ -54,7 +54,7 @@ def test_steps_of_every_kind_of_time(run, missing):
     long, short = np.delete(np.arange(20), missing), np.arange(7, 10)
     stamps = run[long].append(run[short])
     starts = np.array([0, len(long)])
-    step = learn_step(stamps, starts)
+    step = infer_frequency(stamps, starts)
     assert_array_equal(step.numbers(stamps, starts), [*long, 0, 1, 2])
     ahead = step.after(stamps.take([len(long) - 1, len(stamps) - 1]), 4)
     expected = run[20:24].append(run[10:14])
@@ -67,17 +67,17 @@ def test_steps_of_every_kind_of_time(run, missing):
 
 def test_business_days_do_not_miss_the_weekend():
     days = dates("B")
-    assert_array_equal(learn_step(days, np.array([0])).numbers(days, [0]), np.arange(N))
+    assert_array_equal(infer_frequency(days, np.array([0])).numbers(days, [0]), np.arange(N))
     # Three rows before the first weekend are no evidence.
-    assert learn_step(days[:3], np.array([0])).after(days[4:5], 1)[0].day_name() == "Saturday"
+    assert infer_frequency(days[:3], np.array([0])).after(days[4:5], 1)[0].day_name() == "Saturday"
     weekend = days.delete(6).append(pd.DatetimeIndex(["2024-02-03"]))
-    assert learn_step(weekend, np.array([0])).numbers(weekend, [0])[-1] == 33
+    assert infer_frequency(weekend, np.array([0])).numbers(weekend, [0])[-1] == 33
 
 
 def test_weeks_are_counted_from_each_series_own_weekday():
     sunday, monday = dates("W-SUN"), dates("W-MON")
     stamps = sunday[:5].append(monday[:3])
-    step = learn_step(stamps, np.array([0, 5]))
+    step = infer_frequency(stamps, np.array([0, 5]))
     assert_array_equal(step.numbers(stamps, np.array([0, 5])), [0, 1, 2, 3, 4, 0, 1, 2])
     assert step.after(stamps.take([7]), 2).tolist() == monday[3:5].tolist()
 
@@ -86,7 +86,7 @@ def test_a_short_series_with_regular_gaps_does_not_set_the_step():
     gapped, whole = dates("D")[[0, 2, 4]], dates("D")
     starts = np.array([0, 3])
     stamps = gapped.append(whole)
-    assert_array_equal(learn_step(stamps, starts).numbers(stamps, starts)[:3], [0, 2, 4])
+    assert_array_equal(infer_frequency(stamps, starts).numbers(stamps, starts)[:3], [0, 2, 4])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_short_series_with_regular_gaps_does_not_set_the_step():
 )
 def test_named_steps(stamps, freq, expected):
     starts = np.array([0])
-    assert_array_equal(learn_step(stamps, starts, freq).numbers(stamps, starts), expected)
+    assert_array_equal(infer_frequency(stamps, starts, freq).numbers(stamps, starts), expected)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_named_steps(stamps, freq, expected):
 )
 def test_bad_steps(stamps, freq, message):
     with pytest.raises(ValueError, match=message):
-        learn_step(stamps, np.array([0]), freq)
+        infer_frequency(stamps, np.array([0]), freq)
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,17 @@ def test_bad_steps(stamps, freq, message):
 def test_stamps_off_the_grid(stamps, message):
     starts = np.array([0]) if len(stamps) < 2 * N else np.array([0, N])
     with pytest.raises(ValueError, match=message):
-        learn_step(stamps, starts).numbers(stamps, starts)
+        infer_frequency(stamps, starts).numbers(stamps, starts)
 
 
 def test_steps_that_nothing_tells():
     starts = np.arange(3)
-    assert learn_step(pd.Index([4, 9, 1]), starts).step == 1
+    assert infer_frequency(pd.Index([4, 9, 1]), starts).step == 1
     with pytest.raises(ValueError, match="No series has two rows"):
-        learn_step(dates("D")[:3], starts)
+        infer_frequency(dates("D")[:3], starts)
     assert (
-        learn_step(dates("D")[:3], starts, "D").numbers(dates("D")[:3], starts).tolist() == [0] * 3
+        infer_frequency(dates("D")[:3], starts, "D").numbers(dates("D")[:3], starts).tolist()
+        == [0] * 3
     )
 
 
