@@ -119,7 +119,7 @@ def features_of_series(count, center, scale):
 
 def whole_features(course, n_series):
     """Features of each series over its whole course, shape (n_series, 3 * n_features)."""
-    moments = Moments.of(course.values, course.codes, n_series)
+    moments = Moments.compute(course.values, course.codes, n_series)
     return features_of_series(moments.count.T, *(part.T for part in moments.center_scale()))
 
 

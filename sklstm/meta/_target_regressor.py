@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklstm._panel.read import as_table, check_unchanged, column_position, id_values
-from sklstm._panel.statistics import KINDS
+from sklstm._panel.statistics import SCALER_STATISTICS
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm.lstm._targets import read_targets
@@ -27,7 +27,8 @@ from sklstm.meta._delegation import (
     score_of_known,
     take_tags,
 )
-from sklstm.preprocessing._scaler import PerSeriesScaler, no_zero
+from sklstm.preprocessing._scaler import PerSeriesScaler
+from sklstm.preprocessing._scaling import one_if_zero
 
 
 def typical_scale(scale, otherwise):
@@ -60,11 +61,11 @@ class _TargetScaler(PerSeriesScaler):
     times the size of y.
     """
 
-    def _set_statistics(self, pooled):
-        super()._set_statistics(pooled)
-        scale = self._learned.center_scale()[1]
-        constant = (scale == 0) & (self._learned.count > 0)
-        self._typical = typical_scale(scale, no_zero(self.pooled_scale_))
+    def _set_statistics(self, by_series, pooled):
+        super()._set_statistics(by_series, pooled)
+        scale = self._statistics.center_scale()[1]
+        constant = (scale == 0) & (self._statistics.count > 0)
+        self._typical = typical_scale(scale, one_if_zero(self.pooled_scale_))
         self.scale_ = np.where(constant, self._typical, self.scale_)
 
     def fit_by_row(self, X):
@@ -77,7 +78,7 @@ class _TargetScaler(PerSeriesScaler):
 
     def _by_row(self, panel):
         center, scale = np.empty((2, *panel.values.shape))
-        for at, _, *both in self._expand(panel, self._expanding_rows(panel)):
+        for at, _, *both in self._expand(panel, self._is_expanding(panel)):
             center[at], scale[at] = (part.T for part in both)
         return center, np.where(scale == 0, self._typical, scale)
 
@@ -176,7 +177,10 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "regressor": [HasMethods(["fit", "predict"])],
-        "scaler": [StrOptions(set(KINDS)), HasMethods(["fit", "transform", "inverse_transform"])],
+        "scaler": [
+            StrOptions(set(SCALER_STATISTICS)),
+            HasMethods(["fit", "transform", "inverse_transform"]),
+        ],
         "target": [str, Integral, None],
         "unknown": [StrOptions({"pooled", "error"})],
         "prior_rows": PerSeriesScaler._parameter_constraints["prior_rows"],
@@ -242,7 +246,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
             if not isinstance(self.scaler, str):
                 raise ValueError(
                     f"A transformer as scaler ({self.scaler!r}) has no expanding statistics: "
-                    f"choose one of {sorted(KINDS)}, or target=None."
+                    f"choose one of {sorted(SCALER_STATISTICS)}, or target=None."
                 )
             if column_position(as_table(X), self.target) is None:
                 raise ValueError(
