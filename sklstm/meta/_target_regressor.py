@@ -214,7 +214,13 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
                 f"A transformer as scaler ({self.scaler!r}) has no expanding statistics: "
                 f"choose one of {sorted(SCALER_STATISTICS)}, or target=None."
             )
-        if column_position(as_table(X), self.target) is None:
+        table = as_table(X)
+        if table.shape[1] == 0:
+            raise ValueError(
+                f"Found array with 0 feature(s) (shape={table.shape}) while a minimum of 1 is "
+                f"required by {type(self).__name__}."
+            )
+        if column_position(table, self.target) is None:
             raise ValueError(
                 f"target={self.target!r} is no column of X. Name the column whose future values y "
                 "holds, or choose target=None."
@@ -313,6 +319,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
 
     def _ids(self, X) -> pd.Index:
         """Return the id of the series of each row."""
+        X = X if hasattr(X, "__len__") else np.asarray(X)
         rows = read_series_rows(X, None if isinstance(X, Windows) else self.series)
         return rows.ids.take(rows.codes)
 
