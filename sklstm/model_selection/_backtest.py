@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
@@ -57,11 +56,11 @@ class _RollingPanel:
         self.stamps = None if time is None else pd.Index(id_values(panel, time, "time"))
         self.series_label, self.time_label = _id_labels(panel, **self.ids)
 
-    def history(self, cut: NDArray) -> pd.DataFrame:
+    def history(self, cut: np.ndarray) -> pd.DataFrame:
         """Return the rows before the cut, in the order of the panel."""
         return self.panel[self.rank < cut[self.rows.codes]]
 
-    def future(self, cut: NDArray) -> pd.DataFrame | None:
+    def future(self, cut: np.ndarray) -> pd.DataFrame | None:
         """Return ids, time and known columns of the rows after the cut; None if none is known."""
         if not self.known:
             return None
@@ -70,7 +69,7 @@ class _RollingPanel:
         taken = (cut > 0)[codes] & (after >= 0) & (after < self.horizon)
         return self.panel[taken].drop(columns=self.panel.columns[self.unknown])
 
-    def compare(self, origin: int, cut: NDArray, forecast: pd.DataFrame) -> pd.DataFrame:
+    def compare(self, origin: int, cut: np.ndarray, forecast: pd.DataFrame) -> pd.DataFrame:
         """Return the forecast of one origin beside the observed values and the errors."""
         used = np.flatnonzero(cut > 0)
         keys = self._keys(used)
@@ -94,7 +93,7 @@ class _RollingPanel:
         table["scaled_error"] = table["absolute_error"] / np.where(scale > 0, scale, np.nan)
         return pd.DataFrame(table)
 
-    def _keys(self, used: NDArray) -> pd.MultiIndex:
+    def _keys(self, used: np.ndarray) -> pd.MultiIndex:
         """Return the key of each row of the result: id, step and, if there are several, target."""
         keys = {self.series_label: self.rows.ids[used], "step": np.arange(1, self.horizon + 1)}
         if len(self.targets) > 1:
@@ -115,7 +114,9 @@ class _RollingPanel:
             )
         return forecast.reindex(keys)
 
-    def _match(self, cut: NDArray, used: NDArray, time: pd.Series) -> tuple[NDArray, Any, Any]:
+    def _match(
+        self, cut: np.ndarray, used: np.ndarray, time: pd.Series
+    ) -> tuple[np.ndarray, Any, Any]:
         """Find row (-1 if it is not in the panel), cutoff and time of each row of the result."""
         first = (self.rows.bounds[:-1] + cut)[used]  # positions in the sorted rows
         order = self.rows.sorting
@@ -126,7 +127,7 @@ class _RollingPanel:
         rows = self._find(self._spread(used), time)
         return rows, self.stamps.take(self._spread(order[first - 1])), time.array
 
-    def _find(self, codes: NDArray, time: pd.Series) -> NDArray:
+    def _find(self, codes: np.ndarray, time: pd.Series) -> np.ndarray:
         """Find the rows of some series at some times; -1 for times without a row."""
         numbers, kind = time_numbers(time)
         if kind != self.rows.time_kind:
@@ -135,9 +136,10 @@ class _RollingPanel:
                 f"{self.rows.time_kind!r}, as in the panel."
             )
         known = pd.MultiIndex.from_arrays([self.rows.codes, self.rows.time])
-        return known.get_indexer(pd.MultiIndex.from_arrays([codes, numbers]))
+        found: np.ndarray = known.get_indexer(pd.MultiIndex.from_arrays([codes, numbers]))
+        return found
 
-    def _spread(self, values: NDArray) -> NDArray:
+    def _spread(self, values: np.ndarray) -> np.ndarray:
         """Repeat values per series, or per series and target, for all rows of the result."""
         shape = (len(values), self.horizon, len(self.targets))
         return np.broadcast_to(values.reshape(len(values), 1, -1), shape).ravel()

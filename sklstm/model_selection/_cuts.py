@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 
 def check_cuts(
-    cuts: NDArray, ids: pd.Index, what: str, needed: str, remedy: str, stacklevel: int
+    cuts: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: str, stacklevel: int
 ) -> None:
     """Check that the series have rows before the cuts.
 

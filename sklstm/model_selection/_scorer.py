@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.utils._param_validation import StrOptions, validate_params
@@ -25,7 +25,7 @@ Metric = Callable[..., float]
 class _GivenPredictions(RegressorMixin, BaseEstimator):
     """Return the input as predictions, so that scikit-learn's scorers can score them."""
 
-    def predict(self, X: NDArray) -> NDArray:
+    def predict(self, X: np.ndarray) -> np.ndarray:
         return X
 
 
@@ -82,7 +82,9 @@ class _SeriesScorer:
         return f"make_series_scorer({_metric_name(self._metric)}, {shown})"
 
 
-def _score_series(scorer: Metric, labels: pd.Index, true: NDArray, predicted: NDArray) -> float:
+def _score_series(
+    scorer: Metric, labels: pd.Index, true: np.ndarray, predicted: np.ndarray
+) -> float:
     """Score the known targets of some rows; NaN if none is known."""
     known = ~np.isnan(true)
 
@@ -97,7 +99,7 @@ def _score_series(scorer: Metric, labels: pd.Index, true: NDArray, predicted: ND
 
 
 def _score_in_one_call(
-    scorer: Metric, codes: NDArray, labels: pd.Index, true: NDArray, predicted: NDArray
+    scorer: Metric, codes: np.ndarray, labels: pd.Index, true: np.ndarray, predicted: np.ndarray
 ) -> float:
     """Compute the mean of `_score_series` over the series, for metrics that are weighted means.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import _num_samples, check_consistent_length
@@ -92,7 +92,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         X: ArrayLike | pd.DataFrame | Windows,
         y: ArrayLike | None = None,
         groups: ArrayLike | None = None,
-    ) -> Iterator[tuple[NDArray, NDArray]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Return the folds.
 
         Parameters
@@ -139,8 +139,8 @@ class PerSeriesTimeSplit(BaseCrossValidator):
 
     @staticmethod
     def _folds(
-        rows: SeriesRows, cuts: NDArray, n_test: NDArray
-    ) -> Iterator[tuple[NDArray, NDArray]]:
+        rows: SeriesRows, cuts: np.ndarray, n_test: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rank, codes = rows.rank, rows.codes
         for cut in cuts:
             after = rank - cut[codes]
