@@ -20,6 +20,12 @@ def make_random_walks(lengths=(14, 18, 22, 26), seed=0):
     return panel.iloc[rng.permutation(len(panel))].reset_index(drop=True)
 
 
+def line_of(axes, label):
+    """Return the only line of some matplotlib axes that has this label."""
+    (found,) = [line for line in axes.lines if line.get_label() == label]
+    return found
+
+
 @st.composite
 def panels(draw, features=("p", "q"), dtype="float64", names="abcd", scattered=True):
     """Draw a small panel: columns ``unit`` and ``cycle``, then the features, some of them NaN.
