@@ -108,7 +108,7 @@ def test_windows_are_split_like_their_panel():
     part = windows[(PANEL["unit"] == 1).to_numpy()]
     (_, test), *_ = PerSeriesTimeSplit(1).split(part)
     assert len(test) == 7
-    with pytest.raises(ValueError, match="Windows, which know their series"):
+    with pytest.raises(ValueError, match="Windows, which contain their series"):
         PerSeriesTimeSplit(3, series="unit").split(windows)
 
 
