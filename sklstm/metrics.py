@@ -259,7 +259,7 @@ WEIGHTED_MEANS = (mase, smape)
 
 
 def _check_scale(scale: Any, y_true: ArrayLike, n_rows: int) -> np.ndarray:
-    """Return one scale for all rows or one per row; NaN where it is not positive."""
+    """Return one scale for all rows or one per row; NaN for scales that are not positive."""
     if isinstance(scale, pd.Series):
         scale = _look_up(scale, y_true)
     scale = np.asarray(scale, dtype=float)
@@ -268,7 +268,7 @@ def _check_scale(scale: Any, y_true: ArrayLike, n_rows: int) -> np.ndarray:
             f"scale has shape {scale.shape}; expected one number, or {n_rows} for as many rows."
         )
     if (scale < 0).any():
-        raise ValueError(f"scale holds negative values (the smallest is {scale.min()}).")
+        raise ValueError(f"scale has negative values (the smallest is {scale.min()}).")
     return np.where(scale > 0, scale, np.nan)
 
 
@@ -284,7 +284,7 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
     ids = index.get_level_values(name)
     unknown = ids.difference(scale.index)
     if len(unknown):
-        raise ValueError(f"scale holds no value for series {list(unknown[:10])}.")
+        raise ValueError(f"scale has no value for series {list(unknown[:10])}.")
     values: np.ndarray = scale.loc[ids].to_numpy()
     return values
 

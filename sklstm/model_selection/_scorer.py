@@ -58,7 +58,7 @@ class _SeriesScorer:
         true, predicted = check_pair(y, estimator.predict(X))
         check_consistent_length(X, true)
         if np.isnan(true).all():
-            raise ValueError("y holds missing values only: there is nothing to score.")
+            raise ValueError("All values of y are missing: there is nothing to score.")
         true, predicted, codes = map(rows.sort, (true, predicted, rows.codes))
         name = self._series if isinstance(self._series, str) else "series"
         labels = rows.ids.take(codes).rename(name)

@@ -43,7 +43,7 @@ def make_axes(
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_axes:
             raise ValueError(
-                f"ax holds {len(axes)} axes for {n_axes}: pass one per series and target."
+                f"ax has {len(axes)} axes, expected {n_axes}: one per series and target."
             )
         return axes, axes[0].figure
     import matplotlib.pyplot as plt

@@ -33,7 +33,7 @@ def find_targets(
     if "target" in forecast:
         if missing := [name for name in targets if name not in set(forecast["target"])]:
             raise ValueError(
-                f"forecast holds no target {missing}: it has {list(forecast['target'].unique())}."
+                f"forecast has no target {missing}: it has {list(forecast['target'].unique())}."
             )
     elif len(targets) != 1:
         raise ValueError(
@@ -169,7 +169,7 @@ def choose_series(ids: Sequence[Any], series_ids: Any, where: str) -> list[Any]:
         raise ValueError("series_ids is empty: name at least one series, or pass None.")
     if unknown := [name for name in chosen if name not in set(ids)]:
         raise ValueError(
-            f"series_ids names {unknown[:10]}, which {where} does not hold: it has {len(ids)} "
+            f"series_ids names {unknown[:10]}, which {where} does not contain: it has {len(ids)} "
             f"series, such as {list(ids[:5])}."
         )
     return chosen

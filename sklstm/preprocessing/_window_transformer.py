@@ -14,13 +14,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.gather import has_contiguous_rows
 from sklstm._panel.read import Panel, check_unchanged, column_names, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number
 from sklstm._panel.windows import (
     Windows,
     count_observed,
-    has_contiguous_rows,
     whole_series_length,
 )
 

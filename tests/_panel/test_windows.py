@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklstm import Windows, WindowTransformer
-from sklstm._panel.windows import gather
+from sklstm._panel.gather import gather
 
 
 @pytest.fixture(params=["edge", "zero", "nan"])

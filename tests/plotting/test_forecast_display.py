@@ -267,7 +267,7 @@ def test_given_axes_are_used_without_a_new_figure():
         make_forecast(panel), panel, series_ids=["b"], ax=one, **IDS
     )
     assert display.axes_[0] is one
-    with pytest.raises(ValueError, match="ax holds 1 axes for 3"):
+    with pytest.raises(ValueError, match="ax has 1 axes, expected 3"):
         display.from_forecast(make_forecast(panel), panel, ax=one, **IDS)
     assert plt.get_fignums() == []
 
@@ -352,7 +352,7 @@ def test_only_the_drawn_series_are_forecast():
             upper=expected.forecast["upper"] - 100,
         ),
     )
-    with pytest.raises(ValueError, match="panel does not hold"):
+    with pytest.raises(ValueError, match="panel does not contain"):
         ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["x"])
 
 
