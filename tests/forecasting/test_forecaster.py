@@ -198,10 +198,78 @@ def test_new_rows_alone_are_forecast_as_with_their_whole_history(model, panel):
     assert alone["unit"].unique().tolist() == panel["unit"][new].unique().tolist()
     # Without a panel: the histories of fit.
     pd.testing.assert_frame_equal(model.forecast(), model.forecast(panel[~new]), check_like=True)
-    # Rows that do not all come later see only each other.
+    # In a partial history, later rows see the context, and earlier rows see each other alone.
     overlap = (panel["cycle"] > panel["unit"].map(last) - 5).to_numpy()
-    other = model.predict(panel[overlap].assign(unit=panel["unit"] + "?"))
-    assert_allclose(model.predict(panel[overlap]), other)
+    found = model.predict(panel[overlap])
+    assert_allclose(found[new[overlap]], expected[new], rtol=1e-5, atol=1e-7)
+    earlier = overlap & ~new
+    other = model.predict(panel[earlier].assign(unit=panel["unit"] + "?"))
+    assert_allclose(found[~new[overlap]], other, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("known_future", [[], ["promo"]], ids=["", "known future"])
+@pytest.mark.parametrize(("make", "rtol"), [(linear, 1e-9), (netted, 1e-5)], ids=["ridge", "net"])
+def test_earlier_rows_do_not_change_forecasts_of_rows_that_continue(make, rtol, known_future):
+    panel = make_panel((40, 30, 12))
+    panel = with_covariates(panel if known_future else with_holes(panel))
+    last = panel.groupby("unit")["cycle"].max()
+    later = panel["cycle"] > panel["unit"].map(last) - 4
+    model = make(3, target="y", known_future=known_future).fit(panel[~later])
+    future = future_of(panel, 3) if known_future else None
+    forecasts, predictions = [], []
+    for passed in (
+        panel[later],
+        panel,
+        panel.assign(y=panel["y"].where(later, 2 * panel["y"] + 1), x=panel["x"].where(later, 7.0)),
+        panel[panel["cycle"] > panel["unit"].map(last) - 9],
+    ):
+        forecasts.append(model.forecast(passed, future).set_index(["unit", "cycle"]).sort_index())
+        predicted = model.predict(passed, future)
+        assert predicted.shape == (len(passed), 3) and np.isfinite(predicted).all()
+        predictions.append(predicted[later.reindex(passed.index).to_numpy()])
+    for forecast, predicted in zip(forecasts[1:], predictions[1:], strict=True):
+        assert_allclose(predicted, predictions[0], rtol=rtol)
+        pd.testing.assert_frame_equal(forecast, forecasts[0], rtol=rtol)
+
+
+def test_series_that_continue_beside_series_that_do_not():
+    panel = make_panel((30, 30, 30))
+    later = panel["cycle"] > 32
+    model = linear().fit(panel[~later & (panel["unit"] != "c")])
+    # Unit a is passed whole, later rows of b alone; c was not fitted.
+    passed = panel[(panel["unit"] != "b") | later]
+    forecast = model.forecast(passed)
+    assert forecast["unit"].tolist() == passed["unit"].unique().repeat(2).tolist()
+    expected = model.forecast(panel)
+    both = forecast.merge(expected, on=["unit", "cycle", "step"], suffixes=("", "_whole"))
+    assert len(both) == 6
+    assert_allclose(both["prediction"], both["prediction_whole"], rtol=1e-9)
+
+
+def test_rows_far_after_fit_continue_their_series():
+    model = linear(window_length=40).fit(PANEL)
+    later = pd.DataFrame({"unit": "a", "cycle": [60], "y": [0.5]})
+    whole = pd.concat([PANEL[PANEL["unit"] == "a"], later])
+    assert_allclose(model.predict(later), model.predict(whole)[-1:], rtol=1e-9)
+    new = model.predict(later.assign(unit="new"))
+    assert (np.abs(model.predict(later) - new) > 1e-6).any()
+
+
+def test_earlier_rows_look_ahead_at_rows_that_continue():
+    panel = with_covariates(PANEL)
+    old = panel["cycle"] <= 20
+    model = linear(3, target="y", known_future=["promo"]).fit(panel[old])
+    future = future_of(panel, 3)
+    # At the last fitted rows, the next promotions are those of the later rows.
+    whole = model.predict(panel, future)
+    renamed = panel.assign(unit=panel["unit"] + "?")
+    expected = model.predict(renamed, future.assign(unit=future["unit"] + "?"))
+    assert_allclose(whole[old], expected[old], rtol=1e-9)
+    # A single later row: the horizon of earlier rows goes on in the future rows.
+    one = panel[panel["cycle"] <= 21]
+    after = panel.loc[panel["cycle"] > 21, ["unit", "cycle", "promo"]]
+    after = pd.concat([after, future])
+    assert_allclose(model.predict(one, after), whole[panel["cycle"] <= 21], rtol=1e-9)
 
 
 def test_context_reaches_as_far_as_missing_values_do():
@@ -584,28 +652,28 @@ def test_backtest_with_quantiles_and_a_known_future():
 
 
 # ---------------------------------------------------------------------- seeds, state, copies
-@pytest.mark.parametrize("n_nets", [1, 2])
-def test_seeds(n_nets):
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_seeds(n_estimators):
     state = np.random.get_state()[1].copy()
-    first = netted(n_nets=n_nets, random_state=3).fit(PANEL)
-    again = netted(n_nets=n_nets, random_state=3).fit(PANEL)
-    other = netted(n_nets=n_nets, random_state=4).fit(PANEL)
+    first = netted(n_estimators=n_estimators, random_state=3).fit(PANEL)
+    again = netted(n_estimators=n_estimators, random_state=3).fit(PANEL)
+    other = netted(n_estimators=n_estimators, random_state=4).fit(PANEL)
     assert_array_equal(first.predict(PANEL), again.predict(PANEL))
     assert (first.predict(PANEL) != other.predict(PANEL)).any()
     assert_array_equal(np.random.get_state()[1], state)
-    assert len(first.regressors_) == n_nets
-    if n_nets == 2:
-        one, two = (net.model_.get_weights()[0] for net in first.regressors_)
+    assert len(first.estimators_) == n_estimators
+    if n_estimators == 2:
+        one, two = (net.model_.get_weights()[0] for net in first.estimators_)
         assert (one != two).any()
 
 
 def test_the_average_of_nets():
-    model = netted(n_nets=3, regressor=NET).fit(PANEL)
+    model = netted(n_estimators=3, regressor=NET).fit(PANEL)
     found = model.predict(PANEL)
-    nets = model.regressors_
+    nets = model.estimators_
     parts = []
     for net in nets:
-        model.regressors_ = [net]
+        model.estimators_ = [net]
         parts.append(model.predict(PANEL))
     assert_allclose(np.mean(parts, axis=0), found, rtol=1e-5)
 
@@ -613,7 +681,7 @@ def test_the_average_of_nets():
 def test_rows_of_any_number(monkeypatch):
     model = linear().fit(PANEL)
     expected = model.predict(PANEL)
-    monkeypatch.setattr("sklstm.forecasting._forecaster.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("sklstm.forecasting._forecaster.MAX_ROWS_AT_ONCE", 7)
     assert_allclose(model.predict(PANEL), expected, rtol=1e-9)
 
 
@@ -627,9 +695,37 @@ def test_default_net_is_cloned_pickled_and_shown():
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(again.predict(PANEL), model.predict(PANEL))
     pd.testing.assert_frame_equal(again.forecast(), model.forecast())
-    assert not hasattr(clone(model), "regressors_")
+    assert not hasattr(clone(model), "estimators_")
     assert model.feature_names_in_.tolist() == ["unit", "cycle", "y"]
-    assert (model.window_length_, model.segment_length_, model.step_) == (6, 6, 1)
+    assert (model.window_length_, model.segment_length_, model.freq_) == (6, 6, 1)
+
+
+class Interrupted(Ridge):
+    """Raise KeyboardInterrupt in the second fit."""
+
+    fits = 0
+
+    def fit(self, X, y):
+        type(self).fits += 1
+        if self.fits == 2:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+def test_a_failed_refit_leaves_the_earlier_fit_usable():
+    model = linear(regressor=Interrupted(), n_estimators=1).fit(PANEL)
+    before, state = model.predict(PANEL), dict(vars(model))
+    changed = make_panel((50, 40), seed=1).rename(columns={"y": "z"}).assign(w=1.0)
+    for panel, error in [(changed, KeyboardInterrupt), (changed.assign(z=np.nan), ValueError)]:
+        with pytest.raises(error):
+            model.fit(panel)
+        assert vars(model) == state
+        assert_array_equal(model.predict(PANEL), before)
+    assert model.fit(changed).n_features_in_ == 4
+    model.set_params(series=0, time=1).fit(
+        PANEL.assign(unit=PANEL["unit"].map(ord)).to_numpy(float)
+    )
+    assert not hasattr(model, "feature_names_in_")
 
 
 @pytest.mark.parametrize(
@@ -661,9 +757,9 @@ def test_early_stopping():
     model = MultiSeriesForecaster(
         2, early_stopping=True, hidden_units=4, window_length=4, random_state=0, **IDS
     )
-    assert len(model.fit(PANEL).regressors_[0].history_["val_loss"]) > 0
+    assert len(model.fit(PANEL).estimators_[0].history_["val_loss"]) > 0
     one = PANEL[PANEL["unit"] == "a"]
-    assert len(model.fit(one).regressors_[0].history_["val_loss"]) > 0
+    assert len(model.fit(one).estimators_[0].history_["val_loss"]) > 0
 
 
 # -------------------------------------------------------------------------------- bad input
@@ -681,7 +777,7 @@ def test_early_stopping():
         ({"horizon": 30}, "known target 30 steps after it: the longest series has 30 steps"),
         ({"horizon": 0}, "'horizon' parameter of MultiSeriesForecaster"),
         ({"segment_length": 3}, "segment_length=3 does not divide the window length 4"),
-        ({"quantiles": [0.1, 0.9]}, r"quantiles=\[0.1, 0.9\] asks for more than Ridge"),
+        ({"quantiles": [0.1, 0.9]}, r"quantiles=\[0.1, 0.9\] needs .* Ridge\(\) has no"),
         ({"quantiles": [0.1, 2.0], "regressor": NET}, "quantiles"),
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
         ({"freq": "D"}, "freq='D' must be a number, as the time is"),
@@ -786,7 +882,7 @@ def test_calibrated_intervals_hold_what_they_promise(calibration):
         window_length=4,
         quantiles=(0.1, 0.5, 0.9),
         calibration=calibration,
-        n_nets=2,
+        n_estimators=2,
         regressor=TooSure(),
         series="series",
         time="time",
@@ -812,14 +908,14 @@ def test_calibration_never_teaches_what_it_holds_out():
     ids = {"series": "series", "time": "time"}
     panel = stack_series([np.arange(20.0) + k for k in range(10)], columns=["y"])
     parameters = {"window_length": 3, "quantiles": (0.2, 0.8), "regressor": net, **ids}
-    MultiSeriesForecaster(2, calibration="series", n_nets=5, **parameters).fit(panel)
+    MultiSeriesForecaster(2, calibration="series", n_estimators=5, **parameters).fit(panel)
     held_out = [set(range(10)) - set(series) for series, _ in seen]
     assert sorted(k for part in held_out for k in part) == list(range(10))
     seen.clear()
     changed = panel.copy()
     changed.loc[panel.index.get_level_values("time") >= 18, "y"] += 7.0
     for each in (panel, changed):
-        MultiSeriesForecaster(2, calibration="time", n_nets=1, **parameters).fit(each)
+        MultiSeriesForecaster(2, calibration="time", n_estimators=1, **parameters).fit(each)
     (_, first), (_, second) = seen
     assert np.isnan(first[~np.isnan(second)]).sum() == 0
     assert np.isfinite(first).sum() == 10 * (2 * 17 - 1)  # targets of rows 1 to 17
@@ -839,9 +935,9 @@ def test_calibration_needs_quantiles_and_series():
 def test_few_rows_stay_near_the_seasonal_naive_forecast():
     rng = np.random.default_rng(0)
     panel = stack_series([rng.normal(size=30) for _ in range(3)], columns=["y"])
-    parameters = {"season_length": 4, "window_length": 4, "n_nets": 1, "random_state": 0}
+    parameters = {"season_length": 4, "window_length": 4, "n_estimators": 1, "random_state": 0}
     model = MultiSeriesForecaster(2, series="series", time="time", **parameters).fit(panel)
-    net = clone(model.regressors_[0])
+    net = clone(model.estimators_[0])
     own = clone(model).set_params(regressor=net).fit(panel)
     last = panel.groupby("series")["y"].nth([-4, -3]).to_numpy()
     moved, whole = (m.forecast()["prediction"] - last for m in (model, own))

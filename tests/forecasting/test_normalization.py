@@ -8,18 +8,19 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._panel.read import read_series_rows
+from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
-    LEAST_SCALE,
-    PRIOR_ROWS,
+    MIN_SCALE,
+    N_PRIOR_DIFFERENCES,
     ValueScale,
     fill_missing,
     next_values,
     seasonal_naive,
     trailing_sums,
     typical_scale,
-    window_units,
+    window_centers_and_scales,
 )
-from sklstm.forecasting._window_builder import Grid, WindowMaker
+from sklstm.forecasting._window_builder import WindowBuilder
 
 
 @st.composite
@@ -69,8 +70,8 @@ def units_loop(series, t, season, window, otherwise):
             center = np.nanmean(part)
     differences = np.abs(own[season:] - own[:-season])
     differences = differences[~np.isnan(differences)]
-    scale = (differences.sum() + PRIOR_ROWS) / (len(differences) + PRIOR_ROWS)
-    return center, max(scale, LEAST_SCALE)
+    scale = (differences.sum() + N_PRIOR_DIFFERENCES) / (len(differences) + N_PRIOR_DIFFERENCES)
+    return center, max(scale, MIN_SCALE)
 
 
 @given(many_series())
@@ -92,7 +93,14 @@ def test_windows_are_measured_by_their_own_rows(drawn):
     arrays, season, window = drawn
     values, known, starts = joined(arrays)
     otherwise = np.linspace(5, 6, len(values))
-    got = window_units(values, known, starts, season=season, window=window, otherwise=otherwise)
+    got = window_centers_and_scales(
+        values,
+        known,
+        starts,
+        season_length=season,
+        window_length=window,
+        default_center=otherwise,
+    )
     expected = [
         units_loop(series, t, season, window, 0.0) for series in arrays for t in range(len(series))
     ]
@@ -164,19 +172,19 @@ def test_large_series_cost_small_ones_no_digits():
     [([0.0, 1, 5], True), ([-1e-9, 1, 5], False), ([0.0, 0], False), ([np.nan, 2], True)],
 )
 def test_values_that_are_never_negative_have_a_logarithmic_scale(values, logarithmic):
-    scale = ValueScale.of(np.array(values))
+    scale = ValueScale.learn(np.array(values))
     assert (scale.unit is not None) == logarithmic
     given = np.array([-3.0, 0, 1e-9, 2, 1e9])
-    assert_allclose(scale.undo(scale.apply(given)), given, rtol=1e-12, atol=1e-300)
+    assert_allclose(scale.inverse_transform(scale.transform(given)), given, rtol=1e-12, atol=1e-300)
     if logarithmic:
         # Factors become differences.
-        far = scale.apply(np.array([1e6, 2e6, 4e6]))
+        far = scale.transform(np.array([1e6, 2e6, 4e6]))
         assert_allclose(np.diff(far), np.log(2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit", [None, 1e-3, 1e5])
 def test_nothing_is_too_large_for_a_forecast(unit):
-    undone = ValueScale(unit).undo(np.array([-np.inf, -1e5, 0.0, 1e5, np.inf]))
+    undone = ValueScale(unit).inverse_transform(np.array([-np.inf, -1e5, 0.0, 1e5, np.inf]))
     assert np.isfinite(undone).all() and (np.diff(undone) > 0).any()
 
 
@@ -190,7 +198,7 @@ def grid_of(arrays, past=0, future=0):
         "past": list(range(n - past - future, n - future)),
         "future": list(range(n - future, n)),
     }
-    return Grid.read(table, read_series_rows(table, "id"), **columns)
+    return RegularGrid.read(table, read_series_rows(table, "id"), **columns)
 
 
 @settings(deadline=None)
@@ -199,11 +207,11 @@ def test_windows_in_their_own_units(drawn, horizon):
     arrays, season, window = drawn
     arrays = [np.arange(-8.0, 8.0), *arrays]  # (negative: no logarithm)
     grid = grid_of([array[:, np.newaxis] for array in arrays])
-    options = {"horizon": horizon, "season": season, "window": window, "limit": 3.0}
-    maker = WindowMaker.learn(grid, **options)
+    options = {"horizon": horizon, "season_length": season, "window_length": window, "limit": 3.0}
+    builder = WindowBuilder.learn(grid, **options)
     values, known, starts = joined(arrays)
     typical, level = typical_scale(values, known, starts, season), np.nanmedian(values)
-    windows, scale, naive = maker.make(grid, np.arange(len(values)))
+    windows, scale, naive = builder.build(grid, np.arange(len(values)))
     expected, units, naives = [], [], []
     for series in arrays:
         filled = filled_loop(series, season, window)
@@ -211,7 +219,7 @@ def test_windows_in_their_own_units(drawn, horizon):
             center, unit = units_loop(series / typical, t, season, window, level / typical)
             own = range(max(0, t - window + 1), t + 1)
             begun = [i for i in own if not np.isnan(filled[i])] or [t]
-            row = np.zeros((window, 1 + maker.has_missing))
+            row = np.zeros((window, 1 + builder.has_missing))
             for i in range(begun[0], t + 1):
                 value = level if np.isnan(filled[i]) else filled[i]
                 x = (value / typical - center) / unit
@@ -223,12 +231,12 @@ def test_windows_in_their_own_units(drawn, horizon):
     assert_allclose(windows, expected, atol=1e-4)
     assert_allclose(scale[:, 0], units)
     assert_array_equal(naive[:, 0], naives)
-    learned = maker.targets(grid, np.arange(len(values)), scale, naive)
+    learned = builder.residuals(grid, np.arange(len(values)), scale, naive)
     future = next_values(values, grid.stops, np.arange(len(values)), horizon)
     assert_allclose(
         learned, (future - naives) / np.array(units)[:, np.newaxis], rtol=1e-5, atol=1e-6
     )
-    again = maker.forecasts(learned.reshape(-1, 1, horizon, 1), scale, naive)
+    again = builder.forecasts(learned.reshape(-1, 1, horizon, 1), scale, naive)
     assert_allclose(again[:, 0, :, 0], future, atol=1e-5)
 
 
@@ -238,8 +246,8 @@ def test_covariates_are_scaled_and_the_known_future_is_looked_ahead_at():
     arrays[0][4, 1:] = np.nan
     arrays[1][:2, 1] = np.nan
     grid = grid_of(arrays, past=1, future=1)
-    maker = WindowMaker.learn(grid, horizon=2, season=1, window=3, limit=10.0)
-    windows, _, _ = maker.make(grid, np.arange(13))
+    builder = WindowBuilder.learn(grid, horizon=2, season_length=1, window_length=3, limit=10.0)
+    windows, _, _ = builder.build(grid, np.arange(13))
     table = pd.DataFrame(np.concatenate(arrays)).groupby(np.repeat([0, 1], [9, 4]))
     raw = np.concatenate(arrays)[:, 1:]
     mean, deviation = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
@@ -254,9 +262,11 @@ def test_covariates_are_scaled_and_the_known_future_is_looked_ahead_at():
 
 def test_constant_and_empty_covariates():
     table = np.column_stack([np.arange(5.0), np.full(5, 0.1), np.full(5, np.nan)])
-    maker = WindowMaker.learn(grid_of([table], past=2), horizon=1, season=1, window=2, limit=1.0)
+    builder = WindowBuilder.learn(
+        grid_of([table], past=2), horizon=1, season_length=1, window_length=2, limit=1.0
+    )
     table[3:, 1:] = [[0.3, 7.0], [np.nan, np.nan]]
-    rows = maker.make(grid_of([table], past=2), np.arange(5))[0].rows
+    rows = builder.build(grid_of([table], past=2), np.arange(5))[0].rows
     assert_allclose(rows[:, 1], [0, 0, 0, 0.2, 0.2], atol=1e-6)
     assert_array_equal(rows[:, 2], 0)
 
