@@ -12,38 +12,35 @@ MIN_FOLDS = 5
 MAX_CALIBRATION_ROWS = 20_000
 
 
-def hold_out_last_rows(grid, rows, n_outputs, horizon):
-    """Mark the targets that are among the last `horizon` rows of their series.
+def hold_out(calibration, windows, n_outputs, steps_left, horizon, seeds):
+    """Mark the targets that each estimator leaves out of its training.
 
     Parameters
     ----------
-    grid : RegularGrid
-    rows : ndarray of shape (n_rows,)
-        Positions of the windows' last rows.
-    n_outputs, horizon : int
+    calibration : {"series", "time"} or None
+        Hold out whole series, the last `horizon` rows of each series, or nothing.
+    windows : Windows of n_rows windows
+    n_outputs : int
+    steps_left : ndarray of shape (n_rows,)
+        Number of rows of the same series after each window.
+    horizon : int
+    seeds : sequence of int
+        One per estimator. The first one shuffles the series.
 
     Returns
     -------
-    ndarray of shape (n_rows, n_outputs)
+    list of ndarray
+        One mask per estimator, which broadcasts to (n_rows, n_outputs).
     """
+    if calibration is None:
+        return [np.zeros((1, 1), bool)] * len(seeds)
+    if calibration == "series":
+        return _hold_out_series(windows.codes, len(windows.ids), len(seeds), seeds[0])
     ahead = np.tile(np.arange(1, horizon + 1), n_outputs // horizon)
-    return rows[:, np.newaxis] + ahead >= grid.stops[rows, np.newaxis] - horizon
+    return [ahead > steps_left[:, np.newaxis] - horizon] * len(seeds)
 
 
-def hold_out_series(codes, n_series, n_estimators, seed):
-    """Mark the rows of the series that each estimator leaves out.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Number of each row's series.
-    n_series, n_estimators, seed : int
-
-    Returns
-    -------
-    list of ndarray of shape (n_rows, 1)
-        One mask per estimator.
-    """
+def _hold_out_series(codes, n_series, n_estimators, seed):
     present = np.unique(codes)
     if len(present) < 2:
         raise ValueError(

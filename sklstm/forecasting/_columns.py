@@ -79,6 +79,19 @@ class PanelColumns:
         """Positions by role."""
         return {"target": self.target, "past": self.past, "future": self.future}
 
+    def check_future(self, future):
+        """Raise ValueError if a table of future rows lacks a column known beforehand."""
+        if not self.future:
+            raise ValueError(
+                "future was passed, but known_future names no column. Pass future=None, or name "
+                "the columns in known_future and fit again."
+            )
+        missing = [name for name in self.future_names if name not in future.columns]
+        if missing:
+            raise ValueError(
+                f"future has no column {missing}, which known_future names. Add the column."
+            )
+
     def check_result_names(self, quantile_names):
         """Raise ValueError if two columns of the forecast would have the same name."""
         names = [

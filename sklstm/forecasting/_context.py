@@ -35,6 +35,25 @@ class FittedContext:
         return cls(table.iloc[kept], rows.take(kept), np.maximum(rows.sizes - n_rows, 0))
 
 
+def check_later(rows: SeriesRows, context: SeriesRows):
+    """Raise ValueError unless rows of fitted series, at least one, are later than those of fit."""
+    fitted = rows.ids.isin(context.ids)
+    if not fitted.any():
+        raise ValueError(
+            "No series of X was seen in fit. Forecast them, and compare with a metric of "
+            "sklstm.metrics."
+        )
+    if rows.time is None:
+        return
+    early = fitted[rows.codes] & ~rows.continues(context.ids, context.last_times)
+    if early.any():
+        series = np.unique(rows.codes[early])
+        raise ValueError(
+            f"score takes rows that come after those of fit, but {len(series)} series of X have "
+            f"earlier ones, the first is {rows.ids[series[0]]!r}. Pass only the later rows."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class JoinedRows:
     """Hold context, given rows and future rows, in this order, as one table.

@@ -1,4 +1,7 @@
-"""Forecast many series with one network."""
+"""Forecast many series with one network.
+
+More than 400 lines, of which a third are the docstrings of the public class.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +28,9 @@ from sklstm._panel.read import (
     time_stamps,
 )
 from sklstm.forecasting import _recipe as recipe
-from sklstm.forecasting._calibration import (
-    conformal_shifts,
-    held_out_errors,
-    hold_out_last_rows,
-    hold_out_series,
-)
+from sklstm.forecasting._calibration import conformal_shifts, held_out_errors, hold_out
 from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
-from sklstm.forecasting._context import FittedContext, JoinedRows
+from sklstm.forecasting._context import FittedContext, JoinedRows, check_later
 from sklstm.forecasting._estimators import configure_regressor, fit_regressor, predict_outputs
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import next_values
@@ -354,29 +352,21 @@ class MultiSeriesForecaster(BaseEstimator):
             self._network_share = recipe.network_share(n_windows)
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_estimators)
+        steps_left = grid.stops[origins] - 1 - origins
+        masks = hold_out(self.calibration, windows, y.shape[1], steps_left, self.horizon, seeds)
         self.estimators_, errors = [], []
-        masks = self._held_out(grid, origins, y, seeds[0])
         for seed, held_out in zip(seeds, masks, strict=True):
             rows = np.flatnonzero(np.broadcast_to(~held_out.all(axis=1), len(y)))
             X_train, y_train = windows[rows], np.where(held_out, np.nan, y)[rows]
             regressor = self._make_regressor(X_train, y_train, min_observed, int(seed))
-            self.estimators_.append(fit_regressor(regressor, X_train, y_train, self.horizon))
+            regressor = fit_regressor(regressor, X_train, y_train, self.horizon)
+            self.estimators_.append(regressor)
             if held_out.any():
-                y_held_out = np.where(held_out, y, np.nan)
+                y_left = np.where(held_out, y, np.nan)
                 errors.append(
-                    held_out_errors(regressor, windows, y_held_out, self.quantiles, min_observed)
+                    held_out_errors(regressor, windows, y_left, self.quantiles, min_observed)
                 )
         self.shifts_ = conformal_shifts(np.concatenate(errors), self._levels) if errors else None
-
-    def _held_out(self, grid, origins, y, seed):
-        """Mark the elements of y that each regressor leaves out, one mask per regressor."""
-        if self.calibration is None:
-            return [np.zeros((1, 1), bool)] * self.n_estimators
-        if self.calibration == "time":
-            mask = hold_out_last_rows(grid, origins, y.shape[1], self.horizon)
-            return [mask] * self.n_estimators
-        codes, n_series = grid.rows.codes[origins], len(grid.rows.ids)
-        return hold_out_series(codes, n_series, self.n_estimators, seed)
 
     def _make_regressor(self, windows, y, min_observed, seed):
         if self.regressor is not None:
@@ -491,8 +481,8 @@ class MultiSeriesForecaster(BaseEstimator):
         check_is_fitted(self, "estimators_")
         table, rows = self._read(X, reset=False)
         context = self._context.rows
+        check_later(rows, context)
         scored = context.ids.isin(rows.ids)
-        self._check_scored(rows, context)
         chosen = np.flatnonzero(scored[context.codes])
         joined = pd.concat([self._context.table.iloc[chosen], table])
         grid = self._grid(joined, read_series_rows(joined, self.series, self.time))
@@ -506,24 +496,6 @@ class MultiSeriesForecaster(BaseEstimator):
             )
         ]
         return -float(pd.Series(errors).mean())
-
-    def _check_scored(self, rows, context):
-        """Check that rows to score come after those of fit."""
-        fitted = rows.ids.isin(context.ids)
-        if not fitted.any():
-            raise ValueError(
-                "No series of X was seen in fit: forecast them, and compare with a metric."
-            )
-        if self.time is None:
-            return
-        early = fitted[rows.codes] & ~rows.continues(context.ids, context.last_times)
-        if early.any():
-            series = np.unique(rows.codes[early])
-            raise ValueError(
-                f"score takes rows that come after those of fit, but {len(series)} series of X "
-                f"have earlier ones, the first is {rows.ids[series[0]]!r}. Pass the later rows "
-                "alone."
-            )
 
     def _predict_rows(self, X, future):
         check_is_fitted(self, "estimators_")
@@ -540,7 +512,8 @@ class MultiSeriesForecaster(BaseEstimator):
         ndarray of shape (n_rows, n_targets, horizon, 1 + n_quantiles)
             Predictions, then quantiles.
         """
-        self._check_future(grid, rows)
+        if self.known_future:
+            grid.check_future(rows, self.horizon, list(self.known_future))
         windows, scale, naive = self._builder.build(grid, rows)
         forecasts = []
         for start in range(0, len(rows), MAX_ROWS_AT_ONCE):
@@ -556,19 +529,6 @@ class MultiSeriesForecaster(BaseEstimator):
             outputs -= (1 - self._network_share) * outputs[..., :1]
             forecasts.append(self._builder.forecasts(outputs, scale[block], naive[block]))
         return np.concatenate(forecasts)
-
-    def _check_future(self, grid, rows):
-        """Check that columns known beforehand are known after the rows to forecast from."""
-        if not self.known_future:
-            return
-        lacks = grid.lacks_future(rows, self.horizon)
-        if lacks.any():
-            series = grid.rows.ids[grid.rows.codes[rows[lacks][0]]]
-            raise ValueError(
-                f"The columns {list(self.known_future)} must be known for the {self.horizon} steps "
-                f"after each row that is forecast from; they are not for {lacks.sum()} rows, the "
-                f"first of series {series!r}. Pass them as future=."
-            )
 
     @property
     def _season_length(self):
@@ -590,28 +550,15 @@ class MultiSeriesForecaster(BaseEstimator):
     def _join(self, table, rows, future):
         """Join rows with the remembered rows of fit and with future rows."""
         joined = JoinedRows.join(table, rows, self._context)
-        if self.known_future:
-            future, future_rows = self._read_future(future)
-            return joined.with_future(future, future_rows, self._columns.unknown_names)
+        future_rows = None
         if future is not None:
-            raise ValueError(
-                "future was passed, but known_future names no column. Pass future=None, or name "
-                "the columns in known_future and fit again."
-            )
-        return joined
-
-    def _read_future(self, future):
-        if future is None:
-            return None, None
-        future = future if isinstance(future, pd.DataFrame) else pd.DataFrame(as_table(future))
-        rows = read_series_rows(future, self.series, self.time)
-        check_time_kind(self, rows.time_kind, reset=False)
-        missing = [name for name in self._columns.future_names if name not in future.columns]
-        if missing:
-            raise ValueError(
-                f"future has no column {missing}, which known_future names. Add the column."
-            )
-        return future, rows
+            future = future if isinstance(future, pd.DataFrame) else pd.DataFrame(as_table(future))
+            self._columns.check_future(future)
+            future_rows = read_series_rows(future, self.series, self.time)
+            check_time_kind(self, future_rows.time_kind, reset=False)
+        if not self.known_future:
+            return joined
+        return joined.with_future(future, future_rows, self._columns.unknown_names)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

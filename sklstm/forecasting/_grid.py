@@ -83,6 +83,17 @@ class RegularGrid:
         """Past covariates, then columns known beforehand."""
         return np.concatenate([self.past, self.future], axis=1)
 
+    def check_future(self, positions, horizon, names):
+        """Raise ValueError if columns known beforehand are unknown after some positions."""
+        lacks = self.lacks_future(positions, horizon)
+        if lacks.any():
+            series = self.rows.ids[self.rows.codes[positions[lacks][0]]]
+            raise ValueError(
+                f"The columns {names} must be known for the {horizon} steps after each row that is "
+                f"forecast from; they are not for {lacks.sum()} rows, the first of series "
+                f"{series!r}. Pass them as future=."
+            )
+
     def lacks_future(self, positions, horizon) -> np.ndarray:
         """Mark positions after which a column known beforehand has a missing value.
 
