@@ -1,4 +1,4 @@
-"""Numbers of a forecast and its windows, against plain loops over one series after the other."""
+"""Compare normalisation, grid and windows with plain loops over each series."""
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from sklstm.forecasting._window_builder import WindowBuilder
 
 @st.composite
 def many_series(draw):
-    """Draw arrays of one value a row, some NaN; also a season and a window."""
+    """Draw series with missing values, a season length and a window length."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     lengths = draw(st.lists(st.integers(1, 14), min_size=1, max_size=4))
     share = draw(st.sampled_from([0, 0.2, 0.7]))
@@ -36,7 +36,7 @@ def many_series(draw):
 
 
 def joined(arrays):
-    """Values, which are known, and the start of each row's series."""
+    """Return the values, the mask of known ones, and the first position of each row's series."""
     values = np.concatenate(arrays)
     lengths = [len(array) for array in arrays]
     return values, ~np.isnan(values), np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -75,21 +75,21 @@ def units_loop(series, t, season, window, otherwise):
 
 
 @given(many_series())
-def test_missing_values_come_from_earlier_seasons(drawn):
+def test_missing_values_are_filled_from_earlier_seasons(drawn):
     arrays, season, window = drawn
     got = fill_missing(*joined(arrays), season, window)
     expected = [filled_loop(series, season, window) for series in arrays]
     assert_array_equal(got, np.concatenate(expected))
 
 
-def test_filled_by_hand():
+def test_fill_missing_by_hand():
     series = np.array([1.0, 2, 3, np.nan, np.nan, 6, *[np.nan] * 5])
     got = fill_missing(*joined([series]), 3, 5)
     assert_array_equal(got, [1, 2, 3, 1, 2, 6, 6, 6, 6, 6, np.nan])
 
 
 @given(many_series())
-def test_windows_are_measured_by_their_own_rows(drawn):
+def test_window_centers_and_scales(drawn):
     arrays, season, window = drawn
     values, known, starts = joined(arrays)
     otherwise = np.linspace(5, 6, len(values))
@@ -117,7 +117,7 @@ def test_windows_are_measured_by_their_own_rows(drawn):
 
 
 @given(many_series(), st.integers(1, 7))
-def test_the_naive_forecast_and_the_true_future(drawn, horizon):
+def test_naive_forecast_and_next_values(drawn, horizon):
     arrays, season, window = drawn
     values, known, starts = joined(arrays)
     filled = fill_missing(values, known, starts, season, window)
@@ -141,7 +141,7 @@ def test_the_naive_forecast_and_the_true_future(drawn, horizon):
 
 
 @given(many_series())
-def test_the_typical_scale_is_a_median_over_series(drawn):
+def test_typical_scale_is_a_median_over_series(drawn):
     arrays, season, _ = drawn
     for lag in (season, 1):
         steps = [np.abs(series[lag:] - series[:-lag]) for series in arrays]
@@ -152,14 +152,14 @@ def test_the_typical_scale_is_a_median_over_series(drawn):
     assert typical_scale(*joined(arrays), season) == pytest.approx(expected)
 
 
-def test_series_in_which_nothing_varies_have_a_scale():
+def test_scale_of_constant_series():
     season = np.tile([1.0, 2, 4], 4)
     assert typical_scale(*joined([season, np.full(9, 7.0)]), 3) == pytest.approx(21 / 11)
     assert typical_scale(*joined([np.full(9, 7.0)]), 3) == 1
 
 
-def test_large_series_cost_small_ones_no_digits():
-    # Sums over all series at once would lose all of the second one.
+def test_large_values_cost_no_digits_of_other_series():
+    # Sums over all series at once would lose every digit of the second one.
     arrays = [np.full(50, 1e12) + np.arange(50), 1e-6 * np.arange(50.0)]
     values, known, starts = joined(arrays)
     total, count = trailing_sums(values, known, starts, np.maximum(starts, np.arange(100) - 4))
@@ -171,19 +171,19 @@ def test_large_series_cost_small_ones_no_digits():
     ("values", "logarithmic"),
     [([0.0, 1, 5], True), ([-1e-9, 1, 5], False), ([0.0, 0], False), ([np.nan, 2], True)],
 )
-def test_values_that_are_never_negative_have_a_logarithmic_scale(values, logarithmic):
+def test_transform_is_logarithmic_without_negative_values(values, logarithmic):
     scale = ValueScale.learn(np.array(values))
     assert (scale.unit is not None) == logarithmic
     given = np.array([-3.0, 0, 1e-9, 2, 1e9])
     assert_allclose(scale.inverse_transform(scale.transform(given)), given, rtol=1e-12, atol=1e-300)
     if logarithmic:
-        # Factors become differences.
+        # Equal factors become equal differences.
         far = scale.transform(np.array([1e6, 2e6, 4e6]))
         assert_allclose(np.diff(far), np.log(2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit", [None, 1e-3, 1e5])
-def test_nothing_is_too_large_for_a_forecast(unit):
+def test_inverse_transform_is_finite(unit):
     undone = ValueScale(unit).inverse_transform(np.array([-np.inf, -1e5, 0.0, 1e5, np.inf]))
     assert np.isfinite(undone).all() and (np.diff(undone) > 0).any()
 
@@ -203,7 +203,7 @@ def grid_of(arrays, past=0, future=0):
 
 @settings(deadline=None)
 @given(many_series(), st.integers(1, 3))
-def test_windows_in_their_own_units(drawn, horizon):
+def test_windows_are_normalized_one_by_one(drawn, horizon):
     arrays, season, window = drawn
     arrays = [np.arange(-8.0, 8.0), *arrays]  # (negative: no logarithm)
     grid = grid_of([array[:, np.newaxis] for array in arrays])
@@ -240,7 +240,7 @@ def test_windows_in_their_own_units(drawn, horizon):
     assert_allclose(again[:, 0, :, 0], future, atol=1e-5)
 
 
-def test_covariates_are_scaled_and_the_known_future_is_looked_ahead_at():
+def test_covariates_are_standardized_and_known_future_is_read_ahead():
     rng = np.random.default_rng(0)
     arrays = [rng.normal(5, 3, size=(n, 3)) for n in (9, 4)]
     arrays[0][4, 1:] = np.nan
@@ -255,7 +255,7 @@ def test_covariates_are_scaled_and_the_known_future_is_looked_ahead_at():
     past, future = np.nan_to_num(scaled).T
     assert_allclose(windows.rows[:, 1], past, atol=1e-6)
     assert_allclose(windows.rows[:, 2], future, atol=1e-6)
-    # Two rows ahead; at the end of a series its last row.
+    # Two rows ahead, at most the last row of the series.
     ahead = [2, 3, 4, 5, 6, 7, 8, 8, 8, 11, 12, 12, 12]
     assert_allclose(windows.rows[:, 3], future[ahead], atol=1e-6)
 
@@ -271,11 +271,11 @@ def test_constant_and_empty_covariates():
     assert_array_equal(rows[:, 2], 0)
 
 
-def test_what_is_known_of_the_future():
+def test_lacks_future():
     arrays = [np.zeros((6, 2)), np.zeros((2, 2))]
     arrays[0][3, 1] = np.nan
     grid = grid_of(arrays, future=1)
-    # Rows 1 and 2 look at row 3; rows 4 to 7 beyond the end of their series.
+    # Rows 1 and 2 look ahead at row 3, rows 4 to 7 beyond the end of their series.
     lacks = grid.lacks_future(np.arange(8), 2)
     assert lacks.tolist() == [False, True, True, False, True, True, True, True]
     assert grid.lacks_future(np.array([3, 6]), 1).tolist() == [False, False]
