@@ -391,7 +391,9 @@ class MultiSeriesForecaster(BaseEstimator):
         Parameters
         ----------
         panel : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            Histories of fitted or new series, with the columns of fit. None: the fitted series.
+            Histories of fitted or new series, with the columns of fit. For a fitted series, the
+            rows after those of fit suffice: see *Context* in the class notes. None: the fitted
+            series.
         future : DataFrame or array-like, default=None
             With `known_future`: the next `horizon` rows of each series, with ids, time and
             those columns. Other columns and other series are ignored.
@@ -411,15 +413,17 @@ class MultiSeriesForecaster(BaseEstimator):
         joined = self._join(table, rows, future)
         grid = self._grid(joined.table, joined.rows)
         forecasts = self._predict(grid, grid.positions[joined.last_rows])
-        if self.time is None:
-            n_dropped = self._context.n_dropped if panel is None else 0
-            last = joined.rows.rank[joined.last_rows] + n_dropped
-            stamps = pd.Index(np.add.outer(last, np.arange(1, self.horizon + 1)).ravel())
-        else:
-            last = time_stamps(joined.table, self.time).take(joined.last_rows)
-            stamps = self._frequency.after(last, self.horizon)
+        stamps = self._next_stamps(joined, self._context.n_dropped if panel is None else 0)
         ids = None if self.series is None else rows.ids
         return forecast_table(self._columns, ids, stamps, forecasts, self.quantiles)
+
+    def _next_stamps(self, joined, n_dropped):
+        """Compute the times after each series' last row, or its row numbers without `time`."""
+        if self.time is not None:
+            last = time_stamps(joined.table, self.time).take(joined.last_rows)
+            return self._frequency.after(last, self.horizon)
+        last = joined.rows.rank[joined.last_rows] + n_dropped
+        return pd.Index(np.add.outer(last, np.arange(1, self.horizon + 1)).ravel())
 
     def predict(self, X: ArrayLike, future: ArrayLike | None = None) -> NDArray[np.floating]:
         """Forecast from every row of a panel.
@@ -428,8 +432,8 @@ class MultiSeriesForecaster(BaseEstimator):
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
             A panel with the columns of fit. The forecast at a row depends on that row and on
-            earlier rows of its series; with `known_future`, also on those columns of the next
-            rows.
+            earlier rows of its series, of which `fit` may have remembered some (see *Context* in
+            the class notes); with `known_future`, also on those columns of the next rows.
         future : DataFrame or array-like, default=None
             With `known_future`: the `horizon` rows after the last row of each series.
 

@@ -233,6 +233,31 @@ def test_earlier_rows_do_not_change_forecasts_of_rows_that_continue(make, rtol, 
         pd.testing.assert_frame_equal(forecast, forecasts[0], rtol=rtol)
 
 
+@settings(deadline=None, max_examples=30)
+@given(panels(("y", "x"), names="abcd"))
+def test_continuation_of_any_panel(panel):
+    # Overlaps with the fitted rows, corrected values, gaps, new series, rows in any order.
+    fitted = with_covariates(make_panel((12, 8, 3)))[["unit", "cycle", "y", "x"]]
+    model = linear(2, target="y", freq=1).fit(fitted)
+    last = fitted.groupby("unit")["cycle"].max()
+    later = panel["cycle"] > panel["unit"].map(last)
+    history = fitted[fitted["unit"].isin(panel["unit"][later])]
+    # The reference passes the whole history, under ids that were not fitted.
+    continued = pd.concat([history, panel[later]])
+    expected = np.full((len(panel), 2), np.nan)
+    for part, mask in ((continued, later), (panel[~later], ~later)):
+        if mask.any():
+            found = model.predict(part.assign(unit=part["unit"] + "?"))
+            expected[mask.to_numpy()] = found[len(part) - mask.sum() :]
+    assert_allclose(model.predict(panel), expected, rtol=1e-5, atol=1e-7)
+    forecast = model.forecast(panel)
+    ends = panel.groupby("unit", sort=False)["cycle"].max()
+    last_rows = (panel["cycle"] == panel["unit"].map(ends)).to_numpy()
+    at_end = pd.DataFrame(expected[last_rows], index=panel["unit"][last_rows]).loc[ends.index]
+    assert forecast["unit"].tolist() == list(ends.index.repeat(2))
+    assert_allclose(forecast["prediction"], at_end.to_numpy().ravel(), rtol=1e-5, atol=1e-7)
+
+
 def test_series_that_continue_beside_series_that_do_not():
     panel = make_panel((30, 30, 30))
     later = panel["cycle"] > 32
