@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 
 import keras
@@ -14,7 +14,7 @@ from sklstm._network import program_cache
 from sklstm._network.batches import ON_TENSORFLOW, Batches, steps_per_call
 from sklstm._network.callbacks import CosineDecay, LossInTargetUnits
 from sklstm._network.trainer import CompiledTrainer, TrainingSpec
-from sklstm._network.variables import copy_variables
+from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
 
 
 def train(
@@ -58,16 +58,47 @@ def train(
     history : dict of list of float
     optimizer_state : list of ndarray
     """
-    lent: AbstractContextManager[CompiledTrainer]
-    if callbacks or spec.key is None:
-        lent = nullcontext(CompiledTrainer.make(spec, model))
-    else:
-        lent = program_cache.programs.borrow(
-            ("train", spec.key), partial(CompiledTrainer.make, spec)
+    with (
+        _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
+        _restored_on_error(model),
+        no_retracing_warning(),
+    ):
+        trainer.load(model, spec, optimizer_state)
+        history = trainer.train(
+            batches,
+            epochs=epochs,
+            validation=validation,
+            callbacks=_make_callbacks(batches, callbacks, epochs, decay, patience),
+            verbose=verbose,
         )
-        if ON_TENSORFLOW:
-            set_steps_per_call(batches)
-            set_steps_per_call(validation)
+        if trainer.model_ is not model:
+            copy_variables(trainer.model_, model)
+        return history, trainer.optimizer_state()
+
+
+@contextmanager
+def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
+    """Provide a compiled trainer: a cached one, or one of the model itself.
+
+    The model itself is compiled for callbacks, and for a spec that cannot be shared.
+    """
+    if callbacks or spec.key is None:
+        try:
+            yield CompiledTrainer.make(spec, model)
+        finally:
+            for callback in callbacks:
+                callback._model = None  # otherwise copying the callback copies the network
+        return
+    if ON_TENSORFLOW:
+        set_steps_per_call(batches)
+        set_steps_per_call(validation)
+    make = partial(CompiledTrainer.make, spec)
+    with program_cache.programs.borrow(("train", spec.key), make) as trainer:
+        yield trainer
+
+
+def _make_callbacks(batches, callbacks, epochs, decay, patience) -> list[keras.callbacks.Callback]:
+    """Add Keras callbacks to those of the user."""
     own: list[keras.callbacks.Callback] = [CosineDecay(batches, epochs)] if decay else []
     if patience is not None:
         own.append(
@@ -75,22 +106,18 @@ def train(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
-    with lent as trainer, no_retracing_warning():
-        trainer.load(model, spec, optimizer_state)
-        try:
-            history = trainer.train(
-                batches,
-                epochs=epochs,
-                validation=validation,
-                callbacks=[LossInTargetUnits(batches.loss_unit), *callbacks, *own],
-                verbose=verbose,
-            )
-        finally:
-            for callback in callbacks:
-                callback._model = None  # otherwise copying the callback copies the network
-        if trainer.model_ is not model:
-            copy_variables(trainer.model_, model)
-        return history, trainer.optimizer_state()
+    return [LossInTargetUnits(batches.loss_unit), *callbacks, *own]
+
+
+@contextmanager
+def _restored_on_error(model):
+    """Restore the weights of a model, which an earlier fit may own, if training fails."""
+    before = to_arrays(model.variables)
+    try:
+        yield
+    except BaseException:
+        assign_arrays(model.variables, before)
+        raise
 
 
 def set_steps_per_call(batches):

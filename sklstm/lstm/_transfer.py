@@ -41,8 +41,8 @@ def frozen_source(init_from, kind):
             source = source.regressor_
         else:
             raise ValueError(
-                f"init_from must hold a fitted {kind.__name__}, or a Pipeline, a search or a "
-                f"regressor of scaled targets around one, got {type(source).__name__}."
+                "init_from must hold a fitted MultiSeriesLSTMRegressor, or a Pipeline, a search or "
+                f"a regressor of scaled targets around one, got {type(source).__name__}."
             )
     check_is_fitted(source, "model_")
     return source
