@@ -23,8 +23,7 @@ from sklstm import (
     WindowTransformer,
     series_weights,
 )
-from sklstm._network import fit as training
-from sklstm._network import trainer
+from sklstm._network import program_cache
 
 N, L, F = 60, 4, 2
 RNG = np.random.default_rng(0)
@@ -277,10 +276,10 @@ def test_search_over_quantiles_in_a_pipeline():
 
 
 def test_equal_quantiles_share_a_compiled_network(monkeypatch):
-    monkeypatch.setattr(training, "_idle", trainer.IdleWorkers(8))
+    monkeypatch.setattr(program_cache, "programs", program_cache.ProgramCache(8))
     for levels in (LEVELS, list(LEVELS), (0.1, 0.9)):
         lstm(epochs=1, quantiles=levels).fit(X, Y)
-    assert sum(map(len, training._idle._waiting.values())) == 1
+    assert len(program_cache.programs) == 1
 
 
 def test_the_model_can_be_saved_by_keras(fitted, tmp_path):

@@ -38,7 +38,7 @@ def still(source, **options):
 def test_a_fit_begins_where_its_source_is(source):
     twin = still(source).fit(OTHER_EDGE, OTHER_Y)
     assert_array_equal(twin.predict(EDGE), source.predict(EDGE))
-    assert twin.remade_ == []
+    assert twin.reinitialized_weights_ == []
     assert not np.allclose(lstm(epochs=1, **STACKED).fit(EDGE, Y).predict(EDGE), twin.predict(EDGE))
 
 
@@ -61,7 +61,7 @@ def test_pipelines_and_copies_serve_too(source):
     for around in (scaled, searched):
         around = around.fit(PANEL, Y)
         twin = still(around).fit(OTHER_EDGE, OTHER_Y)
-        assert twin.remade_ == []
+        assert twin.reinitialized_weights_ == []
     for fitted in (pipe, pickle.loads(pickle.dumps(source))):
         twin = still(fitted).fit(OTHER_EDGE, OTHER_Y)
         assert_array_equal(twin.predict(EDGE), source.predict(EDGE))
@@ -90,7 +90,7 @@ def test_just_what_must_begins_anew(source, change, anew):
     X, y, options = change()
     with pytest.warns(UserWarning, match="init_from has no weights that fit"):
         net = still(source, **options).fit(X, y)
-    assert set(net.remade_) == anew
+    assert set(net.reinitialized_weights_) == anew
     there = weights_of(source)
     for name, weight in weights_of(net).items():
         if name in anew or name.startswith("seed"):
@@ -115,7 +115,7 @@ def test_outputs_that_mean_something_else_have_a_head_of_their_own(source):
     three = lstm(epochs=1, **STACKED).fit(EDGE, np.c_[Y, -Y, 2 * Y])
     with pytest.warns(UserWarning, match="head/kernel"):
         net = still(three, quantiles=(0.1, 0.5, 0.9), learning_rate=0.05).fit(OTHER_EDGE, OTHER_Y)
-    assert set(net.remade_) == {"head/kernel", "head/bias"}
+    assert set(net.reinitialized_weights_) == {"head/kernel", "head/bias"}
     with pytest.warns(UserWarning, match="head/kernel"):
         other = still(net, quantiles=(0.2, 0.5, 0.9)).fit(OTHER_EDGE, OTHER_Y)
     assert not np.array_equal(weights_of(other)["head/kernel"], weights_of(net)["head/kernel"])
@@ -145,9 +145,10 @@ def test_layers_may_thaw_from_fit_to_fit(source):
 
 
 def test_names_of_many_layers_are_not_mixed_up():
-    from sklstm._network.architecture import NetworkSpec, build_network
+    from sklstm._network.architecture import build_network
+    from sklstm._network.spec import NetworkSpec
 
-    spec = NetworkSpec(2, 1, 1, 2, n_layers=12, segment_length=1, dropout=0.0, n_trainable=3)
+    spec = NetworkSpec(2, 1, 1, 2, n_layers=12, segment_length=1, dropout=0.0, trainable=3)
     model = build_network(spec, seed=0)
     trained = {weight.path.split("/")[0] for weight in model.trainable_variables}
     assert trained == {"head", "lstm_12", "lstm_11"}
@@ -155,7 +156,7 @@ def test_names_of_many_layers_are_not_mixed_up():
 
 def test_windows_of_another_length_and_padding_fit(source):
     longer = still(source).fit(make_windows(OTHER, "nan", length=7), OTHER_Y)
-    assert longer.remade_ == []
+    assert longer.reinitialized_weights_ == []
     # Where both see all that there is of a series, they say the same.
     short = MASKED.n_observed < L
     masked = still(source).fit(MASKED, Y)
@@ -240,7 +241,7 @@ def test_bad_sources(init_from, error, message):
 def test_sources_that_do_not_fit(source):
     for options in ({"hidden_units": 5}, {"bidirectional": True}):
         net = still(source).set_params(**options)
-        with pytest.raises(ValueError, match="none of its LSTM's weights would fit"):
+        with pytest.raises(ValueError, match="none of its LSTM weights could be copied"):
             net.fit(EDGE, Y)
     swapped = make_windows(PANEL, columns=("p", "size", "q"))
     with pytest.raises(ValueError, match="the same in another order"):
