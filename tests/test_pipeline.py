@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import lstm, make_panel
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
@@ -20,21 +21,10 @@ from sklstm import (
 from sklstm.datasets import load_turbofan
 
 FEATURES = ["p", "q"]
-
-
-def make_panel():
-    """Make a panel of four series at levels of their own, and a target for each row."""
-    rng = np.random.default_rng(0)
-    parts = [
-        pd.DataFrame({"unit": unit, "cycle": range(length)})
-        for unit, length in zip((7, 3, 5, 9), (14, 18, 22, 26), strict=True)
-    ]
-    panel = pd.concat(parts, ignore_index=True)
-    panel[FEATURES] = rng.normal(size=(len(panel), 2)).cumsum(axis=0) + 10
-    return panel, panel["p"].to_numpy() + panel["cycle"].to_numpy()
-
-
-PANEL, Y = make_panel()
+# Four series of random walks, with names out of order, and a target per row.
+PANEL = make_panel({7: 14, 3: 18, 5: 22, 9: 26})
+PANEL[FEATURES] = PANEL[FEATURES].cumsum() + 10
+Y = PANEL["p"].to_numpy() + PANEL["cycle"].to_numpy()
 UNITS = PANEL["unit"].to_numpy()
 IDS = {"series": "unit", "time": "cycle"}
 # The same panel as people hold it, and where its ids are.
@@ -47,11 +37,10 @@ FORMS = {
 
 def pipeline(ids=IDS, statistics="expanding", **options):
     """Make a small pipeline; equal shapes in all tests keep compiling rare."""
-    options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "random_state": 0} | options
     return make_pipeline(
         PerSeriesScaler(statistics=statistics, **ids),
         WindowTransformer(3, **ids),
-        MultiSeriesLSTMRegressor(4, **options),
+        lstm(**options),
     )
 
 
