@@ -91,7 +91,8 @@ def read_panel(
     values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
     if checked is not None:
         check_time_kind(checked, rows.time_kind, reset)
-    return Panel(**vars(rows), positions=positions, values=values)
+    index = (rows.codes, rows.ids, rows.time, rows.time_kind, rows.order)
+    return Panel(*index, positions=positions, values=values)
 
 
 def read_series_rows(

@@ -92,8 +92,3 @@ def check_quantiles(quantiles) -> np.ndarray:
             f"as (0.1, 0.5, 0.9); got {quantiles!r}."
         )
     return levels
-
-
-# Until every caller uses the new names.
-read_targets = check_targets
-r2_of_known = r2_score_known
