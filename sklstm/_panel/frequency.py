@@ -16,7 +16,8 @@ from sklstm._panel.rows import run_starts
 
 # Number of runs of rows that pd.infer_freq is tried on.
 MAX_INFERRED_RUNS = 10
-# Largest number of rows without gaps, per given row. With more, a time stamp or the step is wrong.
+# Largest size of the grid of `fill_gaps` per given row. If it is larger, a time stamp or the step
+# is probably wrong.
 MAX_MISSING = 100
 # Tolerance of time stamps, as a share of a step, since floats are rounded.
 TOLERANCE = 1e-3

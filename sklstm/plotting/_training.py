@@ -46,8 +46,8 @@ class TrainingDisplay:
         ----------
         estimator : estimator
             A fitted :class:`MultiSeriesLSTMRegressor`, or an estimator that contains one or
-            several: a pipeline, a search, a :class:`PerSeriesTargetRegressor` or a
-            :class:`MultiSeriesForecaster`.
+            several: a pipeline, a search, a :class:`PerSeriesTargetRegressor`, a
+            :class:`SeriesEnsembleRegressor` or a :class:`MultiSeriesForecaster`.
         ax : matplotlib Axes, default=None
             Axes to draw on. None: a new figure.
 

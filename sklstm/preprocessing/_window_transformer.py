@@ -43,8 +43,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         Value of the missing rows if a history is shorter than the window: the oldest observed row,
         0 or NaN. `Windows.n_observed` counts the observed rows.
     max_gap : number, timedelta or str, default=None
-        Largest step in time between successive rows of a window, in units of `time`; for dates,
-        anything that pandas.Timedelta takes. Requires `time`. None: no limit.
+        Largest gap in time that a window may cross, in units of `time`; for dates, anything that
+        pandas.Timedelta takes. Requires `time`. None: no limit.
     output : {"windows", "3d", "2d"}, default="windows"
         Type of the result: lazy :class:`Windows`, a 3-D array, or a 2-D lag table with column
         names such as ``pressure_lag3``, for other regressors. Arrays contain neither the series
@@ -71,11 +71,11 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     Notes
     -----
     **Context.** With `time`, `fit` stores the last rows of each series. A row continues a fitted
-    series if it is later than the last fitted row of the series. Its window contains the stored
-    rows and the passed rows that continue the series too; passing the history again changes
-    nothing. The windows of all other rows contain passed rows only. `max_gap` applies to stored
-    rows as to passed ones. A warning counts the rows that are separated from the stored rows by a
-    longer gap.
+    series if it is later than the last fitted row of the series. Its window contains stored rows
+    and passed rows that continue the series, but no earlier passed rows. So the windows are the
+    same if the history is passed again. The windows of all other rows contain passed rows only.
+    `max_gap` applies to stored rows too; a warning counts the rows that a longer gap separates
+    from them.
 
     Splits that shuffle the rows of a series, such as KFold with ``shuffle=True``, remove rows
     from the windows and are not supported. Use GroupKFold by series, or splits in time.
@@ -95,10 +95,10 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
       all windows short.
 
     With "longest", set `padding` to "nan" or "zero": with "edge", padding repeats the oldest row
-    up to hundreds of times, and with it the noise of that row. With every padding, a network can
-    infer the length of a history, and it counts the rows after masked padding. If lengths and
-    targets are correlated in training, it uses the length to predict the target. See
-    docs/decisions.md for figures.
+    up to hundreds of times, including its noise. With every padding, a network can infer the
+    length of a history; if padding is masked, it counts the observed rows. If lengths and targets
+    are correlated in training, the network uses the length to predict the target.
+    docs/decisions.md has figures.
 
     **Containers.** `set_output` has an effect for ``output="2d"`` only.
 
