@@ -1,4 +1,4 @@
-"""Tests of TensorFlow's steps: shards and calls change the cost of training, not its result."""
+"""Tests of TensorFlow's training steps: shards and calls change the speed, not the result."""
 
 import gc
 import weakref
@@ -63,13 +63,13 @@ def test_number_of_shards(cores, monkeypatch):
 
 
 @pytest.mark.parametrize("n_shards", [1, 4])
-def test_shards_train_what_keras_own_steps_train(n_shards, monkeypatch):
+def test_shards_train_like_the_steps_of_keras(n_shards, monkeypatch):
     spec, batches = specify(), stream()
     model = build_network(spec.network, seed=0)
     model.compile(keras.optimizers.SGD(0.05), KnownElementsLoss("mse"))
     losses = []
     for step in range(EPOCHS * batches.n_steps):
-        x, y, weights = batches[step]  # a batch at a time
+        x, y, weights = batches[step]  # one batch at a time
         losses.append(model.train_on_batch(x, y, sample_weight=weights))
         model.reset_metrics()
     monkeypatch.setattr(sharded_model, "number_of_shards", lambda batch_size: n_shards)
@@ -80,7 +80,7 @@ def test_shards_train_what_keras_own_steps_train(n_shards, monkeypatch):
 
 
 @pytest.mark.parametrize("steps_per_call", [1, 2])
-def test_steps_of_a_call_change_nothing(steps_per_call, monkeypatch):
+def test_number_of_steps_per_call_changes_nothing(steps_per_call, monkeypatch):
     usual = train(specify(), stream(n_steps=5), validation=stream())
     monkeypatch.setattr(batches, "STEPS_PER_CALL", steps_per_call)
     other = train(specify(), stream(n_steps=5), validation=stream())
@@ -89,12 +89,12 @@ def test_steps_of_a_call_change_nothing(steps_per_call, monkeypatch):
         assert_allclose(other[1][name], usual[1][name], rtol=1e-6)
 
 
-def test_large_batches_share_calls_less():
+def test_calls_hold_fewer_large_batches():
     sizes = [1, 2**20, 2**20 + 1, 3 * 2**20, 2**22, 2**24, 2**25, 2**40]
     assert [batches.steps_per_call(n) for n in sizes] == [16, 16, 8, 4, 4, 1, 1, 1]
 
 
-def test_each_shard_and_step_drops_other_outputs():
+def test_dropout_differs_between_shards_and_steps():
     spec = specify(dropout=0.5)
     model = build_network(spec.network, 0, ShardedModel)
     model.compile("adam", KnownElementsLoss("mse"), jit_compile=False)
@@ -113,7 +113,7 @@ def test_each_shard_and_step_drops_other_outputs():
     assert loss(after, 0)[0] not in (first, second)
 
 
-def test_dropout_goes_on_from_step_to_step():
+def test_random_state_of_dropout_advances_per_step():
     spec = specify(dropout=0.5)
     model = build_network(spec.network, seed=0)
     before = to_arrays(model.non_trainable_variables)
@@ -123,7 +123,7 @@ def test_dropout_goes_on_from_step_to_step():
     assert max(counters) == 2 * stream().n_steps
 
 
-def test_the_stream_is_forgotten_after_the_fit():
+def test_batches_are_released_after_training():
     batches = stream()
     alive = weakref.ref(batches)
     train(specify(), batches)
