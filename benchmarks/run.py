@@ -133,9 +133,8 @@ def measure_case(problem, size, processes, rounds, fresh):
                 entries[name] = answer
                 continue
             entry["seconds"].append(answer["seconds"])
-            entry.setdefault(
-                "extra_mb", answer["extra_mb"]
-            )  # of the first run, before memory can be reused
+            # Of the first run: later ones reuse its memory.
+            entry.setdefault("extra_mb", answer["extra_mb"])
             for figure, value in answer["figures"].items():
                 entry["figures"].setdefault(figure, []).append(value)
     return entries
