@@ -1,9 +1,9 @@
-"""What each kind of scaler statistics is worth on held-out engines: ridge on FD001.
+"""Compare the kinds of scaler statistics on held-out engines: ridge on FD001.
 
     python benchmarks/scaling_statistics.py
 
-Ridge on mean and slope of 30 rows, trained on the rows with a full window, one prediction a
-test engine at its last known cycle, truth capped at 125. No net: seconds, and no seeds.
+Ridge on mean and slope of 30 rows, trained on rows with a full window; one prediction per test
+engine at its last known cycle, truth capped at 125. No network is trained, so it takes seconds.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ WINDOW = 30
 
 
 def mean_and_slope(windows):
-    """Mean and least-squares slope of each feature over each window."""
+    """Compute mean and least-squares slope of each feature over each window."""
     array = np.asarray(windows)
     step = np.arange(WINDOW) - (WINDOW - 1) / 2
     return np.hstack([array.mean(axis=1), np.einsum("l,nlf->nf", step / (step @ step), array)])

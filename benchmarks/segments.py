@@ -1,11 +1,11 @@
-"""What `segment_length` does to time and error, on three data sets.
+"""Measure the effect of `segment_length` on time and error, on three data sets.
 
     python benchmarks/segments.py
 
 Turbofan engines (FD001): the README's pipeline by grouped cross-validation on the training
 engines, scored at random cycles. M4 hourly and NN5 daily: the forecasts of
-`forecast_recipe.py` on the last horizon of the training parts, three seeds. Seconds are of the
-second fit of a shape, when it is compiled.
+`forecast_recipe.py` on the last horizon of the training parts, three seeds. Seconds are those of
+later fits of a shape, which is compiled by then.
 """
 
 import time

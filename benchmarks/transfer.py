@@ -1,13 +1,13 @@
-"""Fine-tuning from FD001 to a few engines of FD002, beside training from scratch.
+"""Compare fine-tuning from FD001 to a few engines of FD002 with training from scratch.
 
     python benchmarks/transfer.py              # five seeds
-    python benchmarks/transfer.py --seeds 1    # a look
+    python benchmarks/transfer.py --seeds 1    # a first look
 
-The first net of turbofan.py's recipe (not told the regime, so that both subsets have the same
-features) is fitted on FD001's training engines, then fine-tuned on 5, 10 or 20 of FD002's training
-engines, by which alone the rest of the recipe is fitted too (scales by regime and by
-engine). Errors are those of 60 other training engines of FD002, as if cut at random cycles; no
-test engine is looked at. Each seed draws other engines and other weights to begin with.
+The first net of turbofan.py's recipe (without the regime as a feature, so that both subsets have
+the same features) is fitted on FD001's training engines, then fine-tuned on 5, 10 or 20 of FD002's
+training engines. The other steps of the recipe (scales by regime and by engine) are fitted on the
+same few engines. Errors are those of 60 other training engines of FD002, as if cut at random
+cycles; test engines are not used. Each seed draws other engines and other initial weights.
 """
 
 import argparse
@@ -26,7 +26,7 @@ FEW = (5, 10, 20)
 N_HELD_OUT = 60
 NET = "life__regressor__far0__net__"
 
-# Parameters of the net beside the one to begin with.
+# Parameters of the net, apart from its initial weights.
 WAYS = {
     "from scratch": {},
     "from scratch, a quarter of the steps": {"epochs": 2},
@@ -37,7 +37,7 @@ WAYS = {
 
 
 def recipe(seed, source=None, **options):
-    """One net of the recipe, from the weights of `source` where there is one."""
+    """Build one net of the recipe, initialised from `source` if given."""
     found = make_recipe(random_state=seed, views=("far",)).set_params(encode__regime="drop")
     if source is not None:
         options["init_from"] = FrozenEstimator(source)
@@ -50,7 +50,7 @@ def training_part(subset):
 
 
 def curve(seed):
-    """Errors of every way at every number of engines, for one seed."""
+    """Yield the error of every way at every number of engines, for one seed."""
     X, y = training_part("FD002")
     source = recipe(seed).fit(*training_part("FD001"))[-1].regressor_.estimators_[0]
     units = np.random.default_rng(seed).permutation(X["unit"].unique())
