@@ -47,6 +47,7 @@ def test_commands_are_those_of_ci():
     assert commands[1] in (ROOT / "CONTRIBUTING.md").read_text()
 
 
+@pytest.mark.slow
 def test_main_job(tmp_path, capsys):
     main(["--output", str(tmp_path), "--folds", "2", "--epochs", "1", "--search-epochs", "1"])
     table = pd.read_csv(tmp_path / "turbofan.csv", index_col="model")
@@ -60,11 +61,13 @@ def test_main_job(tmp_path, capsys):
     assert "16 fits" in printed and "refit on all training engines" in printed
 
 
+@pytest.mark.slow
 def test_example_beats_the_naive_forecast():
     table = runpy.run_path(str(ROOT / "examples" / "next_step.py"))["main"]()
     assert (table["LSTM"] < table["as it is now"]).all()
 
 
+@pytest.mark.slow
 def test_example_of_demand(tmp_path):
     example = runpy.run_path(str(ROOT / "examples" / "forecast_demand.py"))
     _, forecast = example["main"](tmp_path, n_shops=8)
