@@ -23,7 +23,8 @@ from report import fill
 from run import machine
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GroupShuffleSplit
-from turbofan import LONGEST_LIFE, SENSORS, cut_weights, find_folder, make_recipe, smooth
+from turbofan import SENSORS, cut_weights, find_folder, make_recipe, smooth
+from turbofan_data import MAX_LIFE
 
 from sklstm import SeriesEnsembleRegressor
 from sklstm.datasets import load_turbofan
@@ -71,7 +72,7 @@ FOR_ENGINES = {
 }
 FOR_FORECASTS = {
     "the last rows not beside the state": {"net": {"skip": False}},
-    "3 members": {"own": {"n_nets": 3}},
+    "3 members": {"own": {"n_estimators": 3}},
 }
 
 
@@ -89,7 +90,7 @@ def choices(case):
 def engine_error(subset, seed, options):
     """RMSE of held-out training engines, as if cut at random cycles."""
     data = load_turbofan(subset, data_home=find_folder(subset))
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE)
     split = GroupShuffleSplit(1, test_size=0.25, random_state=seed)
     train, test = next(split.split(X, groups=X["unit"]))
     model = make_recipe(random_state=seed, views=("far",))

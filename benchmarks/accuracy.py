@@ -121,14 +121,14 @@ def forecast_beijing(train, rows, origins, seed):
 
 def forecast_quantiles(series, horizon, season, seed, calibration):
     """Forecast (n_series, n_origins, horizon, n_quantiles) from one fit, and its seconds."""
-    from sklstm.model_selection._backtest import backtest
+    from sklstm import backtest
 
     panel = stack_series(series, columns=["y"]).reset_index()
     forecaster = make_forecaster(
         horizon, season, "y", seed, quantiles=QUANTILES, calibration=calibration
     )
     started = time.perf_counter()
-    found = backtest(forecaster, panel, n_origins=ORIGINS, step=horizon, refit=False)
+    found = backtest(forecaster, panel, n_origins=ORIGINS, stride=horizon, refit=False)
     seconds = time.perf_counter() - started
     found = found.sort_values(["series", "origin", "step"])
     columns = ["prediction" if q == 0.5 else f"q{q}" for q in QUANTILES]

@@ -16,9 +16,9 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from turbofan import score_at_random_cycles
+from turbofan_data import FEATURES, IDS, MAX_LIFE, load
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm.__main__ import FEATURES, IDS, LONGEST_LIFE, load
 
 SENSORS = FEATURES[:-1]
 SETTINGS = [f"setting{i}" for i in (1, 2, 3)]
@@ -74,7 +74,7 @@ def models(columns):
 
 def main():
     data = load("FD002", DATA / "cmapss")
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE)
     cv = GroupKFold(FOLDS, shuffle=True, random_state=0)
     print("| sensors scaled | ridge | net | seconds |")
     print("|---|---|---|---|")

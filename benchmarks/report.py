@@ -56,7 +56,7 @@ def table(problem, cases):
     figures = list(dict.fromkeys(name for entry in entries for name in entry.get("figures", ())))
     compared = OURS in problem.peers and len(problem.peers) > 1
     header = ["size", "peer", "seconds", "min to max", "runs"] + ["times sklstm"] * compared
-    header += ["rows a second"] * problem.per_row + ["MB at the peak"] * problem.memory + figures
+    header += ["rows per second"] * problem.per_row + ["MB at the peak"] * problem.memory + figures
     newest = max(entry["run"] for entry in entries)
     lines = []
     for label, case in cases.items():

@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.metrics import root_mean_squared_error
+from turbofan_data import IDS, MAX_LIFE, last_rows
 
 from sklstm import PerSeriesScaler, WindowTransformer
-from sklstm.__main__ import IDS, LONGEST_LIFE, last_rows
 from sklstm.datasets import load_turbofan
 
 WINDOW = 30
@@ -28,8 +28,8 @@ def mean_and_slope(windows):
 def main():
     data = load_turbofan()
     last = last_rows(data.test)
-    y = data.train_rul.clip(upper=LONGEST_LIFE).to_numpy()
-    true = data.test_rul.clip(upper=LONGEST_LIFE).to_numpy()[last]
+    y = data.train_rul.clip(upper=MAX_LIFE).to_numpy()
+    true = data.test_rul.clip(upper=MAX_LIFE).to_numpy()[last]
 
     def error(predicted):
         return root_mean_squared_error(true, predicted)

@@ -15,8 +15,7 @@ from forecast_recipe import forecast
 from problems import mean_mase, read_series
 from sklearn.model_selection import GroupKFold, cross_validate
 from turbofan import score_at_random_cycles
-
-from sklstm.__main__ import LONGEST_LIFE, load, make_net
+from turbofan_data import MAX_LIFE, load, make_net
 
 
 def show(name, segment, errors, seconds):
@@ -30,7 +29,7 @@ def show(name, segment, errors, seconds):
 def main():
     print("data        segment   error  of each run    seconds")
     data = load()
-    y = data.train_rul.clip(upper=LONGEST_LIFE)
+    y = data.train_rul.clip(upper=MAX_LIFE)
     for segment in (1, 5, 10, 20):
         found = cross_validate(
             make_net(segment_length=segment, random_state=0),

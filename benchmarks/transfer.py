@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import root_mean_squared_error
-from turbofan import LONGEST_LIFE, cut_weights, find_folder, make_recipe
+from turbofan import cut_weights, find_folder, make_recipe
+from turbofan_data import MAX_LIFE
 
 from sklstm.datasets import load_turbofan
 
@@ -45,7 +46,7 @@ def recipe(seed, source=None, **options):
 
 def training_part(subset):
     data = load_turbofan(subset, data_home=find_folder(subset))
-    return data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    return data.train, data.train_rul.clip(upper=MAX_LIFE)
 
 
 def curve(seed):

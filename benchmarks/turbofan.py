@@ -25,15 +25,15 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from turbofan_data import FEATURES, IDS, MAX_LIFE, evaluate
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm.__main__ import FEATURES, IDS, LONGEST_LIFE, evaluate
 from sklstm.datasets import load_turbofan
 
 SENSORS = FEATURES[:-1]  # without the age
 OWN = [f"own_{name}" for name in SENSORS]
 VIEWS = ["far"] * 4 + ["near"] * 2
-SHORTEST = 31  # cycles after which a held-out engine is scored
+MIN_CYCLES = 31  # cycles after which a held-out engine is scored
 CUTS = 10  # random cycles of each engine, where they are drawn
 FOLDER = "../shared/data/cmapss"  # NASA's files, seen from the repository
 
@@ -68,7 +68,7 @@ def smooth(panel, halflife):
 
 def cap(life):
     """Cap lives: neither more than the usual cap nor below 0."""
-    return np.clip(life, 0, LONGEST_LIFE)
+    return np.clip(life, 0, MAX_LIFE)
 
 
 def make_net(view, random_state) -> Pipeline:
@@ -179,7 +179,7 @@ def variants():
 
 def cut_weights(panel):
     """Weight cycles so that their mean is that of engines cut at one random cycle each."""
-    late = panel["cycle"] >= SHORTEST
+    late = panel["cycle"] >= MIN_CYCLES
     return late / late.groupby(panel["unit"]).transform("sum")
 
 
@@ -191,7 +191,7 @@ def score_at_random_cycles(model, X, y):
     position = pd.Series(np.arange(len(X)), index=X["unit"].to_numpy())
     rows = np.concatenate(
         [
-            np.random.default_rng(unit).choice(rows[SHORTEST - 1 :], CUTS)
+            np.random.default_rng(unit).choice(rows[MIN_CYCLES - 1 :], CUTS)
             for unit, rows in position.groupby(level=0).agg(np.asarray).items()
         ]
     )
@@ -200,7 +200,7 @@ def score_at_random_cycles(model, X, y):
 
 def search(data):
     """Compare candidates by cross-validation on the training engines."""
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE)
     folds = list(GroupKFold(5, shuffle=True, random_state=0).split(X, groups=X["unit"]))
     rows = []
     for name, candidate in variants().items():
@@ -222,7 +222,7 @@ def search(data):
 
 def test(data, seeds):
     """Fit and score the recipe once for each seed."""
-    y = data.train_rul.clip(upper=LONGEST_LIFE)
+    y = data.train_rul.clip(upper=MAX_LIFE)
     rows = []
     for seed in range(seeds):
         started = time.perf_counter()

@@ -23,9 +23,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from turbofan import score_at_random_cycles
+from turbofan_data import FEATURES, MAX_LIFE, load
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm.__main__ import FEATURES, LONGEST_LIFE, load
 from sklstm._panel.windows import Windows
 
 SEEDS = 3
@@ -65,7 +65,7 @@ def make_net(options, ids, columns, segment_length, **parameters):
 def engines(paddings):
     """RMSE of each candidate, without the engine's age and with it: a list over the seeds."""
     data, ids = load(), {"series": "unit", "time": "cycle"}
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE).astype(float)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE).astype(float)
     target = y.where(X["cycle"] % EVERY == 0)
     folds = list(GroupKFold(SEEDS, shuffle=True, random_state=0).split(X, y, X["unit"]))
     for name, options in candidates((30, 80), paddings).items():

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import make_pipeline
+from turbofan_data import FEATURES, MAX_LIFE, load
 
 from sklstm import (
     MultiSeriesLSTMRegressor,
@@ -24,22 +25,21 @@ from sklstm import (
     make_series_scorer,
     series_weights,
 )
-from sklstm.__main__ import FEATURES, LONGEST_LIFE, load
 from sklstm.datasets import make_series_panel
 
 SCHEMES = (0, 0.25, 0.5, 0.75, 1)
 SEEDS = 5
-SHORTEST, LONGEST = 20, 2000  # rows
+MIN_ROWS, MAX_ROWS = 20, 2000  # per series
 
 
 def synthetic(seed, difference, n_series=60):
     """Training and test panel; `difference` is how far the law of the shortest series is off."""
-    X, y = make_series_panel(2 * n_series, LONGEST, random_state=seed)
+    X, y = make_series_panel(2 * n_series, MAX_ROWS, random_state=seed)
     features = X.columns[2:]
     values = X.groupby("series")[features]
     X[features] = (X[features] - values.transform("mean")) / values.transform("std")
-    lengths = np.geomspace(SHORTEST, LONGEST, n_series).astype(int).repeat(2)[X["series"]]
-    y = y + difference * np.log(LONGEST / lengths) / np.log(LONGEST / SHORTEST) * X["x0"]
+    lengths = np.geomspace(MIN_ROWS, MAX_ROWS, n_series).astype(int).repeat(2)[X["series"]]
+    y = y + difference * np.log(MAX_ROWS / lengths) / np.log(MAX_ROWS / MIN_ROWS) * X["x0"]
     keep, test = X["time"] < lengths, X["series"] % 2 == 1
     return [(X[keep & part], y[keep & part]) for part in (~test, test)]
 
@@ -50,9 +50,9 @@ def engines(seed):
     X, y = data.train, data.train_rul
     lengths = y.groupby(X["unit"]).max().to_numpy() + 1
     shares = np.random.default_rng(seed).random(len(lengths))
-    kept = SHORTEST * (lengths / SHORTEST) ** shares
+    kept = MIN_ROWS * (lengths / MIN_ROWS) ** shares
     keep = (y < kept[X["unit"] - 1]).to_numpy()
-    X, y = X[keep].drop(columns="age"), y[keep].clip(upper=LONGEST_LIFE).astype(float)
+    X, y = X[keep].drop(columns="age"), y[keep].clip(upper=MAX_LIFE).astype(float)
     split = GroupShuffleSplit(1, test_size=0.5, random_state=seed)
     return [(X.iloc[rows], y.iloc[rows]) for rows in next(split.split(X, groups=X["unit"]))]
 

@@ -100,7 +100,7 @@ def main(folder=None, n_shops=60):
     share = coverage(came["sold"], came["q0.1"], came["q0.9"])
     print(f"\n{share:.0%} of what came lies in the 80% intervals")
     if folder is not None:
-        from sklstm.plotting._forecast import ForecastDisplay
+        from sklstm.plotting import ForecastDisplay
 
         shops = [*sales["shop"].unique()[:3], *sales.loc[is_new, "shop"].unique()[:3]]
         display = ForecastDisplay.from_forecast(

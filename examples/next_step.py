@@ -50,9 +50,9 @@ def main():
     change = (targets - panel.to_numpy()) / scale
     pipe.fit(panel[~late], change[~late])
     error = np.abs(pipe.predict(panel[late]) - change[late].to_numpy())
-    naive = np.abs(change[late].to_numpy())  # "as it is now"
+    naive = np.abs(change[late].to_numpy())  # of predicting no change
     table = pd.DataFrame(
-        {"LSTM": np.nanmean(error, axis=0), "as it is now": np.nanmean(naive, axis=0)},
+        {"LSTM": np.nanmean(error, axis=0), "last value": np.nanmean(naive, axis=0)},
         index=panel.columns,
     )
     print("mean absolute error, in deviations of the series:")

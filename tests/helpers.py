@@ -55,6 +55,27 @@ def lstm(**options):
     return MultiSeriesLSTMRegressor(**defaults | {"random_state": 0} | options)
 
 
+def make_random_walks(lengths=(14, 18, 22, 26), seed=0):
+    """Make a panel of one random walk per length, each at its own level, with shuffled rows.
+
+    Columns are ``unit`` (1, 2...), ``cycle`` (from 10 times the unit) and ``p``.
+    """
+    rng = np.random.default_rng(seed)
+    parts = [
+        pd.DataFrame({"unit": unit, "cycle": 10 * unit + np.arange(length)})
+        for unit, length in enumerate(lengths, start=1)
+    ]
+    panel = pd.concat(parts, ignore_index=True)
+    panel["p"] = rng.normal(size=len(panel)).cumsum() + 10 * panel["unit"]
+    return panel.iloc[rng.permutation(len(panel))].reset_index(drop=True)
+
+
+def line_of(axes, label):
+    """Return the only line of some matplotlib axes that has this label."""
+    (found,) = [line for line in axes.lines if line.get_label() == label]
+    return found
+
+
 @st.composite
 def panels(draw, features=("p", "q"), dtype="float64", names="abcd", scattered=True):
     """Draw a small panel: columns ``unit`` and ``cycle``, then the features with some NaN.

@@ -251,7 +251,7 @@ RESULTS = {
 def test_table_of_fixed_results():
     texts = report.sections(RESULTS)
     header, _, *lines = texts["windows"].split("\n")
-    assert header.split(" | ")[-3:] == ["rows a second", "MB at the peak", "rows |"]
+    assert header.split(" | ")[-3:] == ["rows per second", "MB at the peak", "rows |"]
     assert lines[:3] == [
         "| 96 rows | sklstm | 2 | 1 to 3 | 3 | 1 | 500 | 80.2 | 1,000 |",
         # 0.5 s for a tenth of the rows is 2.5 times our 2 s.

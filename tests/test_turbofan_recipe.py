@@ -77,7 +77,7 @@ def test_smoothing_stays_within_the_engine(engines):
 def test_weights_are_those_of_random_cuts(engines):
     weights = turbofan.cut_weights(engines)
     np.testing.assert_allclose(weights.groupby(engines["unit"]).sum(), 1.0)
-    assert (weights[engines["cycle"] < turbofan.SHORTEST] == 0).all()
+    assert (weights[engines["cycle"] < turbofan.MIN_CYCLES] == 0).all()
 
 
 def test_variants_can_be_cloned_and_differ():

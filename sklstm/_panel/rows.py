@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,15 +50,15 @@ class SeriesRows:
         """Positions of the sorted rows, also where `order` is None."""
         return np.arange(len(self)) if self.order is None else self.order
 
+    @cached_property
+    def bounds(self) -> np.ndarray:
+        """Positions in the sorted rows at which the series start and end, shape (n_series + 1,)."""
+        return np.append(0, np.cumsum(np.bincount(self.codes, minlength=len(self.ids))))
+
     @property
     def sizes(self) -> np.ndarray:
         """Number of rows of each series, shape (n_series,)."""
-        return np.bincount(self.codes, minlength=len(self.ids))
-
-    @property
-    def bounds(self) -> np.ndarray:
-        """Positions in the sorted rows at which the series start and end, shape (n_series + 1,)."""
-        return np.append(0, np.cumsum(self.sizes))
+        return np.diff(self.bounds)
 
     @property
     def rank(self) -> np.ndarray:
@@ -68,7 +69,8 @@ class SeriesRows:
     @property
     def last_times(self) -> np.ndarray:
         """Time of the last row of each series; only for series that have rows."""
-        return self.time[self.sorting[self.bounds[1:] - 1]]
+        last = self.bounds[1:] - 1
+        return self.time[last if self.order is None else self.order[last]]
 
     def sort(self, values):
         """Sort values of rows by series and time.
@@ -205,16 +207,19 @@ def join_context(context: SeriesRows, rows: SeriesRows) -> tuple[SeriesRows, np.
     """
     continues = rows.continues(context.ids, context.last_times)
     n_series = len(rows.ids)
-    code = np.full(len(context.ids), -1)
-    continued = np.unique(rows.codes[continues])
+    is_continued = np.zeros(n_series, bool)
+    is_continued[rows.codes[continues]] = True
+    continued = np.flatnonzero(is_continued)
+    code = np.full(len(context.ids), -1, np.int32)
     code[context.ids.get_indexer(rows.ids[continued])] = continued + n_series
     chosen = np.flatnonzero(code[context.codes] >= 0)
     if len(chosen) == 0:
         return rows, chosen
-    codes = np.concatenate([code[context.codes[chosen]], rows.codes + n_series * continues])
+    codes = np.where(continues, rows.codes + np.int32(n_series), rows.codes)
+    codes = np.concatenate([code[context.codes[chosen]], codes], dtype=np.int32)
     time = np.concatenate([context.time[chosen], rows.time])
     joined = SeriesRows(
-        codes.astype(np.int32),
+        codes,
         rows.ids.append(rows.ids),
         time,
         rows.time_kind,

@@ -1,4 +1,4 @@
-"""How much each series counts: weights a row that even out unequal series."""
+"""Weight rows so that series of unequal length have a chosen influence."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from sklstm._panel.rows import encode_ids
 
 
 def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
-    """Weight of each row, so that series count as `scheme` says; mean 1.
+    """Compute the weight of each row from the id of its series.
 
     Parameters
     ----------
     series : array-like of shape (n_rows,)
-        The id of each row's series.
+        Id of the series of each row.
     scheme : "balanced", float, dict, Series, callable or None, default="balanced"
-        What a series counts for.
+        How series are weighted.
 
-        - "balanced": every series the same, ``N / (S * n_i)`` for a row of a series of
-          size ``n_i`` among ``S`` series of total size ``N``;
-        - a float a in [0, 1]: rows weigh ``n_i ** -a``; 0 lets every row count the same
-          and 1 is "balanced";
-        - a dict or Series: weight of a row, by id. Every series in `series` needs one;
-          more ids are no error, since a fold holds only some of the series;
-        - a callable: takes a Series of sizes by id and returns weights of a row by id;
-        - None: every row counts the same.
+        - "balanced": all series equally. A row of a series of size ``n_i`` among ``S`` series
+          of total size ``N`` has the weight ``N / (S * n_i)``;
+        - a float a in [0, 1]: rows have weights proportional to ``n_i ** -a``; 0 weights all rows
+          equally, and 1 is "balanced";
+        - a dict or Series: weight per row by id. Every id in `series` needs a weight. Further
+          ids are allowed, since a fold holds only some of the series;
+        - a callable: it receives a Series of sizes by id, and returns weights per row by id;
+        - None: all rows equally.
     sample_weight : array-like of shape (n_rows,), default=None
-        The user's own weights. They multiply the scheme's, and the size of a series is
-        their sum (the number of its rows without them).
+        Further weights of the rows. They are multiplied by the weights of the scheme. The size of
+        a series is then the sum of its weights instead of its number of rows.
 
     Returns
     -------
@@ -41,8 +41,8 @@ def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a weight is negative, missing or infinite, all are zero, a series has no weight
-        in a dict, or `scheme` is none of the above.
+        If a weight is negative, missing or infinite, if all weights are zero, if a dict has no
+        weight for a series, or if `scheme` is none of the above.
 
     Examples
     --------
@@ -51,24 +51,30 @@ def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
     if len(series) == 0:
-        raise ValueError("series is empty: there is no row to weigh.")
+        raise ValueError("series is empty. Pass the id of at least one row.")
     codes, ids = encode_ids(pd.Index(series), len(series))
     return weights_by_code(codes, ids, scheme, check_weights(sample_weight, len(codes)))
 
 
-def check_weights(sample_weight, n_rows) -> np.ndarray:
-    """Return the user's weights, one a row, or say what is wrong with them.
+def check_weights(sample_weight, n_rows: int) -> np.ndarray:
+    """Convert sample weights to one validated weight per row.
 
     Parameters
     ----------
     sample_weight : array-like of shape (n_rows,), float or None
-        None: every row counts 1.
+        None weights every row by 1.
     n_rows : int
 
     Returns
     -------
     ndarray of shape (n_rows,)
         float64.
+
+    Raises
+    ------
+    ValueError
+        If the number of weights is not `n_rows`, a weight is negative, missing or infinite, or
+        all weights are zero.
     """
     if sample_weight is None:
         return np.ones(n_rows)
@@ -83,68 +89,98 @@ def check_weights(sample_weight, n_rows) -> np.ndarray:
             f"{len(weights)} weights for {n_rows} rows."
         )
     check_array(weights, ensure_2d=False, input_name="sample_weight")
-    _refuse_negative(weights, "sample_weight")
+    _check_finite_and_not_negative(weights, "sample_weight")
     if not weights.any():
-        raise ValueError("All weights are zero: no row would count.")
+        raise ValueError("All weights are zero. Give at least one row a positive weight.")
     return weights
 
 
-def weights_by_code(codes, ids, scheme, own) -> np.ndarray:
-    """:func:`series_weights` for ids that are numbered and weights that are checked."""
-    sizes = np.bincount(codes, weights=own, minlength=len(ids))
-    weights = own * _factors(scheme, sizes, ids)[codes]
+def weights_by_code(codes, ids, scheme, sample_weight) -> np.ndarray:
+    """Compute `series_weights` for encoded ids and validated sample weights.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Position of the id of each row in `ids`.
+    ids : pandas.Index of shape (n_series,)
+    scheme : "balanced", float, dict, Series, callable or None
+    sample_weight : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        float64 weights with mean 1.
+    """
+    sizes = np.bincount(codes, weights=sample_weight, minlength=len(ids))
+    weights = sample_weight * _series_factors(scheme, sizes, ids)[codes]
     total = weights.sum()
     if not total > 0:
-        raise ValueError("All weights are zero: no row would count.")
+        raise ValueError("All weights are zero. Give at least one row a positive weight.")
     return weights * (len(weights) / total)
 
 
-def _factors(scheme, sizes, ids) -> np.ndarray:
-    """Weight of a row in each series; series of size 0 get 0."""
-    present = sizes > 0
+def _series_factors(scheme, sizes, ids) -> np.ndarray:
+    """Compute the weight per row of each series; series of size 0 get 0."""
     if scheme is None:
         return np.ones(len(sizes))
     if isinstance(scheme, str):
         if scheme != "balanced":
-            raise ValueError(f"Unknown weighting scheme {scheme!r}; the only name is 'balanced'.")
+            raise ValueError(
+                f"Unknown weighting scheme {scheme!r}. The only named scheme is 'balanced'."
+            )
         scheme = 1.0
     if isinstance(scheme, (int, float, np.number)) and not isinstance(scheme, bool):
-        if not 0 <= scheme <= 1:
-            raise ValueError(f"A tempered weighting scheme must be in [0, 1], got {scheme!r}.")
-        return np.where(present, np.where(present, sizes, 1.0) ** -float(scheme), 0.0)
+        return _factors_by_size(float(scheme), sizes)
     if callable(scheme):
-        scheme = scheme(pd.Series(sizes[present], index=ids[present]))
-        if not isinstance(scheme, (Mapping, pd.Series)):
-            scheme = np.asarray(scheme, dtype=float)
-            if scheme.shape != (present.sum(),):
-                raise ValueError(
-                    f"The callable weighting scheme got the sizes of {present.sum()} series and "
-                    f"returned shape {scheme.shape}: it must return one weight for each."
-                )
-            scheme = pd.Series(scheme, index=ids[present])
+        scheme = _call_scheme(scheme, sizes, ids)
     if not isinstance(scheme, (Mapping, pd.Series)):
         raise ValueError(
             f"The weighting scheme must be 'balanced', a number in [0, 1], a dict or Series by "
             f"id, a callable or None, got {scheme!r}."
         )
-    scheme = pd.Series(scheme, dtype=float)
-    if not scheme.index.is_unique:
-        raise ValueError("The weights by id hold an id more than once.")
-    factors = scheme.reindex(ids).to_numpy()
-    unknown = list(ids[present & np.isnan(factors)])
-    if unknown:
-        unused = [name for name in scheme.index if name not in ids]
+    return _factors_by_id(pd.Series(scheme, dtype=float), sizes > 0, ids)
+
+
+def _factors_by_size(power, sizes) -> np.ndarray:
+    if not 0 <= power <= 1:
+        raise ValueError(f"A numeric weighting scheme must be in [0, 1], got {power!r}.")
+    present = sizes > 0
+    return np.where(present, np.where(present, sizes, 1.0) ** -power, 0.0)
+
+
+def _call_scheme(scheme, sizes, ids):
+    """Call a scheme with the sizes of the series, and return its weights by id."""
+    present = sizes > 0
+    weights = scheme(pd.Series(sizes[present], index=ids[present]))
+    if isinstance(weights, (Mapping, pd.Series)):
+        return weights
+    weights = np.asarray(weights, dtype=float)
+    if weights.shape != (present.sum(),):
         raise ValueError(
-            f"The weights by id hold no (or a missing) weight for series {unknown[:10]}; they hold "
-            f"{unused[:10]} that do not occur. Give every series a weight."
+            f"The callable weighting scheme received the sizes of {present.sum()} series and "
+            f"returned an array of shape {weights.shape}. It must return one weight per series."
+        )
+    return pd.Series(weights, index=ids[present])
+
+
+def _factors_by_id(weights, present, ids) -> np.ndarray:
+    if not weights.index.is_unique:
+        raise ValueError("The weights by id contain an id more than once. Keep one weight per id.")
+    factors = weights.reindex(ids).to_numpy()
+    missing = list(ids[present & np.isnan(factors)])
+    if missing:
+        unused = [name for name in weights.index if name not in ids]
+        raise ValueError(
+            f"The weights by id have no (or a missing) weight for series {missing[:10]}. They have "
+            f"weights for {unused[:10]}, which do not occur. Give every series a weight."
         )
     factors = np.where(present, factors, 0.0)
-    _refuse_negative(factors, "the weights by id")
+    _check_finite_and_not_negative(factors, "the weights by id")
     return factors
 
 
-def _refuse_negative(weights, what):
+def _check_finite_and_not_negative(weights, name) -> None:
     if (weights < 0).any():
-        raise ValueError(f"Negative values in {what} (the smallest is {weights.min()}).")
+        raise ValueError(f"Negative values in {name} (the smallest is {weights.min()}).")
     if not np.isfinite(weights).all():
-        raise ValueError(f"Infinite values in {what}.")
+        raise ValueError(f"Infinite values in {name}.")

@@ -1,37 +1,114 @@
-"""Delegate to the estimator inside a meta-estimator."""
+"""Delegate to the estimator inside a meta-estimator: parameters, metadata, seeds, tags, methods."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.validation import has_fit_parameter
 
-from sklstm.lstm._targets import r2_of_known, read_targets
+from sklstm.lstm._targets import check_targets, r2_score_known
+
+# -------------------------------------------------------------------------- fit parameters
 
 
-def fit_parameter(regressor, name):
-    """Name under which the fit parameter `name` reaches the last step of pipelines."""
-    if not isinstance(regressor, Pipeline):
+def last_step(estimator):
+    """Return the last step of a pipeline, or the estimator itself if it is no pipeline."""
+    return last_step(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def fit_parameter(estimator, name: str) -> str:
+    """Return the name of a parameter of the last step's `fit` in the `fit` of a pipeline."""
+    if not isinstance(estimator, Pipeline):
         return name
-    step, last = regressor.steps[-1]
+    step, last = estimator.steps[-1]
     return f"{step}__{fit_parameter(last, name)}"
 
 
-def last_step(regressor):
-    """Return the last step of a pipeline, and anything else as it is."""
-    return last_step(regressor[-1]) if isinstance(regressor, Pipeline) else regressor
+def takes_fit_parameter(estimator, name: str) -> bool:
+    """Whether the `fit` of an estimator, or of a pipeline's last step, has a parameter."""
+    return has_fit_parameter(last_step(estimator), name)
 
 
-def predict_quantiles(regressor, X):
-    """Quantiles of a regressor, or of a pipeline whose last step has them."""
-    if not isinstance(regressor, Pipeline):
-        return regressor.predict_quantiles(X)
-    if len(regressor) > 1:
-        X = regressor[:-1].transform(X)
-    return predict_quantiles(regressor[-1], X)
+def weight_parameter(estimator) -> str | None:
+    """Return the name of the `fit` parameter for sample weights; None if there is none."""
+    name = "sample_weight"
+    if get_config()["enable_metadata_routing"]:
+        return name if get_routing_for_object(estimator).consumes("fit", [name]) else None
+    return fit_parameter(estimator, name) if takes_fit_parameter(estimator, name) else None
 
 
-def score_of_known(predicted, y, sample_weight, name):
-    """Score predictions by R2, missing target elements left out.
+def inner_fit_params(owner, inner: str, own: dict, fit_params: dict) -> dict[str, Any]:
+    """Collect the parameters for the `fit` of the estimator inside a meta-estimator.
+
+    Parameters
+    ----------
+    owner : estimator
+        The meta-estimator.
+    inner : str
+        The parameter of `owner` that holds the inner estimator.
+    own : dict
+        Values of parameters of the owner's `fit` that the inner estimator receives too. With
+        metadata routing, the requests decide instead. None values are not passed on.
+    fit_params : dict
+        Further parameters that were passed to the owner's `fit`.
+
+    Returns
+    -------
+    dict
+    """
+    own = {name: value for name, value in own.items() if value is not None}
+    if get_config()["enable_metadata_routing"]:
+        return process_routing(owner, "fit", **own, **fit_params)[inner]["fit"]
+    estimator = getattr(owner, inner)
+    return fit_params | {fit_parameter(estimator, name): value for name, value in own.items()}
+
+
+def route_fit(owner, **inner) -> MetadataRouter:
+    """Route the metadata of the owner's `fit` to the `fit` of the inner estimator."""
+    mapping = MethodMapping().add(caller="fit", callee="fit")
+    return MetadataRouter(owner=owner).add_self_request(owner).add(**inner, method_mapping=mapping)
+
+
+def set_seeds(estimator, random: np.random.RandomState) -> None:
+    """Set each parameter named ``random_state`` of an estimator to a seed of its own."""
+    names = sorted(estimator.get_params())
+    seeds = {
+        name: random.randint(np.iinfo(np.int32).max)
+        for name in names
+        if name.split("__")[-1] == "random_state"
+    }
+    if seeds:
+        estimator.set_params(**seeds)
+
+
+# ------------------------------------------------------------------------ methods and tags
+
+
+def has_quantiles(estimator) -> bool:
+    """Whether an estimator predicts quantiles; raises its own AttributeError if not."""
+    return callable(last_step(estimator).predict_quantiles)
+
+
+def predict_quantiles(estimator, X):
+    """Predict quantiles by a regressor, or by a pipeline whose last step predicts them."""
+    if not isinstance(estimator, Pipeline):
+        return estimator.predict_quantiles(X)
+    if len(estimator) > 1:
+        X = estimator[:-1].transform(X)
+    return predict_quantiles(estimator[-1], X)
+
+
+def score_known(predicted, y, sample_weight, name: str) -> float:
+    """Compute R2 of predictions, ignoring missing target elements.
 
     Parameters
     ----------
@@ -39,27 +116,24 @@ def score_of_known(predicted, y, sample_weight, name):
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
     sample_weight : array-like of shape (n_rows,) or None
     name : str
-        Who predicts, for the messages.
+        Name of the estimator in error messages.
 
     Returns
     -------
     float
     """
-    true, _ = read_targets(y, len(predicted), name)
+    true, _ = check_targets(y, len(predicted), name)
     predicted = predicted.reshape(len(predicted), -1)
     if predicted.shape != true.shape:
-        raise ValueError(f"y has {true.shape[1]} outputs, {name} predicts {predicted.shape[1]}.")
-    return r2_of_known(true, predicted, sample_weight)
+        raise ValueError(
+            f"y has {true.shape[1]} outputs, {name} predicts {predicted.shape[1]}. Pass the "
+            "outputs seen in fit."
+        )
+    return r2_score_known(true, predicted, sample_weight)
 
 
-def route_fit(owner, **inner):
-    """Route the metadata of `fit` to the `fit` of the estimator within."""
-    mapping = MethodMapping().add(caller="fit", callee="fit")
-    return MetadataRouter(owner=owner).add_self_request(owner).add(**inner, method_mapping=mapping)
-
-
-def take_tags(tags, inner):
-    """Let a meta-estimator promise what the regressor within does."""
+def copy_tags(tags, inner) -> None:
+    """Copy the tags of the inner regressor that also hold for its meta-estimator."""
     tags.input_tags.allow_nan = inner.input_tags.allow_nan
     tags.target_tags.multi_output = inner.target_tags.multi_output
     if inner.regressor_tags is not None:

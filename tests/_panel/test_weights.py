@@ -1,4 +1,4 @@
-"""Tests of the weights that even out unequal series."""
+"""Tests of the weights of rows by series."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ def sums(series, weights):
     return pd.Series(weights).groupby(np.asarray(series)).sum()[list(SIZES)].to_numpy()
 
 
-def test_balanced_series_count_the_same(shuffled):
+def test_balanced_weights_are_equal_per_series(shuffled):
     weights = series_weights(shuffled)
     assert weights.dtype == "float64"
     assert_allclose(weights.mean(), 1)
@@ -30,14 +30,14 @@ def test_balanced_series_count_the_same(shuffled):
 
 
 @pytest.mark.parametrize("power", [0, 0.0, 0.5, np.float32(0.25), 1])
-def test_tempered_weights(shuffled, power):
+def test_weights_by_a_power_of_the_size(shuffled, power):
     weights = series_weights(shuffled, power)
     assert_allclose(weights.mean(), 1)
     by_size = weights * [SIZES[name] ** float(power) for name in shuffled]
     assert_allclose(by_size, by_size[0])
 
 
-def test_the_ends_of_tempering(shuffled):
+def test_powers_of_0_and_1(shuffled):
     assert_allclose(series_weights(shuffled, 0), 1)
     assert_allclose(series_weights(shuffled, None), 1)
     assert_allclose(series_weights(shuffled, 1), series_weights(shuffled, "balanced"))
@@ -46,8 +46,8 @@ def test_the_ends_of_tempering(shuffled):
 @pytest.mark.parametrize(
     "scheme",
     [
-        {"long": 1, "short": 3, "one": 0, "of another fold": 50},
-        pd.Series([50, 0, 3, 1], ["of another fold", "one", "short", "long"]),
+        {"long": 1, "short": 3, "one": 0, "in another fold": 50},
+        pd.Series([50, 0, 3, 1], ["in another fold", "one", "short", "long"]),
         lambda sizes: {"long": 1, "short": 3, "one": 0},
         lambda sizes: pd.Series([0, 3, 1], ["one", "short", "long"]),
         lambda sizes: np.select([sizes == 1000, sizes == 10, sizes == 1], [1, 3, 0]),
@@ -60,7 +60,7 @@ def test_weights_by_id(shuffled, scheme):
     assert_allclose(series_weights(shuffled, scheme), expected / expected.mean())
 
 
-def test_a_callable_gets_the_sizes(shuffled):
+def test_a_callable_receives_the_sizes(shuffled):
     seen = []
     series_weights(shuffled, lambda sizes: seen.append(sizes) or sizes)
     assert seen[0].to_dict() == SIZES
@@ -68,21 +68,21 @@ def test_a_callable_gets_the_sizes(shuffled):
     assert seen[1].to_dict() == {"a": 4.5, "b": 2}
 
 
-def test_sample_weight_multiplies_and_makes_the_sizes():
+def test_sample_weight_is_a_factor_and_determines_sizes():
     own = [1.0, 3.0, 0.5, 0.5]
     weights = series_weights(["a", "a", "b", "b"], sample_weight=own)
     assert_allclose(weights, [0.5, 1.5, 1.0, 1.0])
     assert_allclose(series_weights(["a", "a", "b", "b"], None, own), np.array(own) / 1.25)
     by_id = series_weights(["a", "a", "b", "b"], {"a": 1, "b": 2}, own)
     assert_allclose(by_id, np.array([1, 3, 1, 1]) / 1.5)
-    # Weights of 2 are rows that stand there twice.
+    # A row of weight 2 is equivalent to two equal rows.
     twice = series_weights(["a", "a", "a", "b"], 0.5)
     once = series_weights(["a", "a", "b"], 0.5, [1, 2, 1])
     assert_allclose(once * 4 / 3, [twice[0], 2 * twice[1], twice[3]])
 
 
 @pytest.mark.parametrize("scheme", ["balanced", 0.5, 0, None, {"a": 1, "b": 1}])
-def test_rows_and_series_without_own_weight_count_nothing(scheme):
+def test_rows_of_weight_0_and_their_series_have_weight_0(scheme):
     weights = series_weights(["a", "a", "b", "a"], scheme, sample_weight=[1, 1, 0, 0])
     assert_allclose(weights, [2, 2, 0, 0])
 
@@ -100,7 +100,7 @@ def test_rows_and_series_without_own_weight_count_nothing(scheme):
     ],
     ids=lambda ids: type(ids).__name__,
 )
-def test_ids_of_any_kind(ids):
+def test_ids_of_any_type(ids):
     assert_allclose(series_weights(ids), [0.75, 0.75, 1.5])
     assert_allclose(series_weights(ids, dict.fromkeys(pd.Index(ids), 1)), 1)
 
@@ -114,7 +114,7 @@ def test_ids_of_any_kind(ids):
         (np.nan, None, r"\[0, 1\], got nan"),
         (True, None, "got True"),
         ([1, 2], None, r"got \[1, 2\]"),
-        ({"a": 1, "c": 2}, None, r"\['b'\].*\['c'\] that do not occur"),
+        ({"a": 1, "c": 2}, None, r"\['b'\].*\['c'\], which do not occur"),
         ({"a": 1, "b": np.nan}, None, r"missing\) weight for series \['b'\]"),
         ({"a": 1, "b": -1}, None, "Negative values in the weights by id"),
         ({"a": 1, "b": np.inf}, None, "Infinite values in the weights by id"),
@@ -130,11 +130,11 @@ def test_ids_of_any_kind(ids):
         ("balanced", np.ones((3, 1)), r"1D array or scalar, got shape \(3, 1\)"),
     ],
 )
-def test_bad_weights(scheme, sample_weight, message):
+def test_invalid_weights_raise(scheme, sample_weight, message):
     with pytest.raises(ValueError, match=message):
         series_weights(["a", "a", "b"], scheme, sample_weight)
 
 
-def test_missing_ids():
+def test_missing_ids_raise():
     with pytest.raises(ValueError, match="missing in 1 of 3 rows.*row 1"):
         series_weights(["a", None, "b"])

@@ -30,8 +30,9 @@ from sklstm import (
     WindowTransformer,
 )
 from sklstm._panel.read import read_series_rows
-from sklstm.meta._ensemble import combine_members, deal_out, draw_bootstrap, inverse_weights
-from sklstm.meta._series_features import course_of_table, course_of_windows, whole_features
+from sklstm.meta._assignment import draw_bootstrap, partition_series
+from sklstm.meta._clusters import features_of_series, history_of_table, history_of_windows
+from sklstm.meta._combination import combine_members, inverse_weights
 
 IDS = {"series": "unit", "time": "cycle"}
 FEATURES = ["p", "q"]
@@ -231,15 +232,15 @@ def test_features_of_series_are_those_of_a_loop(panel, seed):
     panel.loc[:, "q"] += 1e6
     rows = read_series_rows(panel, **IDS)
     values = panel[FEATURES].to_numpy()
-    tables = course_of_table(values, rows.codes, rows.sorting)
+    of_table = history_of_table(values, rows)
     windows = WindowTransformer(3, **IDS).fit_transform(panel)
-    lazy = course_of_windows(windows, windows.codes, [0, 1])
+    of_windows = history_of_windows(windows, [0, 1])
     in_order = panel.sort_values("cycle")
     expected = [
         features_by_loop(in_order.loc[in_order["unit"] == unit, FEATURES]) for unit in rows.ids
     ]
-    for course in (tables, lazy):
-        assert_allclose(whole_features(course, len(rows.ids)), expected, atol=1e-8)
+    for history in (of_table, of_windows):
+        assert_allclose(features_of_series(history), expected, atol=1e-8)
 
 
 def cluster_by_hand(panel, y):
@@ -311,12 +312,8 @@ def test_the_last_window_of_a_new_series_tells_its_cluster():
 def test_windows_with_gaps_and_steps_make_features_of_their_own_rows():
     panel = PANEL[(PANEL["cycle"] < 3) | (PANEL["cycle"] > 5)]
     rows = read_series_rows(panel, **IDS)
-    whole = whole_features(
-        course_of_windows(
-            WindowTransformer(4, spacing=2, max_gap=1, **IDS).fit_transform(panel), rows.codes, [1]
-        ),
-        len(rows.ids),
-    )
+    windows = WindowTransformer(4, spacing=2, max_gap=1, **IDS).fit_transform(panel)
+    whole = features_of_series(history_of_windows(windows, [1]))
     for unit, found in zip(rows.ids, whole, strict=True):
         q = panel.loc[panel["unit"] == unit].set_index("cycle")["q"]
         steps = pd.concat([q[:3].diff(2), q[3:].diff(2)]).abs()  # not across the gap
@@ -329,7 +326,7 @@ def test_a_choice_of_windows_makes_features_of_the_rows_in_them(step):
     random = np.random.default_rng(0)
     for n_chosen in (3, 30, 200):
         chosen = windows[np.sort(random.integers(len(windows), size=n_chosen))]
-        found = whole_features(course_of_windows(chosen, chosen.codes, [0, 1]), 8)
+        found = features_of_series(history_of_windows(chosen, [0, 1]))
         for code, unit in enumerate(chosen.ids):
             rows, pairs = set(), set()
             for end, observed, own in zip(
@@ -583,7 +580,7 @@ def test_draws_are_fair():
     assert_array_equal(draws.sum(axis=0), 40)
     assert_allclose((draws > 0).mean(), 1 - (1 - 1 / 40) ** 40, atol=5e-3)
     assert_allclose(draws.mean(axis=1), 1, atol=0.1)
-    dealt = np.stack([deal_out(7, 3, random) for _ in range(3000)])
+    dealt = np.stack([partition_series(7, 3, random) for _ in range(3000)])
     assert_allclose((dealt == 0).mean(axis=0), 3 / 7, atol=0.04)
 
 
@@ -614,7 +611,7 @@ def test_ids_may_come_beside_the_data(assign):
     if assign in ("bootstrap", "all"):
         assert_allclose(beside.predict(new), inside.predict(NEW))
     else:
-        with pytest.raises(ValueError, match="carries no ids as it did in fit: pass series_ids"):
+        with pytest.raises(ValueError, match="carries no ids as it did in fit. Pass series_ids"):
             beside.predict(new)
     # Nets are told the ids: their series count the same, as with Windows.
     beside = ensemble(net(), assign=assign, series=None).fit(
@@ -759,7 +756,7 @@ def test_bad_input_says_what_to_do():
     one = UNITS == "a"
     with pytest.raises(ValueError, match=r"at least two series .*, got 1 \(n_samples=8\)"):
         fit(PANEL[one], Y[one])
-    with pytest.raises(ValueError, match=r"missing\) label for series \['h'\]; it holds \['H'\]"):
+    with pytest.raises(ValueError, match=r"label for series \['h'\]. It has labels for \['H'\]"):
         fit(assign={**FAMILY, "h": None, "H": "wild"})
     with pytest.raises(ValueError, match="label for series"):
         fit(assign={})

@@ -753,7 +753,7 @@ def test_results_do_not_depend_on_how_rows_are_cut_into_blocks(name, statistics,
     results = []
     for block_values in (block, 2**16):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sklstm._panel.statistics.BLOCK_VALUES", block_values)
+            patch.setattr("sklstm._panel.run_statistics.BLOCK_VALUES", block_values)
             results.append((scaler.fit_transform(panel), scaler.fit(panel[early]).transform(panel)))
     for cut, whole in zip(*results, strict=True):
         assert cut["p"].dtype == np.float32

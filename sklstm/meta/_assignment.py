@@ -1,0 +1,134 @@
+"""Assign series to the members of an ensemble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Hold the series of each member.
+
+    Attributes
+    ----------
+    draws : ndarray of shape (n_series, n_members)
+        How often each member is trained on each series.
+    labels : pandas.Index of shape (n_members,)
+        Names of the members.
+    features : DataFrame of shape (n_series, n_features) or None
+        Features of the series, if they are assigned by clusters.
+    clusterer : Pipeline or None
+        Assigns features to a member, if series are assigned by clusters.
+    """
+
+    draws: np.ndarray
+    labels: pd.Index
+    features: pd.DataFrame | None = None
+    clusterer: Pipeline | None = None
+
+
+def draw_bootstrap(n_series: int, n_members: int, random) -> np.ndarray:
+    """Draw `n_series` series for each member, with replacement.
+
+    Parameters
+    ----------
+    n_series, n_members : int
+    random : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_series, n_members)
+        How often each member drew each series.
+    """
+    drawn = random.randint(n_series, size=(n_members, n_series))
+    return np.stack([np.bincount(one, minlength=n_series) for one in drawn], axis=1)
+
+
+def partition_series(n_series: int, n_members: int, random) -> np.ndarray:
+    """Partition series at random into sets whose sizes differ by at most one.
+
+    Parameters
+    ----------
+    n_series, n_members : int
+    random : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_series,)
+        The member of each series.
+    """
+    member = np.empty(n_series, np.intp)
+    member[random.permutation(n_series)] = np.arange(n_series) % n_members
+    return member
+
+
+def one_member_each(member, n_members: int) -> np.ndarray:
+    """Convert the member of each series to draws of shape (n_series, n_members)."""
+    return member[:, np.newaxis] == np.arange(n_members)
+
+
+def labels_by_id(assign) -> pd.Series:
+    """Return a dict or Series of labels as a Series with unique ids."""
+    labels = pd.Series(assign)
+    if not labels.index.is_unique:
+        raise ValueError("assign holds an id more than once. Keep one label per id.")
+    return labels
+
+
+def assign_labels(assign, ids) -> Assignment:
+    """Assign each series to the member of its label.
+
+    Parameters
+    ----------
+    assign : dict or Series
+        Label by id.
+    ids : pandas.Index of shape (n_series,)
+
+    Returns
+    -------
+    Assignment
+
+    Raises
+    ------
+    ValueError
+        If a series has no label.
+    """
+    labels = labels_by_id(assign)
+    found = labels.reindex(ids)
+    missing = list(ids[found.isna().to_numpy()])
+    if missing:
+        unused = [name for name in labels.index if name not in ids]
+        raise ValueError(
+            f"assign has no (or a missing) label for series {missing[:10]}. It has labels for "
+            f"{unused[:10]}, which do not occur. Give every series a label."
+        )
+    codes, names = pd.factorize(found)
+    return Assignment(one_member_each(codes, len(names)), pd.Index(names))
+
+
+def check_n_series(kind: str, n_series: int, n_members: int, n_rows: int) -> None:
+    """Raise an error if there are too few series for the kind of assignment.
+
+    Parameters
+    ----------
+    kind : {"bootstrap", "partition", "cluster", "all"}
+    n_series : int
+        Number of series with a known target.
+    n_members, n_rows : int
+    """
+    if n_series < 2 and kind != "all":
+        raise ValueError(
+            f"assign={kind!r} needs at least two series with a known target, got {n_series} "
+            f"(n_samples={n_rows}). Name the ids with series=, pass series_ids, or choose "
+            "assign='all'."
+        )
+    if n_series < n_members and kind in ("partition", "cluster"):
+        raise ValueError(
+            f"assign={kind!r} trains every member on series of its own, but there are {n_series} "
+            f"series with a known target for n_estimators={n_members} (n_samples={n_rows}). Choose "
+            "fewer members, or assign='bootstrap'."
+        )
