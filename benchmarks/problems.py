@@ -67,7 +67,7 @@ def make_ids(blocks):
 def materialise(blocks, window_length, pad=False):
     """All windows as one array (n_windows, window_length, n_features), by NumPy.
 
-    With `pad`, each row of a block gets a window: its first row stands for what came before.
+    With `pad`, each row of a block gets a window: its first row is repeated in front.
     """
     if pad:
         before = np.repeat(blocks[:, :1], window_length - 1, axis=1)

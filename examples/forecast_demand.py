@@ -98,7 +98,7 @@ def main(folder=None, n_shops=60):
     print(forecast[of_new].round(dict.fromkeys(numbers, 1)))
     came = forecast.merge(sales, on=["shop", "day"])
     share = coverage(came["sold"], came["q0.1"], came["q0.9"])
-    print(f"\n{share:.0%} of what came lies in the 80% intervals")
+    print(f"\n{share:.0%} of the observed values lie in the 80% intervals")
     if folder is not None:
         from sklstm.plotting import ForecastDisplay
 

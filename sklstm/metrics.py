@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_array, check_consistent_length
 from sklstm._panel.read import column_names, read_panel
 from sklstm._panel.weights import check_weights
 
+__all__ = ["coverage", "mase", "pinball_loss", "prognostic_score", "seasonal_scale", "smape"]
+
 
 def mase(
     y_true: ArrayLike,

@@ -137,7 +137,7 @@ def growth(task, n_series, length, n_features, window):
     if task == "windows":
         return windows(n_series, length, n_features, window)
     blocks = make_blocks(n_series, length, n_features)
-    held, n_steps = make_windows(blocks, window), 200 if task == "step" else None
+    inputs, n_steps = make_windows(blocks, window), 200 if task == "step" else None
     net = MultiSeriesLSTMRegressor(
         segment_length=12,
         epochs=1,
@@ -147,10 +147,10 @@ def growth(task, n_series, length, n_features, window):
         random_state=0,
     )
     y = blocks[:, :, 0].ravel()
-    net.fit(held[:256], y[:256])
+    net.fit(inputs[:256], y[:256])
 
     def run():
-        net.fit(held, y)
-        return {"rows": 256 * n_steps if n_steps else len(held)}
+        net.fit(inputs, y)
+        return {"rows": 256 * n_steps if n_steps else len(inputs)}
 
     return run

@@ -10,8 +10,8 @@ class TargetScale(keras.layers.Layer):
     """Map the network's outputs to the units of the targets.
 
     Computes ``offset + scale * x`` with one fixed pair per output, shared by its quantiles. The
-    layers below compute values near 1 whatever the units of the targets, while losses and
-    predictions are in these units.
+    layers below compute values near 1 for targets of any size, while losses and predictions are in
+    the units of the targets.
     """
 
     def build(self, input_shape):

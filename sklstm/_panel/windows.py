@@ -285,7 +285,17 @@ class Windows:
         return block[(rows, *rest)]
 
     def gather(self, key: Any) -> np.ndarray:
-        """Return the windows of a slice, mask or array of positions as a new 3-D ndarray."""
+        """Copy chosen windows into a new array.
+
+        Parameters
+        ----------
+        key : slice or ndarray
+            A slice, a mask or positions.
+
+        Returns
+        -------
+        ndarray of shape (n_chosen, window_length, n_features)
+        """
         n_observed = self.n_observed[key]
         values = gather(
             self.rows, self.ends[key], n_observed, self.window_length, self.spacing, self.padding
@@ -298,18 +308,46 @@ class Windows:
         return values
 
     def used_rows(self) -> np.ndarray:
-        """Return a mask over `rows` of the rows that are in at least one window."""
+        """Mark the rows that are in at least one window.
+
+        Returns
+        -------
+        ndarray of shape (n_held,)
+            A mask over `rows`.
+        """
         mask = np.zeros(len(self.rows), bool)
         for lag in range(self.window_length):
             mask[self.ends - self.spacing * np.minimum(lag, self.n_observed - 1)] = True
         return mask
 
     def with_series(self, codes: np.ndarray, ids: pd.Index) -> Windows:
-        """Return the same windows with other series ids."""
+        """Replace the ids of the series.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows,)
+            Number of each window's series: its position in `ids`.
+        ids : pandas.Index of shape (n_series,)
+
+        Returns
+        -------
+        Windows
+            Over the same rows.
+        """
         return self._with(codes=codes, ids=ids)
 
     def with_rows(self, rows: np.ndarray) -> Windows:
-        """Return the same windows over rows with other values or another dtype."""
+        """Replace the rows by rows with other values or another dtype.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_held, n_features)
+
+        Returns
+        -------
+        Windows
+            With the same positions.
+        """
         return self._with(rows=rows)
 
     def _with(self, **changed: Any) -> Windows:

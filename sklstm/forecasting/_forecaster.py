@@ -1,6 +1,6 @@
 """Forecast many series with one network.
 
-More than 400 lines, of which a third are the docstrings of the public class.
+This module is long because of its docstrings.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class BaseLSTM(LSTMParameters):
             training, validation = self._split(samples, early_stopping, split_seed)
             network, settings = self._start_network(spec, training, earlier, source, int(seed))
             past = TrainingHistory() if reset else TrainingHistory(self.history_, self.n_iter_)
-            history = network.train(
+            losses = network.train(
                 settings,
                 training.with_embedding(network.embedded_ids),
                 None if validation is None else validation.with_embedding(network.embedded_ids),
@@ -159,7 +159,7 @@ class BaseLSTM(LSTMParameters):
                 callbacks=self.callbacks or (),
                 verbose=int(self.verbose),
             )
-            self._publish(network, past.extend(history))
+            self._publish(network, past.extend(losses))
             if reset:
                 self._one_dimensional, self._y_dtype = one_dimensional, targets.dtype
         return self
@@ -178,6 +178,7 @@ class BaseLSTM(LSTMParameters):
         return frozen_source(self.init_from, BaseLSTM)._network
 
     def _levels(self):
+        """Return the levels of `quantiles` as floats, or None."""
         return None if self.quantiles is None else check_quantiles(self.quantiles)
 
     def _read_samples(self, X, targets, sample_weight, series_ids, *, reset) -> Samples:
@@ -186,7 +187,7 @@ class BaseLSTM(LSTMParameters):
         return Samples(read_windows(self, X, series_ids, reset=reset), targets, weights)
 
     def _specify_network(self, samples: Samples, earlier) -> NetworkSpec:
-        """Describe the network, apart from what training rows and Keras add."""
+        """Describe the network, without number of embedded series and dtype policy."""
         windows = samples.windows
         masked = windows.padding == "nan" or (earlier is not None and earlier.spec.masked)
         if windows.window_length % self.segment_length and not masked:
@@ -274,10 +275,10 @@ class BaseLSTM(LSTMParameters):
             transfer_weights(source, network)
         return network, settings
 
-    def _publish(self, network, past: TrainingHistory):
+    def _publish(self, network, history: TrainingHistory):
         """Set the attributes of a successful fit."""
         self._network = network
-        self.history_, self.n_iter_ = past.losses, past.n_epochs
+        self.history_, self.n_iter_ = history.losses, history.n_epochs
         self.window_length_, self.n_outputs_ = network.spec.window_length, network.spec.n_outputs
         self.quantiles_ = self._levels()
         self.embedded_ids_ = network.embedded_ids

@@ -22,7 +22,7 @@ class TrainingHistory:
     n_epochs: int = 0
 
     def extend(self, losses: dict[str, list[float]]) -> TrainingHistory:
-        """Append the losses of more epochs; a loss that one part lacks is NaN there."""
+        """Append the losses of more epochs, NaN where a loss was not computed."""
         n_new = len(losses["loss"])
         joined = {
             name: self.losses.get(name, [np.nan] * self.n_epochs)

@@ -176,8 +176,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
 
     A 3-D array carries no ids: pass `series_ids`.
 
-    Training runs in float32, or as Keras' dtype policy says, and on all cores. With `verbose`,
-    Keras counts calls of up to 16 steps. Training works on any backend of Keras
+    Training runs on all cores, in float32 or in the precision of Keras' dtype policy. With
+    `verbose`, Keras counts calls of up to 16 steps. Training works on any backend of Keras
     (``KERAS_BACKEND``): TensorFlow is the one that is optimised, JAX is also tested.
 
     A fit that fails leaves the attributes of the earlier fit unchanged.

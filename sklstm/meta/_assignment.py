@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklstm._panel.rows import SeriesRows
+
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
@@ -29,6 +31,24 @@ class Assignment:
     labels: pd.Index
     features: pd.DataFrame | None = None
     clusterer: Pipeline | None = None
+
+
+def usable_series(rows: SeriesRows, y, weights) -> np.ndarray:
+    """Mark the series that have a known target of positive weight.
+
+    Parameters
+    ----------
+    rows : SeriesRows
+    y : ndarray of shape (n_rows, n_outputs)
+    weights : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    ndarray of shape (n_series,)
+        A mask.
+    """
+    known = (weights > 0) & ~np.isnan(y).all(axis=1)
+    return np.bincount(rows.codes[known], minlength=len(rows.ids)) > 0
 
 
 def draw_bootstrap(n_series: int, n_members: int, random) -> np.ndarray:

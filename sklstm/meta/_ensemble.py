@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.weights import check_weights
 from sklstm.lstm._targets import check_targets
+from sklstm.meta._assignment import usable_series
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
 from sklstm.meta._combination import combine_rows, inverse_weights, mean_squared_errors
 from sklstm.meta._delegation import copy_tags, has_quantiles, predict_quantiles, score_known
@@ -47,7 +48,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
           series is passed once. Its `sample_weight` is multiplied by the number of times that
           the series was drawn, if the estimator's `fit` takes sample weights.
         - "partition": a random partition of the series into sets whose sizes differ by at most
-          one. Each member is trained on little data.
+          one, for members that are each trained on little data.
         - "cluster": the series of one of `n_estimators` clusters (k-means) of features of the
           series: mean, deviation and mean absolute change of each column.
         - "all": all series. Members differ by their seeds only (deep ensembles). This is often the
@@ -90,7 +91,8 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         With ``combine="error"``, the mean squared errors of the members, NaN where unknown. None
         with "cluster", which does not combine members.
     features_ : DataFrame of shape (n_series, 3 * n_columns) or None
-        With "cluster", the features of the series in fit.
+        With "cluster", the features of the series in fit: ``mean_``, ``deviation_`` and ``step_``
+        (mean absolute change) of each column.
     clusterer_ : Pipeline or None
         With "cluster", the pipeline that assigns features to a member: mean imputation,
         `StandardScaler` and `KMeans`.
@@ -118,9 +120,9 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
     rows of the series up to and including the row. With `Windows` or a 3-D array, they are the rows
     in its own window and in earlier windows of its series. The features therefore cover at least
     one window length, and the last window of a series may be passed alone. Missing values are
-    ignored. Features without known values are replaced by their mean. After scaling per series,
-    the features no longer contain levels and scales of the series. To cluster by them, include the
-    scaler in the estimator.
+    ignored. A feature that is not known yet is replaced by its mean over the series in fit. After
+    scaling per series, the features no longer contain levels and scales of the series. To cluster
+    by them, include the scaler in the estimator.
 
     **Tables.** Members that are pipelines receive whole series. A member that remembers the last
     rows of its series, as `WindowTransformer` does if `time` is known, remembers them only for the
@@ -205,8 +207,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         random = check_random_state(self.random_state)
         seeds = np.random.RandomState(random.randint(np.iinfo(np.int32).max))
 
-        known = (weights > 0) & ~np.isnan(targets).all(axis=1)
-        usable = np.bincount(rows.codes[known], minlength=len(rows.ids)) > 0
+        usable = usable_series(rows, targets, weights)
         assignment = self._assign(X, rows, has_ids, usable, random)
         draws = np.zeros((len(rows.ids), len(assignment.labels)), np.int32)
         draws[usable] = assignment.draws

@@ -1,4 +1,4 @@
-"""Tests of SeriesEnsembleRegressor, against loops over members that are fitted by hand."""
+"""Tests of SeriesEnsembleRegressor, against loops over members fitted by hand."""
 
 import pickle
 import subprocess
@@ -42,7 +42,7 @@ few = settings(max_examples=25, deadline=None)
 
 
 def make_panel(units="abcdefgh", seed=0):
-    """Make a panel of unequal series, half of them calm and half of them wild and higher."""
+    """Make a panel of unequal series: one half calm, the other half wild and at a higher level."""
     rng = np.random.default_rng(seed)
     parts = []
     for number, unit in enumerate(units):
@@ -71,7 +71,7 @@ NEW_WINDOWS = WindowTransformer(3, **IDS).fit_transform(NEW)
 
 
 class Mean(RegressorMixin, BaseEstimator):
-    """Predicts the weighted mean of its targets, and remembers what it was given."""
+    """Predict the weighted mean of the targets, and remember the arguments of `fit`."""
 
     def __init__(self, random_state=None):
         self.random_state = random_state
@@ -88,28 +88,28 @@ class Mean(RegressorMixin, BaseEstimator):
 
 
 class Spread(Ridge):
-    """Predicts quantiles too: the prediction and one unit to each side of it."""
+    """Also predict quantiles: the prediction, and one unit below and above it."""
 
     def predict_quantiles(self, X):
         return self.predict(X)[..., np.newaxis] + np.array([-1.0, 0.0, 1.0])
 
 
 def plain(estimator=None):
-    """Make a pipeline that drops the ids, so that any regressor takes the panel."""
+    """Make a pipeline that drops the ids, so that any regressor can be used."""
     return make_pipeline(
         FunctionTransformer(lambda X: X[FEATURES], check_inverse=False), estimator or Ridge()
     )
 
 
 def lags(window_length=3):
-    """Make a cheap pipeline that looks back."""
+    """Make a fast pipeline whose predictions depend on earlier rows."""
     return make_pipeline(
         PerSeriesScaler(**IDS), WindowTransformer(window_length, output="2d", **IDS), Ridge()
     )
 
 
 def net(**options):
-    """Make a tiny net; equal shapes in all tests keep compiling rare."""
+    """Make a tiny net; equal shapes in all tests avoid compilation."""
     options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01} | options
     return MultiSeriesLSTMRegressor(4, **options)
 
@@ -123,16 +123,16 @@ def ridge(X, y, weight=None):
     return Ridge().fit(X[FEATURES], y, sample_weight=weight)
 
 
-# ------------------------------------------------------------------ who is trained on what
+# ------------------------------------------------------------------------------ assignment
 @pytest.mark.parametrize("estimator", [Ridge(), KNeighborsRegressor(3)], ids=repr)
-def test_bootstrap_is_a_loop_over_drawn_series(estimator):
+def test_bootstrap_equals_a_loop_over_drawn_series(estimator):
     fitted = ensemble(plain(estimator), 4).fit(PANEL, Y)
     assert (fitted.draws_.sum() == 8).all()  # as many as there are, with replacement
     assert (fitted.draws_ > 1).any().all() and (fitted.draws_ == 0).any().all()
     predicted = []
     for member in range(4):
         drawn = fitted.draws_[member]
-        # Rows that count twice are as rows that come twice, where the regressor takes weights.
+        # If the regressor takes weights, a row of weight 2 is equivalent to two equal rows.
         times = drawn if isinstance(estimator, Ridge) else drawn.clip(upper=1)
         rows = np.concatenate(
             [np.flatnonzero(UNITS == unit) for unit in drawn.index for _ in range(times[unit])]
@@ -148,7 +148,7 @@ def test_bootstrap_is_a_loop_over_drawn_series(estimator):
         assert_allclose(result, expected(predicted, axis=0))
 
 
-def test_bootstrap_of_nets_is_a_loop_over_nets():
+def test_bootstrap_of_nets_equals_a_loop_over_nets():
     fitted = ensemble(net(), 2).fit(WINDOWS, Y)
     predicted = []
     for member, drawn in fitted.draws_.items():
@@ -163,7 +163,7 @@ def test_bootstrap_of_nets_is_a_loop_over_nets():
 
 @given(panel=panels(names="abcdefg"), new=panels(names="abxyz"), seed=st.integers(0, 99))
 @few
-def test_partition_deals_series_out(panel, new, seed):
+def test_partition_assigns_each_series_to_one_member(panel, new, seed):
     y = np.random.default_rng(seed).normal(size=len(panel))
     n_series = panel["unit"].nunique()
     assume(n_series > 1)
@@ -184,12 +184,12 @@ def test_partition_deals_series_out(panel, new, seed):
     unseen = ~new["unit"].isin(panel["unit"]).to_numpy()
     assert_allclose(spread[unseen], means.std(), atol=1e-12)
     assert np.isnan(spread[~unseen]).all()
-    # The order of the rows, and what else is passed, does not matter.
+    # Neither the order of the rows nor other rows matter.
     some = np.random.default_rng(seed).permutation(len(new))[: len(new) // 2 + 1]
     assert_allclose(fitted.predict(new.iloc[some]), predicted[some])
 
 
-def test_a_dict_makes_a_member_a_label():
+def test_a_dict_makes_one_member_per_label():
     labels = FAMILY | {"calm": "calm", "wild": "wild", "z": "another"}
     for assign in (labels, pd.Series(labels)):
         fitted = ensemble(assign=assign, n_estimators=7).fit(PANEL, Y)
@@ -207,7 +207,7 @@ def test_a_dict_makes_a_member_a_label():
             assert_allclose(fitted.predict(PANEL)[at], expected)
 
 
-def test_all_trains_every_member_on_everything():
+def test_all_trains_every_member_on_all_series():
     fitted = ensemble(Mean(), 3, assign="all").fit(PANEL, Y)
     for member in fitted.estimators_:
         assert member.X_ is PANEL
@@ -219,7 +219,7 @@ def test_all_trains_every_member_on_everything():
 
 
 def features_by_loop(values):
-    """Mean, deviation and mean step of each column; NaN where too little is known."""
+    """Compute mean, deviation and mean absolute change of each column; NaN where unknown."""
     with np.errstate(invalid="ignore"):
         frame = pd.DataFrame(values)
         deviation = frame.std(ddof=0).where(frame.notna().sum() > 1)
@@ -228,7 +228,7 @@ def features_by_loop(values):
 
 @given(panel=panels(scattered=True), seed=st.integers(0, 99))
 @few
-def test_features_of_series_are_those_of_a_loop(panel, seed):
+def test_features_of_series_equal_those_of_a_loop(panel, seed):
     panel.loc[:, "q"] += 1e6
     rows = read_series_rows(panel, **IDS)
     values = panel[FEATURES].to_numpy()
@@ -244,7 +244,7 @@ def test_features_of_series_are_those_of_a_loop(panel, seed):
 
 
 def cluster_by_hand(panel, y):
-    """Fit k-means and a ridge for each cluster; return a function that predicts one row."""
+    """Fit k-means, and a ridge per cluster; return a function that predicts one row."""
     units = panel["unit"].unique()
     features = np.array([features_by_loop(panel.loc[panel["unit"] == u, FEATURES]) for u in units])
     scaler = StandardScaler().fit(features)
@@ -264,7 +264,7 @@ def cluster_by_hand(panel, y):
     return cluster, predict
 
 
-def test_clusters_are_those_of_kmeans_by_hand():
+def test_clusters_equal_those_of_kmeans_by_hand():
     fitted = ensemble(assign="cluster").fit(PANEL, Y)
     cluster, predict = cluster_by_hand(PANEL, Y)
     ours = fitted.assignment_
@@ -287,7 +287,7 @@ def test_clusters_are_those_of_kmeans_by_hand():
     assert_allclose(fitted.predict(new.iloc[order]), np.array(expected)[order])
 
 
-def test_clusters_are_made_by_the_named_columns():
+def test_clusters_are_made_from_the_named_columns():
     fitted = ensemble(assign="cluster", columns="q").fit(PANEL, Y)
     assert fitted.features_.columns.tolist() == ["mean_q", "deviation_q", "step_q"]
     from_windows = ensemble(net(), assign="cluster", columns=["q"]).fit(WINDOWS, Y)
@@ -295,7 +295,7 @@ def test_clusters_are_made_by_the_named_columns():
     assert_array_equal(from_windows.assignment_, fitted.assignment_)
 
 
-def test_the_last_window_of_a_new_series_tells_its_cluster():
+def test_the_last_window_of_a_new_series_determines_its_cluster():
     fitted = ensemble(Mean(), assign="cluster").fit(WINDOWS, Y)
     clusters = fitted.assignment_
     mean = {
@@ -309,7 +309,7 @@ def test_the_last_window_of_a_new_series_tells_its_cluster():
         assert_allclose(fitted.predict(windows[[-1, -1, -9]])[:2], expected)
 
 
-def test_windows_with_gaps_and_steps_make_features_of_their_own_rows():
+def test_features_of_windows_with_gaps_and_spacing():
     panel = PANEL[(PANEL["cycle"] < 3) | (PANEL["cycle"] > 5)]
     rows = read_series_rows(panel, **IDS)
     windows = WindowTransformer(4, spacing=2, max_gap=1, **IDS).fit_transform(panel)
@@ -320,9 +320,9 @@ def test_windows_with_gaps_and_steps_make_features_of_their_own_rows():
         assert_allclose(found, [q.mean(), q.std(ddof=0), steps.mean()])
 
 
-@pytest.mark.parametrize("step", [1, 2])
-def test_a_choice_of_windows_makes_features_of_the_rows_in_them(step):
-    windows = WindowTransformer(4, spacing=step, **IDS).fit_transform(PANEL)
+@pytest.mark.parametrize("spacing", [1, 2])
+def test_features_of_selected_windows_use_only_their_rows(spacing):
+    windows = WindowTransformer(4, spacing=spacing, **IDS).fit_transform(PANEL)
     random = np.random.default_rng(0)
     for n_chosen in (3, 30, 200):
         chosen = windows[np.sort(random.integers(len(windows), size=n_chosen))]
@@ -333,10 +333,10 @@ def test_a_choice_of_windows_makes_features_of_the_rows_in_them(step):
                 chosen.ends, chosen.n_observed, chosen.codes, strict=True
             ):
                 if own == code:
-                    held = [int(end) - step * back for back in range(observed)]
-                    # Older rows than the windows before reach are not looked up again.
+                    held = [int(end) - spacing * back for back in range(observed)]
+                    # Rows before the last row of an earlier window are not added.
                     new = [row for row in held if not rows or row > max(rows)]
-                    pairs |= {(row, row - step) for row in new if row - step in held}
+                    pairs |= {(row, row - spacing) for row in new if row - spacing in held}
                     rows |= set(new)
             if not rows:
                 assert np.isnan(found[code]).all(), unit
@@ -352,7 +352,7 @@ def test_a_choice_of_windows_makes_features_of_the_rows_in_them(step):
             assert_allclose(found[code], np.concatenate(expected), atol=1e-12)
 
 
-def test_series_without_anything_to_learn_from_are_new_ones():
+def test_series_without_usable_targets_are_treated_as_new():
     weight = np.where(UNITS == "c", 0.0, 1.0)
     y = np.where(UNITS == "f", np.nan, Y)
     kept = ~np.isin(UNITS, ["c", "f"])
@@ -363,7 +363,7 @@ def test_series_without_anything_to_learn_from_are_new_ones():
         assert_allclose(fitted.predict(PANEL), by_hand.predict(PANEL))
 
 
-def test_a_choice_of_windows_has_only_the_series_that_occur():
+def test_selected_windows_contain_only_their_own_series():
     rows = np.flatnonzero(np.isin(UNITS, ["b", "g"]))
     fitted = ensemble(Mean(), assign="partition").fit(WINDOWS[rows], Y[rows])
     assert fitted.draws_.index.tolist() == ["b", "g"]
@@ -373,8 +373,8 @@ def test_a_choice_of_windows_has_only_the_series_that_occur():
     )
 
 
-# ---------------------------------------------------------------------- putting together
-def test_error_weights_by_hand():
+# ----------------------------------------------------------------------------- combination
+def test_error_weights_equal_those_by_hand():
     y = np.stack([Y, 100 - PANEL["q"] ** 2], axis=1)
     y[::5, 0] = np.nan
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
@@ -401,13 +401,13 @@ def test_error_weights_by_hand():
 
 
 class FillingRidge(Ridge):
-    """Takes 0 for missing targets."""
+    """Replace missing targets by 0."""
 
     def fit(self, X, y, sample_weight=None):
         return super().fit(X, np.nan_to_num(y), sample_weight)
 
 
-def test_members_without_held_out_series_count_as_the_mean():
+def test_members_without_held_out_series_have_the_mean_error():
     errors = np.array([[1.0, 4.0], [np.nan, np.nan], [3.0, 0.0], [2.0, 0.0]])
     shares = inverse_weights(errors)
     assert_allclose(shares[:, 0], np.array([6, 3, 2, 3]) / 14)
@@ -421,13 +421,13 @@ def test_members_without_held_out_series_count_as_the_mean():
     assert specialists.errors_ is None
 
 
-def test_one_member_has_no_spread():
+def test_the_spread_of_a_single_member_is_nan():
     fitted = ensemble(n_estimators=1).fit(PANEL, Y)
     predicted, spread = fitted.predict(NEW, return_std=True)
     assert np.isfinite(predicted).all() and np.isnan(spread).all()
 
 
-def test_combining_keeps_shape_and_precision():
+def test_combination_keeps_shape_and_precision():
     rng = np.random.default_rng(0)
     for shape in ((3, 5), (3, 5, 2), (3, 5, 2, 4)):
         weights = np.array([[0.2, 0.5], [0.3, 0.5], [0.5, 0]])[:, : shape[2] if shape[2:] else 1]
@@ -445,7 +445,7 @@ def test_combining_keeps_shape_and_precision():
 
 @pytest.mark.parametrize("combine", ["mean", "median", "error"])
 @pytest.mark.parametrize("assign", WAYS, ids=str)
-def test_quantiles_are_combined_level_by_level(assign, combine):
+def test_quantiles_are_combined_per_level(assign, combine):
     y = np.stack([Y, -Y], axis=1)
     for targets in (Y, y):
         fitted = ensemble(plain(Spread()), assign=assign, combine=combine).fit(PANEL, targets)
@@ -475,19 +475,19 @@ def test_later_rows_never_change_earlier_predictions(assign, form):
     if form == "table":
         fitted = ensemble(lags(), assign=assign).fit(PANEL, Y)
     else:
-        windows = WindowTransformer(3, series="unit").fit(PANEL)  # every row sees what is passed
+        windows = WindowTransformer(3, series="unit").fit(PANEL)  # windows of passed rows only
         new, changed, early = (windows.transform(X) for X in (new, changed, new[~late]))
         last = make_pipeline(FunctionTransformer(lambda X: np.asarray(X)[:, -1]), Ridge())
         fitted = ensemble(last, assign=assign).fit(windows.transform(PANEL), Y)
     before, after = fitted.predict(new), fitted.predict(changed)
     assert_allclose(after[~late], before[~late], rtol=1e-10)
     assert (np.abs(after[late] - before[late]) > 1e-3).all()
-    # And rows that are not there yet are not needed.
+    # Later rows are not needed.
     early = new[~late]
     assert_allclose(fitted.predict(early), before[~late], rtol=1e-10)
 
 
-def test_the_cluster_of_a_new_series_may_change_as_it_goes_on():
+def test_the_cluster_of_a_new_series_may_change_over_time():
     fitted = ensemble(Mean(), assign="cluster").fit(PANEL, Y)
     turning = pd.concat(
         [
@@ -497,11 +497,11 @@ def test_the_cluster_of_a_new_series_may_change_as_it_goes_on():
     ).assign(unit="x")
     predicted = fitted.predict(turning)
     assert len(np.unique(predicted)) == 2
-    # A member that looks back sees the whole series, not the rows of its cluster alone.
-    looking_back = ensemble(lags(), assign="cluster").fit(PANEL, Y)
-    both = np.stack([member.predict(turning) for member in looking_back.estimators_])
+    # A member receives whole series, not only the rows of its cluster.
+    with_lags = ensemble(lags(), assign="cluster").fit(PANEL, Y)
+    both = np.stack([member.predict(turning) for member in with_lags.estimators_])
     own = np.where(predicted == fitted.estimators_[0].mean_, 0, 1)
-    assert_allclose(looking_back.predict(turning), both[own, np.arange(len(own))])
+    assert_allclose(with_lags.predict(turning), both[own, np.arange(len(own))])
 
 
 # ------------------------------------------------------------------------ sharing, threads
@@ -516,7 +516,7 @@ def test_members_share_the_rows_of_windows(assign):
 
 
 @pytest.mark.parametrize("assign", WAYS, ids=str)
-def test_threads_change_nothing(assign):
+def test_results_do_not_depend_on_threads(assign):
     one = ensemble(net(), assign=assign, combine="error").fit(WINDOWS, Y)
     two = ensemble(net(), assign=assign, combine="error", n_jobs=2).fit(WINDOWS, Y)
     assert_array_equal(one.draws_, two.draws_)
@@ -548,7 +548,7 @@ def test_first_fit_in_threads_and_pickle_in_a_new_process(tmp_path):
 
 
 # ------------------------------------------------------------------------------- seeds
-def test_every_nested_random_state_gets_a_seed():
+def test_every_nested_random_state_has_its_own_seed():
     nested = make_pipeline(FunctionTransformer(), ensemble(net(), assign="all"))
     fitted = ensemble(nested, 2, random_state=3)
     fitted.fit(WINDOWS, Y)
@@ -565,7 +565,7 @@ def test_every_nested_random_state_gets_a_seed():
 
 
 @pytest.mark.parametrize("assign", ["bootstrap", "partition"])
-def test_random_state_decides_who_gets_what(assign):
+def test_random_state_determines_the_assignment(assign):
     def drawn(random_state):
         return ensemble(Mean(), 3, assign=assign, random_state=random_state).fit(PANEL, Y).draws_
 
@@ -574,19 +574,19 @@ def test_random_state_decides_who_gets_what(assign):
     assert not drawn(1).equals(drawn(2))
 
 
-def test_draws_are_fair():
+def test_draws_are_uniform():
     random = np.random.RandomState(0)
     draws = draw_bootstrap(40, 2000, random)
     assert_array_equal(draws.sum(axis=0), 40)
     assert_allclose((draws > 0).mean(), 1 - (1 - 1 / 40) ** 40, atol=5e-3)
     assert_allclose(draws.mean(axis=1), 1, atol=0.1)
-    dealt = np.stack([partition_series(7, 3, random) for _ in range(3000)])
-    assert_allclose((dealt == 0).mean(axis=0), 3 / 7, atol=0.04)
+    members = np.stack([partition_series(7, 3, random) for _ in range(3000)])
+    assert_allclose((members == 0).mean(axis=0), 3 / 7, atol=0.04)
 
 
 # ------------------------------------------------------------------------- forms of input
 @pytest.mark.parametrize("assign", ["bootstrap", "partition", "cluster"])
-def test_every_form_of_panel_gives_the_same(assign):
+def test_results_do_not_depend_on_the_form_of_the_panel(assign):
     numbers = PANEL.assign(unit=PANEL["unit"].map(ord))
     forms = {
         "columns": (numbers, IDS),
@@ -600,7 +600,7 @@ def test_every_form_of_panel_gives_the_same(assign):
 
 
 @pytest.mark.parametrize("assign", WAYS, ids=str)
-def test_ids_may_come_beside_the_data(assign):
+def test_ids_may_be_passed_beside_X(assign):
     X, new = (panel[FEATURES].to_numpy() for panel in (PANEL, NEW))
     beside = ensemble(Ridge(), assign=assign, series=None, time=None).fit(X, Y, series_ids=UNITS)
     inside = ensemble(assign=assign).fit(PANEL, Y)
@@ -613,7 +613,7 @@ def test_ids_may_come_beside_the_data(assign):
     else:
         with pytest.raises(ValueError, match="carries no ids as it did in fit. Pass series_ids"):
             beside.predict(new)
-    # Nets are told the ids: their series count the same, as with Windows.
+    # Nets receive the ids too: series are weighted equally, as with Windows.
     beside = ensemble(net(), assign=assign, series=None).fit(
         np.asarray(WINDOWS)[20:], Y[20:], series_ids=UNITS[20:]
     )
@@ -633,7 +633,7 @@ def test_clusters_of_an_array_of_windows():
     assert_allclose(alone, fitted.predict(array, series_ids=units)[[0, -1]])
 
 
-def test_without_ids_every_row_is_a_series():
+def test_without_ids_every_row_is_a_series_of_its_own():
     X = PANEL[FEATURES]
     options = {"series": None, "time": None}
     fitted = ensemble(Ridge(), 3, **options).fit(X, Y)
@@ -641,10 +641,10 @@ def test_without_ids_every_row_is_a_series():
     assert counts.shape == (3, len(X))
     by_hand = [Ridge().fit(X, Y, sample_weight=count).predict(X) for count in counts]
     assert_allclose(fitted.predict(X), np.mean(by_hand, axis=0))
-    # Rows of another table are no rows of this one, whatever their numbers.
-    dealt = ensemble(Ridge(), 3, assign="partition", **options).fit(X, Y)
-    members = [member.predict(X) for member in dealt.estimators_]
-    assert_allclose(dealt.predict(X), np.mean(members, axis=0))
+    # Rows of another table are new, whatever their positions.
+    partitioned = ensemble(Ridge(), 3, assign="partition", **options).fit(X, Y)
+    members = [member.predict(X) for member in partitioned.estimators_]
+    assert_allclose(partitioned.predict(X), np.mean(members, axis=0))
     clustered = ensemble(Ridge(), 2, assign="cluster", **options).fit(X, Y)
     kmeans = clustered.clusterer_[-1]
     own = kmeans.predict(np.c_[StandardScaler().fit_transform(X), np.zeros((len(X), 4))])
@@ -652,7 +652,7 @@ def test_without_ids_every_row_is_a_series():
     assert_allclose(clustered.predict(X), members[own, np.arange(len(X))])
 
 
-def test_one_scaler_for_all_members_is_a_step_before():
+def test_scaler_and_windows_may_precede_the_ensemble():
     pipe = make_pipeline(
         PerSeriesScaler(**IDS), WindowTransformer(3, **IDS), ensemble(net(), series=None, time=None)
     )
@@ -664,7 +664,7 @@ def test_one_scaler_for_all_members_is_a_step_before():
 
 
 # --------------------------------------------------------------- weights and fit parameters
-def test_weights_and_fit_parameters_reach_the_members():
+def test_weights_and_fit_parameters_are_passed_to_the_members():
     weight, mark = np.arange(1.0, len(Y) + 1), np.arange(len(Y))
     for estimator in (Mean(), make_pipeline(FunctionTransformer(), Mean())):
         name = "mark" if isinstance(estimator, Mean) else "mean__mark"
@@ -697,7 +697,7 @@ def test_metadata_routing():
     assert_allclose(weighted, ensemble(Mean()).fit(PANEL, Y, weight).predict(NEW))
 
 
-def test_score_skips_missing_elements():
+def test_score_ignores_missing_elements():
     y = np.stack([NEW_Y, NEW_Y**2, np.full(len(NEW_Y), np.nan)], axis=1)
     y[::3, 0] = np.nan
     weight = np.arange(1.0, len(y) + 1)
@@ -712,7 +712,7 @@ def test_score_skips_missing_elements():
         fitted.score(NEW, y[:, :2])
 
 
-# ----------------------------------------------------------------------- one-row series etc.
+# ------------------------------------------------------------------------------ any panel
 @given(
     panel=panels(names="abcdefg"),
     new=panels(names="abxyz"),
@@ -735,13 +735,38 @@ def test_panels_of_any_form(panel, new, n_outputs, assign, combine):
     assert np.isfinite(predicted).all()
     order = np.random.default_rng(0).permutation(len(new))
     assert_allclose(model.predict(new.iloc[order]), predicted[order], rtol=1e-7, atol=1e-7)
-    # One series is predicted as it is beside others.
+    # Predictions of a series do not depend on other series.
     one = (new["unit"] == new["unit"].iloc[0]).to_numpy()
     assert_allclose(model.predict(new[one]), predicted[one], rtol=1e-7, atol=1e-7)
 
 
-# ----------------------------------------------------------------------------- bad input
-def test_bad_input_says_what_to_do():
+# ------------------------------------------------------------------------- failed refits
+class Failing(Mean):
+    """Raise an error when targets of 1e6 are fitted."""
+
+    def fit(self, X, y, sample_weight=None):
+        if (y == 1e6).any():
+            raise RuntimeError("diverged")
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("assign", WAYS, ids=str)
+def test_a_failed_refit_keeps_the_earlier_fit(assign):
+    fitted = ensemble(Failing(), assign=assign, combine="error").fit(PANEL, Y)
+    expected, state = fitted.predict(NEW), dict(vars(fitted))
+    with pytest.raises(RuntimeError, match="diverged"):
+        fitted.fit(PANEL.assign(unit=PANEL["unit"], extra=1.0), np.where(UNITS < "h", 1e6, Y))
+    fitted.set_params(n_estimators=9)
+    with pytest.raises(ValueError):
+        fitted.fit(PANEL, np.full(len(Y), np.nan))
+    fitted.set_params(n_estimators=2)
+    assert vars(fitted).keys() == state.keys()
+    assert all(value is vars(fitted)[name] for name, value in state.items() if name != "assign")
+    assert_array_equal(fitted.predict(NEW), expected)
+
+
+# -------------------------------------------------------------------------- invalid input
+def test_invalid_input_raises():
     def fit(X=PANEL, y=Y, n_estimators=2, estimator=None, **options):
         passed = {name: options.pop(name) for name in ("series_ids",) if name in options}
         return ensemble(estimator, n_estimators, **options).fit(X, y, **passed)
@@ -836,7 +861,7 @@ def test_search_over_nets_in_an_ensemble():
     assert search.best_estimator_.estimators_[0].n_features_in_ == 2
 
 
-def test_missing_targets_are_left_to_the_nets():
+def test_missing_targets_are_passed_to_the_nets():
     y = np.stack([Y, Y[::-1]], axis=1)
     y[::4, 1], y[UNITS == "c"] = np.nan, np.nan
     fitted = ensemble(net(), assign="partition", combine="error").fit(WINDOWS, y)

@@ -45,7 +45,7 @@ few = settings(max_examples=15, deadline=None)
 
 
 class Recall(RegressorMixin, BaseEstimator):
-    """Remembers what it was given, and predicts it again for rows known by their column p."""
+    """Remember the arguments of `fit`, and predict the target of each row by its column p."""
 
     def fit(self, X, y, sample_weight=None, mark=None):
         self.X_, self.y_, self.sample_weight_, self.mark_ = X, y, sample_weight, mark
@@ -57,14 +57,14 @@ class Recall(RegressorMixin, BaseEstimator):
 
 
 class Spread(Ridge):
-    """Predicts quantiles too: the prediction and one unit to each side of it."""
+    """Also predict quantiles: the prediction, and one unit below and above it."""
 
     def predict_quantiles(self, X):
         return self.predict(X)[..., np.newaxis] + np.array([-1.0, 0.0, 1.0])
 
 
 class Constant(RegressorMixin, BaseEstimator):
-    """Predicts one number: 0 shows the center of each row, 1 the center and a scale."""
+    """Predict a constant: 0 returns the center of each row, 1 the center plus the scale."""
 
     def __init__(self, value):
         self.value = value
@@ -78,7 +78,7 @@ class Constant(RegressorMixin, BaseEstimator):
 
 
 def center_scale(model, X, y, X_new=None):
-    """Read off the statistics of each row, by predictions of 0 and 1."""
+    """Compute the statistics of each row from predictions of 0 and 1."""
     X_new = X if X_new is None else X_new
     low, high = (
         clone(model).set_params(regressor=Constant(value)).fit(X, y).predict(X_new)
@@ -88,7 +88,7 @@ def center_scale(model, X, y, X_new=None):
 
 
 def make_panel(seed=0, lengths=(14, 1, 22, 9)):
-    """Make a panel of unequal series at levels of their own, and the next value of `p`."""
+    """Make a panel of unequal series at different levels, and targets."""
     rng = np.random.default_rng(seed)
     parts = [
         pd.DataFrame({"unit": unit, "cycle": range(length)})
@@ -106,7 +106,7 @@ UNITS = PANEL["unit"].to_numpy()
 
 
 def lags(window_length=3):
-    """Make a cheap pipeline that sees the past of `p`."""
+    """Make a fast pipeline whose predictions depend on earlier values of `p`."""
     options = {"columns": "p", **IDS}
     return make_pipeline(
         PerSeriesScaler(**options),
@@ -115,10 +115,10 @@ def lags(window_length=3):
     )
 
 
-# ------------------------------------------------------------ y's own statistics: the rules
+# ------------------------------------------------------------------------ statistics of y
 @pytest.mark.parametrize("shape", [(30,), (30, 1), (30, 2)])
 @pytest.mark.parametrize("name", SCALERS)
-def test_one_series_is_scaled_as_scikit_learn_does(name, shape):
+def test_one_series_is_scaled_as_by_scikit_learn(name, shape):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 3)), rng.lognormal(3, 2, size=shape)
     theirs = TransformedTargetRegressor(Lasso(0.01), transformer=SCALERS[name]).fit(X, y)
@@ -130,7 +130,7 @@ def test_one_series_is_scaled_as_scikit_learn_does(name, shape):
 
 
 def scaled_by_loop(ids, y):
-    """Scale each series and output by its known values; the rules for those without any."""
+    """Scale each series and output by its known values, by the documented rules."""
     out = np.empty_like(y)
     for j, column in enumerate(y.T):
         known = {unit: column[(ids == unit) & ~np.isnan(column)] for unit in np.unique(ids)}
@@ -161,13 +161,13 @@ def test_every_series_is_scaled_as_by_a_loop(panel, n_outputs, seed):
     model = PerSeriesTargetRegressor(Recall(), series="unit").fit(panel, y)
     assert_allclose(model.regressor_.y_, scaled_by_loop(ids, y), atol=1e-9)
     assert_allclose(model.predict(panel), y)
-    # Rows in any order, and a part of them, are predicted the same.
+    # Predictions do not depend on the order of the rows, nor on other rows.
     some = rng.permutation(len(panel))[: len(panel) // 2 + 1]
     assert_allclose(model.predict(panel.iloc[some]), y[some])
 
 
 @pytest.mark.parametrize("scaler", [*SCALERS, StandardScaler()], ids=str)
-def test_unseen_series_take_the_pooled_statistics_or_raise(scaler):
+def test_new_series_have_pooled_statistics_or_raise(scaler):
     seen = UNITS != "d"
     model = PerSeriesTargetRegressor(Constant(1.0), scaler=scaler, series="unit")
     fitted = model.fit(PANEL[seen], Y[seen])
@@ -180,23 +180,23 @@ def test_unseen_series_take_the_pooled_statistics_or_raise(scaler):
         strict.predict(PANEL)
 
 
-def test_constant_series_take_a_typical_scale():
+def test_constant_series_have_a_typical_scale():
     X = pd.DataFrame({"unit": list("aabbccdef"), "p": range(9)})
     y = np.array([1.0, 3, 100, 140, 5, 5, 7, np.nan, 1])
     center, scale = center_scale(PerSeriesTargetRegressor(Recall(), series="unit"), X, y)
     known = y[~np.isnan(y)]
     assert_allclose(center, [2, 2, 120, 120, 5, 5, 7, known.mean(), 1])
     assert_allclose(scale, [1, 1, 20, 20, 10.5, 10.5, 10.5, known.std(), 10.5])
-    # Without any series that varies, all rows together must tell.
+    # If all series are constant, the scale is that of all rows.
     each = PerSeriesTargetRegressor(Recall(), series="p")
     assert_allclose(center_scale(each, X[:4], y[:4]), [y[:4], np.full(4, y[:4].std())])
-    # And where nothing varies there is no scale.
+    # If all rows are equal, the scale is 1.
     assert_allclose(center_scale(each, X[:4], np.full(4, 2.0)), [np.full(4, 2.0), np.ones(4)])
 
 
-# -------------------------------------------------------------- the statistics of a column
+# ------------------------------------------------------------------ statistics of a column
 def causal_by_loop(panel, fitted, prior_rows):
-    """Center and scale of `p` at each row, by its series so far, shrunk to the pooled ones."""
+    """Compute the expanding center and scale of `p` at each row, shrunk to the pooled ones."""
     pooled = fitted["p"].dropna()
     pooled = (pooled.mean(), pooled.std(ddof=0)) if len(pooled) else (0.0, 0.0)
     spreads = fitted.groupby("unit")["p"].std(ddof=0)
@@ -216,21 +216,21 @@ def causal_by_loop(panel, fitted, prior_rows):
 
 @given(panel=panels(), new=panels(names="abxy"), prior_rows=st.sampled_from([0, 0.5, 30]))
 @few
-def test_a_columns_past_scales_the_targets_as_in_a_loop(panel, new, prior_rows):
+def test_targets_are_scaled_by_the_past_of_a_column_as_in_a_loop(panel, new, prior_rows):
     model = PerSeriesTargetRegressor(Recall(), target="p", prior_rows=prior_rows, **IDS)
     y = np.arange(2.0 * len(panel)).reshape(-1, 2)
     expected = causal_by_loop(panel, panel, prior_rows)
     center, scale = center_scale(model, panel, y)
     for output in range(2):
         assert_allclose([center[:, output], scale[:, output]], expected, atol=1e-9)
-    # Series seen and unseen start anew where their rows do not continue those of fit.
+    # Rows that do not continue a fitted series start a series of their own.
     new["cycle"] -= 100
     center, scale = center_scale(model, panel, y[:, 0], new)
     assert_allclose([center, scale], causal_by_loop(new, panel, prior_rows), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", SCALERS)
-def test_the_column_itself_is_scaled_as_the_scaler_does(name):
+def test_the_column_itself_is_scaled_as_by_the_scaler(name):
     model = PerSeriesTargetRegressor(Recall(), scaler=name, target="p", **IDS)
     scaled = PerSeriesScaler(name, columns="p", **IDS).fit_transform(PANEL)["p"]
     assert_allclose(model.fit(PANEL, PANEL["p"]).regressor_.y_, scaled)
@@ -238,7 +238,7 @@ def test_the_column_itself_is_scaled_as_the_scaler_does(name):
 
 @given(panel=panels(), seed=st.integers(0, 99))
 @few
-def test_the_way_back_is_exact(panel, seed):
+def test_unscaling_inverts_scaling(panel, seed):
     rng = np.random.default_rng(seed)
     y = 10.0 ** rng.integers(-6, 6, size=(len(panel), 2)) * rng.normal(size=(len(panel), 2))
     y[rng.random(y.shape) < 0.2] = np.nan
@@ -294,8 +294,8 @@ def test_the_order_of_rows_does_not_matter(target):
     assert_allclose(clone(model).fit(PANEL.iloc[order], Y[order]).predict(PANEL), predicted)
 
 
-# --------------------------------------------------------------------- what passes through
-def test_X_reaches_the_regressor_untouched():
+# --------------------------------------------------------------------------- passing through
+def test_X_is_passed_unchanged_to_the_regressor():
     X = PANEL.assign(note="text", p=range(len(PANEL)))
     for target in (None, "q"):
         model = PerSeriesTargetRegressor(Recall(), target=target, **IDS).fit(X, Y)
@@ -303,7 +303,7 @@ def test_X_reaches_the_regressor_untouched():
         assert model.regressor_.y_.shape == Y.shape
 
 
-def test_every_form_of_panel_gives_the_same():
+def test_results_do_not_depend_on_the_form_of_the_panel():
     forms = {
         "columns": (PANEL.assign(unit=PANEL["unit"].map(ord)), IDS),
         "index": (PANEL.assign(unit=PANEL["unit"].map(ord)).set_index(["unit", "cycle"]), IDS),
@@ -331,19 +331,19 @@ def test_windows_carry_their_ids():
     assert_allclose(from_windows, center_scale(PerSeriesTargetRegressor(Recall(), **IDS), PANEL, Y))
 
 
-def test_weights_and_fit_parameters_reach_the_regressor():
+def test_weights_and_fit_parameters_are_passed_to_the_regressor():
     X, weight = PANEL.assign(p=range(len(PANEL))), np.arange(1.0, len(Y) + 1)
     model = PerSeriesTargetRegressor(Recall(), **IDS).fit(X, Y, weight, mark="x")
     assert_array_equal(model.regressor_.sample_weight_, weight)
     assert model.regressor_.mark_ == "x"
     assert model.fit(X, Y).regressor_.sample_weight_ is None
-    # In a pipeline they go to the last step.
+    # In a pipeline, they are passed to the last step.
     pipe = make_pipeline(FunctionTransformer(), make_pipeline(FunctionTransformer(), Recall()))
     model = PerSeriesTargetRegressor(pipe, **IDS).fit(X, Y, sample_weight=weight)
     assert_array_equal(model.regressor_[-1][-1].sample_weight_, weight)
 
 
-def test_rows_of_weight_zero_are_as_if_they_were_not_there():
+def test_rows_of_weight_zero_have_no_influence():
     out = np.arange(len(Y)) % 4 == 0
     weight = np.where(out, 0.0, 1.0)
     model = PerSeriesTargetRegressor(lags(), **IDS)
@@ -372,7 +372,7 @@ def test_metadata_routing():
 
 @pytest.mark.parametrize("target", [None, "p"])
 @pytest.mark.parametrize("n_outputs", [None, 2])
-def test_quantiles_come_in_the_units_of_the_targets(target, n_outputs):
+def test_quantiles_are_in_the_units_of_the_targets(target, n_outputs):
     y = Y if n_outputs is None else np.stack([Y, 100 - Y], axis=1)
     scale = np.reshape(
         center_scale(PerSeriesTargetRegressor(Recall(), target=target, **IDS), PANEL, y)[1],
@@ -389,7 +389,7 @@ def test_quantiles_come_in_the_units_of_the_targets(target, n_outputs):
     assert not hasattr(PerSeriesTargetRegressor(lags()), "predict_quantiles")
 
 
-def test_score_skips_missing_elements():
+def test_score_ignores_missing_elements():
     y = np.stack([Y, Y**2, np.full(len(Y), np.nan)], axis=1)
     y[::3, 0] = np.nan
     X, weight = PANEL.assign(p=range(len(PANEL))), np.arange(1.0, len(Y) + 1)
@@ -419,8 +419,31 @@ def test_predictions_have_the_precision_of_the_targets():
         assert model.fit(X, Y.astype(np.float32)).predict(X).dtype == np.float32
 
 
-# ----------------------------------------------------------------------------- bad input
-def test_bad_input_says_what_to_do():
+# ------------------------------------------------------------------------- failed refits
+class Failing(Ridge):
+    """Raise an error when rows with a column of 1e6 are fitted."""
+
+    def fit(self, X, y, sample_weight=None):
+        if (np.asarray(X) == 1e6).any():
+            raise RuntimeError("diverged")
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("target", [None, 0])
+def test_a_failed_refit_keeps_the_earlier_fit(target):
+    X = PANEL[["p", "q"]].to_numpy()
+    model = PerSeriesTargetRegressor(Failing(), target=target).fit(X, Y)
+    expected, state = model.predict(X), dict(vars(model))
+    with pytest.raises(RuntimeError, match="diverged"):
+        model.fit(np.where(X > 0, 1e6, X), 9 * Y)
+    with pytest.raises(ValueError, match="NaN only"):
+        model.fit(X, np.full(len(Y), np.nan))
+    assert vars(model) == state
+    assert_array_equal(model.predict(X), expected)
+
+
+# -------------------------------------------------------------------------- invalid input
+def test_invalid_input_raises():
     def fit(X=PANEL, y=Y, **options):
         return PerSeriesTargetRegressor(lags(), **{**IDS, **options}).fit(X, y)
 
@@ -496,7 +519,7 @@ def test_search_over_a_network():
     assert_allclose(again.predict(PANEL), search.predict(PANEL))
 
 
-def test_scaled_targets_let_one_model_serve_series_of_every_size():
+def test_one_model_predicts_series_of_every_scale():
     X = pd.DataFrame({"unit": np.repeat(["a", "b", "c"], 40), "cycle": np.tile(range(40), 3)})
     size = X["unit"].map({"a": 1.0, "b": 1e3, "c": 1e6}).to_numpy()
     X["p"] = size * (5 + np.sin(X["cycle"]))

@@ -44,7 +44,7 @@ few = settings(max_examples=12, deadline=None)
 
 @st.composite
 def odd_panels(draw, dtype="float64", names="abcd"):
-    """Panels in which some series hold one value only, or none, of some feature."""
+    """Draw panels in which a feature of some series is constant or missing."""
     panel = draw(panels(features=FEATURES, dtype=dtype, names=names))
     for feature in FEATURES:
         unit = draw(st.sampled_from([None, *panel["unit"].unique()]))
@@ -54,9 +54,9 @@ def odd_panels(draw, dtype="float64", names="abcd"):
     return panel
 
 
-# ----------------------------------------------------------------- the rules, as loops
+# --------------------------------------------------------------- reference implementations
 def each_series(panel, function):
-    """Replace the features of each series, oldest row first, by `function` of id and rows."""
+    """Apply a function of id and rows to the features of each series, oldest row first."""
     out = panel.copy()
     for unit, rows in panel.sort_values("cycle").groupby("unit"):
         result = function(unit, rows[FEATURES].to_numpy(np.float64))
@@ -70,7 +70,7 @@ def fit_one(scaler, values):
 
 
 def scaled_by_loop(scaler, panel, fitted=None):
-    """Scale by one scikit-learn scaler a series, unknown series by that of all rows."""
+    """Scale by one scikit-learn scaler per series, and unknown series by that of all rows."""
     fitted = panel if fitted is None else fitted
     own = {
         unit: fit_one(scaler, rows[FEATURES].to_numpy(np.float64))
@@ -95,7 +95,7 @@ def count_center_scale(name, values):
 
 
 def expanded(name, column, pooled, prior_rows):
-    """Scale one series' feature, each row by the rows up to and including it."""
+    """Scale a feature of one series, each row by the rows up to and including it."""
     _, pooled_center, pooled_scale = count_center_scale(name, pooled)
     out = np.empty(len(column))
     for t in range(len(column)):
@@ -125,7 +125,7 @@ def assert_close(result, expected, tolerance=1e-9):
 @pytest.mark.parametrize("name", SCALERS)
 @given(panel=odd_panels())
 @few
-def test_fit_is_one_sklearn_scaler_a_series(name, panel):
+def test_fit_equals_one_sklearn_scaler_per_series(name, panel):
     scaler = PerSeriesScaler(name, statistics="fit", **IDS)
     assert_close(scaler.fit_transform(panel), scaled_by_loop(SCALERS[name], panel))
 
@@ -133,7 +133,7 @@ def test_fit_is_one_sklearn_scaler_a_series(name, panel):
 @pytest.mark.parametrize("name", SCALERS)
 @given(fitted=panels(), panel=panels(names="bcdef"))
 @few
-def test_fit_scales_other_rows_by_the_statistics_of_fit(name, fitted, panel):
+def test_other_rows_are_scaled_by_the_fitted_statistics(name, fitted, panel):
     fitted = fitted.fillna(1.0)  # scikit-learn turns features without a value in fit to NaN
     scaler = PerSeriesScaler(name, statistics="fit", **IDS).fit(fitted)
     assert_close(scaler.transform(panel), scaled_by_loop(SCALERS[name], panel, fitted))
@@ -142,7 +142,7 @@ def test_fit_scales_other_rows_by_the_statistics_of_fit(name, fitted, panel):
 @pytest.mark.parametrize("name", SCALERS)
 @given(panel=odd_panels(), later=panels(names="bcdef"))
 @few
-def test_pooled_is_one_sklearn_scaler(name, panel, later):
+def test_pooled_equals_one_sklearn_scaler(name, panel, later):
     assume(panel[FEATURES].notna().any().all())
     expected = later.copy()
     expected[FEATURES] = SCALERS[name].fit(panel[FEATURES]).transform(later[FEATURES])
@@ -153,7 +153,7 @@ def test_pooled_is_one_sklearn_scaler(name, panel, later):
 @pytest.mark.parametrize("statistics", ["fit", "expanding", "pooled"])
 @given(name=st.sampled_from(list(SCALERS)), panel=odd_panels(dtype="float32"))
 @few
-def test_float32_stays_and_is_as_good_as_float64(name, statistics, panel):
+def test_float32_is_kept_and_as_precise_as_float64(name, statistics, panel):
     scaler = PerSeriesScaler(name, statistics=statistics, **IDS)
     result = scaler.fit_transform(panel)
     exact = scaler.fit_transform(panel.astype(dict.fromkeys(FEATURES, "float64")))
@@ -171,7 +171,7 @@ def test_float32_stays_and_is_as_good_as_float64(name, statistics, panel):
     ],
     ids=lambda wrapped: type(wrapped).__name__,
 )
-def test_a_transformer_is_cloned_for_every_series(wrapped):
+def test_a_transformer_is_cloned_for_each_series(wrapped):
     rng = np.random.default_rng(0)
     panel = pd.DataFrame({"unit": list("aabbbcccc") * 3, "cycle": rng.permutation(27)})
     panel[FEATURES] = rng.gamma(2.0, size=(27, 2))
@@ -179,7 +179,7 @@ def test_a_transformer_is_cloned_for_every_series(wrapped):
     fit = PerSeriesScaler(wrapped, statistics="fit", **IDS).fit(panel)
     assert_close(fit.transform(later), scaled_by_loop(wrapped, later, panel))
     assert list(fit.scalers_) == ["a", "b", "c"]
-    assert not hasattr(wrapped, "n_features_in_")  # the one passed in is left as it was
+    assert not hasattr(wrapped, "n_features_in_")  # the transformer itself is not fitted
     pooled = PerSeriesScaler(wrapped, statistics="pooled", **IDS).fit(panel)
     expected = later.copy()
     expected[FEATURES] = clone(wrapped).fit(panel[FEATURES]).transform(later[FEATURES])
@@ -197,7 +197,7 @@ def test_statistics_are_public():
     assert scaler.n_features_in_ == 3
 
 
-def test_a_feature_that_a_series_never_showed_is_scaled_as_in_an_unknown_series():
+def test_a_feature_without_known_values_is_scaled_as_in_an_unknown_series():
     X = pd.DataFrame({"unit": list("aabb"), "p": [1.0, 5.0, np.nan, np.nan]})
     scaler = PerSeriesScaler(statistics="fit", series="unit").fit(X)
     result = scaler.transform(pd.DataFrame({"unit": ["b", "z"], "p": [7.0, 7.0]}))
@@ -209,7 +209,7 @@ def test_a_feature_that_a_series_never_showed_is_scaled_as_in_an_unknown_series(
 @pytest.mark.parametrize("name", SCALERS)
 @given(panel=odd_panels())
 @few
-def test_expanding_is_the_rule_as_a_loop(name, prior_rows, panel):
+def test_expanding_equals_a_loop(name, prior_rows, panel):
     scaler = PerSeriesScaler(name, prior_rows=prior_rows, **IDS)
     expected = expanded_by_loop(name, panel, prior_rows=prior_rows)
     assert_close(scaler.fit_transform(panel), expected)
@@ -218,8 +218,8 @@ def test_expanding_is_the_rule_as_a_loop(name, prior_rows, panel):
 @pytest.mark.parametrize("name", SCALERS)
 @given(panel=odd_panels(), data=st.data())
 @few
-def test_expanding_goes_on_where_fit_ended(name, panel, data):
-    """Each series is cut at a cycle of its own; some have history only, some none."""
+def test_expanding_continues_from_the_fitted_rows(name, panel, data):
+    """Each series is divided at a cycle of its own; some have only history, some have none."""
     cuts = {unit: data.draw(st.integers(-1, 20)) for unit in panel["unit"].unique()}
     past = panel["cycle"] <= panel["unit"].map(cuts)
     history, later = panel[past], panel[~past]
@@ -234,13 +234,13 @@ def test_expanding_goes_on_where_fit_ended(name, panel, data):
 @pytest.mark.parametrize("name", SCALERS)
 @given(fitted=odd_panels(), panel=odd_panels())
 @few
-def test_without_time_every_call_starts_anew(name, fitted, panel):
+def test_without_time_statistics_start_at_the_first_passed_row(name, fitted, panel):
     panel = panel.sort_values("cycle")
     scaler = PerSeriesScaler(name, prior_rows=3, series="unit", columns=FEATURES).fit(fitted)
     assert_close(scaler.transform(panel), expanded_by_loop(name, panel, fitted, prior_rows=3))
 
 
-def test_rows_up_to_the_last_of_fit_start_anew():
+def test_statistics_of_rows_that_were_fitted_start_at_the_first_passed_row():
     X = pd.DataFrame({"unit": "a", "cycle": range(6), "p": [5.0, 1, 4, 2, 8, 3]})
     scaler = PerSeriesScaler(prior_rows=2, **IDS).fit(X[:4])
     new = scaler.transform(X.assign(unit="new"))["p"]
@@ -256,8 +256,8 @@ def test_rows_up_to_the_last_of_fit_start_anew():
 @pytest.mark.parametrize("name", SCALERS)
 @given(fitted=panels(), panel=panels(names="cdef"), data=st.data())
 @few
-def test_later_rows_change_nothing(name, statistics, time, fitted, panel, data):
-    """Bitwise, for series of fit (going on and starting anew) and for others."""
+def test_later_rows_never_change_earlier_results(name, statistics, time, fitted, panel, data):
+    """Results are equal bit by bit, for rows of fitted series and of others."""
     clock = panel["cycle"] if time else pd.Series(range(len(panel)), index=panel.index)
     late = clock > data.draw(st.integers(int(clock.min()), int(clock.max())))
     scaler = PerSeriesScaler(name, statistics=statistics, prior_rows=3, series="unit", time=time)
@@ -272,7 +272,7 @@ def test_later_rows_change_nothing(name, statistics, time, fitted, panel, data):
 # --------------------------------------------------------------------- unknown series
 @given(fitted=panels(), panel=panels(names="cdef"))
 @few
-def test_unknown_expanding_leaves_known_series_to_their_own_statistics(fitted, panel):
+def test_unknown_expanding_scales_fitted_series_by_stored_statistics(fitted, panel):
     fitted, known = fitted.fillna(1.0), panel["unit"].isin(fitted["unit"])
     scaler = PerSeriesScaler(statistics="fit", unknown="expanding", **IDS).fit(fitted)
     expected = expanded_by_loop("standard", panel, fitted)
@@ -291,7 +291,7 @@ def test_unknown_error_names_the_series(scaler, panel):
 # ------------------------------------------------------------------ where the ids are
 @pytest.fixture
 def panel():
-    """Three series of 3, 1 and 4 rows, scattered, with a column that is no feature."""
+    """Make three series of 3, 1 and 4 scattered rows."""
     rng = np.random.default_rng(0)
     panel = pd.DataFrame({"unit": list("cacbccaa"), "cycle": [3, 1, 2, 9, 5, 1, 0, 2]})
     panel[FEATURES] = rng.normal(10.0, 3.0, (8, 2))
@@ -328,7 +328,7 @@ FORMS = {
 
 @pytest.mark.parametrize("statistics", ["fit", "expanding"])
 @pytest.mark.parametrize("form", FORMS)
-def test_ids_may_stand_anywhere(form, statistics, panel):
+def test_ids_may_be_columns_or_index_levels(form, statistics, panel):
     change, series, time = FORMS[form]
     options = {"statistics": statistics, "prior_rows": 3}
     expected = PerSeriesScaler(**options, **IDS).fit(panel[2:]).transform(panel)[FEATURES]
@@ -355,7 +355,7 @@ def test_any_column_may_group_the_rows():
 
 
 # --------------------------------------------------------------- numerical robustness
-def test_a_small_deviation_at_a_high_level_is_kept():
+def test_a_small_deviation_at_a_high_level_is_precise():
     values = 1e9 + np.random.default_rng(0).normal(size=200)
     X = pd.DataFrame({"unit": 0, "cycle": range(200), "p": values})
     expected = expanded("standard", values, values, prior_rows=0)
@@ -369,7 +369,7 @@ def test_a_small_deviation_at_a_high_level_is_kept():
 
 @pytest.mark.parametrize("name", SCALERS)
 @pytest.mark.parametrize("options", [{"statistics": "fit"}, {"prior_rows": 0}])
-def test_a_huge_series_does_not_disturb_the_others(name, options, panel):
+def test_a_huge_series_does_not_change_the_others(name, options, panel):
     wild = panel.copy()
     wild.loc[wild["unit"] == "a", FEATURES] *= 1e15
     scaler = PerSeriesScaler(name, **options, **IDS)
@@ -380,7 +380,7 @@ def test_a_huge_series_does_not_disturb_the_others(name, options, panel):
 
 @pytest.mark.parametrize("statistics", ["fit", "expanding", "pooled"])
 @pytest.mark.parametrize("name", SCALERS)
-def test_constant_features_are_shifted_and_not_divided(name, statistics):
+def test_constant_features_are_centered_and_not_divided(name, statistics):
     X = pd.DataFrame({"unit": list("aaabb"), "p": 0.1, "q": 0.0})
     result = PerSeriesScaler(name, statistics=statistics, series="unit").fit_transform(X)
     assert_allclose(result["p"], 1.0 if name == "maxabs" else 0.0, atol=1e-15)
@@ -388,7 +388,7 @@ def test_constant_features_are_shifted_and_not_divided(name, statistics):
 
 
 def test_very_many_series():
-    """A Python loop over them would take minutes."""
+    """A Python loop over these series would take minutes."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"unit": rng.integers(0, 200_000, 400_000), "p": rng.normal(size=400_000)})
     fit = PerSeriesScaler(statistics="fit", series="unit").fit_transform(X)["p"]
@@ -405,10 +405,10 @@ def test_very_many_series():
 @given(panel=odd_panels(), later=panels(), data=st.data())
 @few
 def test_partial_fit_equals_fit_on_all_rows(name, statistics, panel, later, data):
-    """Chunks in any order hold new series, more of known ones, or rows before theirs."""
+    """Chunks contain rows of new series, and later or earlier rows of fitted series."""
     if name == "wrapped":
         name, statistics = StandardScaler(), "pooled" if statistics == "pooled" else "fit"
-        panel = panel.dropna()  # a clone that saw no value yet cannot scale
+        panel = panel.dropna()  # a clone without known values cannot scale
         assume(len(panel))
     scaler = PerSeriesScaler(name, statistics=statistics, prior_rows=3, **IDS)
     chunk = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 3, len(panel))
@@ -425,7 +425,7 @@ def test_partial_fit_equals_fit_on_all_rows(name, statistics, panel, later, data
 
 
 @pytest.mark.parametrize("scaler", ["robust", RobustScaler(), PowerTransformer()])
-def test_partial_fit_is_there_only_where_statistics_can_be_merged(scaler, panel):
+def test_partial_fit_exists_only_if_statistics_can_be_merged(scaler, panel):
     scaler = PerSeriesScaler(scaler, statistics="fit", **IDS)
     assert not hasattr(scaler, "partial_fit")
     with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as raised:
@@ -433,12 +433,52 @@ def test_partial_fit_is_there_only_where_statistics_can_be_merged(scaler, panel)
     assert "Call fit with all rows" in str(raised.value.__cause__)
 
 
-def test_fit_forgets_what_partial_fit_learned(panel):
+def test_fit_discards_the_statistics_of_partial_fit(panel):
     other = panel.assign(unit="z", cycle=range(8), p=0.0)
     scaler = PerSeriesScaler(statistics="fit", **IDS)
     expected = scaler.fit_transform(panel)
     assert_frame_equal(scaler.partial_fit(other).fit(panel).transform(panel), expected)
     assert list(scaler.series_ids_) == list("cab")
+
+
+# ------------------------------------------------------------------------- failed refits
+@pytest.mark.parametrize("method", ["fit", "fit_transform", "partial_fit"])
+@pytest.mark.parametrize("scaler", ["standard", StandardScaler()])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"p": np.inf},
+        {"cycle": pd.date_range("2020", periods=8), "p": np.inf},
+        {"q": [*range(7), np.inf], "r": 1.0},
+    ],
+    ids=["values", "time", "columns"],
+)
+def test_a_failed_refit_keeps_the_earlier_fit(panel, scaler, change, method):
+    scaler = PerSeriesScaler(scaler, statistics="fit", **IDS).fit(panel)
+    state, expected = pickle.dumps(scaler), scaler.transform(panel)
+    with pytest.raises(ValueError):
+        getattr(scaler, method)(panel.assign(**change))
+    assert pickle.dumps(scaler) == state
+    assert_frame_equal(scaler.transform(panel), expected)
+
+
+class Interrupted(StandardScaler):
+    """Raise KeyboardInterrupt when values of 1e6 are fitted."""
+
+    def partial_fit(self, X, y=None, sample_weight=None):
+        super().partial_fit(X)
+        if (X == 1e6).any():
+            raise KeyboardInterrupt
+        return self
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_an_interrupted_refit_keeps_the_earlier_fit(panel, method):
+    scaler = PerSeriesScaler(Interrupted(), statistics="fit", **IDS).fit(panel)
+    expected = scaler.transform(panel)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(scaler, method)(panel.assign(p=[*range(7), 1e6]))
+    assert_frame_equal(scaler.transform(panel), expected)
 
 
 # ------------------------------------------------------------------- inverse_transform
@@ -449,7 +489,7 @@ STORED = [(name, statistics) for name in SCALERS for statistics in ("fit", "pool
     "scaler, statistics",
     [*STORED, (PowerTransformer(), "fit"), (MinMaxScaler((-1, 1)), "pooled")],
 )
-def test_inverse_transform_goes_back(scaler, statistics, panel):
+def test_inverse_transform_inverts_transform(scaler, statistics, panel):
     fitted = pd.concat([panel, panel.assign(cycle=panel["cycle"] + 20, p=panel["p"] ** 2)])
     scaler = PerSeriesScaler(scaler, statistics=statistics, **IDS).fit(fitted)
     panel = panel.replace({"unit": {"a": "new"}})
@@ -472,7 +512,7 @@ def test_inverse_transform_of_expanding_statistics_raises(panel):
 # ------------------------------------------------------------------------- containers
 @pytest.fixture
 def mixed(panel):
-    """The panel with columns of many types between the features."""
+    """Make a panel with columns of many types between the features."""
     mixed = panel.astype({"unit": "category", "cycle": "int16", "p": "int64"})
     mixed.insert(3, "note", [f"n{row}" for row in range(8)])
     mixed.insert(4, "day", pd.date_range("2020", periods=8, tz="UTC"))
@@ -484,7 +524,7 @@ ALL = ["expanding", "fit", "pooled"]
 
 @pytest.mark.parametrize("statistics", ALL)
 @pytest.mark.parametrize("columns", [FEATURES, ["q", "p"], [2, 5], ("p", -1), pd.Index(FEATURES)])
-def test_a_frame_gives_a_frame_with_all_else_untouched(mixed, statistics, columns):
+def test_a_frame_returns_a_frame_with_other_columns_unchanged(mixed, statistics, columns):
     before = mixed.copy(deep=True)
     scaler = PerSeriesScaler(statistics=statistics, columns=columns, **IDS)
     result = scaler.fit_transform(mixed)
@@ -499,13 +539,13 @@ def test_a_frame_gives_a_frame_with_all_else_untouched(mixed, statistics, column
 
 
 @pytest.mark.parametrize("columns", ["p", 2, ["p"]])
-def test_features_that_are_not_named_pass_through(panel, columns):
+def test_features_that_are_not_named_are_unchanged(panel, columns):
     result = PerSeriesScaler(statistics="fit", columns=columns, **IDS).fit_transform(panel)
     assert_frame_equal(result.drop(columns="p"), panel.drop(columns="p"))
     assert not np.allclose(result["p"], panel["p"])
 
 
-def test_changing_the_output_leaves_the_input_as_it_was(panel):
+def test_changing_the_output_does_not_change_the_input(panel):
     before = panel.copy(deep=True)
     result = PerSeriesScaler(**IDS).fit_transform(panel)
     result.iloc[:, :] = result.iloc[::-1].to_numpy()
@@ -513,7 +553,7 @@ def test_changing_the_output_leaves_the_input_as_it_was(panel):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "object"])
-def test_an_array_gives_an_array(panel, dtype):
+def test_an_array_returns_an_array(panel, dtype):
     X = number_ids(panel).to_numpy().astype(dtype)
     before = X.copy()
     result = PerSeriesScaler(series=0, time=1).fit_transform(X)
@@ -548,7 +588,7 @@ def test_feature_names_are_those_of_the_columns(panel):
     assert list(plain.get_feature_names_out()) == ["x0", "x1", "x2", "x3"]
 
 
-def test_set_output_gives_a_frame_for_an_array(panel):
+def test_set_output_returns_a_frame_for_an_array(panel):
     X = number_ids(panel).to_numpy()
     scaler = PerSeriesScaler(series=0, time=1)
     expected = pd.DataFrame(scaler.fit_transform(X), columns=["x0", "x1", "x2", "x3"])
@@ -556,7 +596,7 @@ def test_set_output_gives_a_frame_for_an_array(panel):
 
 
 @pytest.mark.parametrize("output", ["default", "pandas"])
-def test_a_frame_gives_the_same_frame_whatever_set_output(panel, output):
+def test_a_frame_returns_the_same_frame_for_any_set_output(panel, output):
     indexed = panel.set_index(["unit", "cycle"])
     for X in (panel, indexed):
         expected = PerSeriesScaler(**IDS).fit_transform(X)
@@ -570,7 +610,7 @@ def test_a_frame_gives_the_same_frame_whatever_set_output(panel, output):
             assert_close(wrapped.fit_transform(X), plain.fit_transform(X))
 
 
-def test_columns_named_by_numbers_keep_their_names_whatever_set_output(panel):
+def test_columns_named_by_numbers_keep_their_names_for_any_set_output(panel):
     X = number_ids(panel).set_axis(range(4), axis=1)
     result = PerSeriesScaler(series=0).set_output(transform="pandas").fit_transform(X)
     assert list(result.columns) == [0, 1, 2, 3]
@@ -587,8 +627,8 @@ def test_clone_and_pickle(panel):
         clone(scaler).transform(panel)
 
 
-def test_what_robust_remembers_is_its_own():
-    """It goes on from remembered rows; the caller may reuse the memory of theirs."""
+def test_remembered_rows_are_copies():
+    """Quartiles continue from remembered rows; the caller may change its own."""
     X = stack_series({"a": np.arange(8.0).reshape(4, 2)})
     later = X.copy(deep=True).rename(index=lambda step: step + 4, level="time")
     scaler = PerSeriesScaler("robust", prior_rows=0, series="series", time="time").fit(X)
@@ -597,7 +637,7 @@ def test_what_robust_remembers_is_its_own():
     assert_frame_equal(scaler.transform(later), expected)
 
 
-def test_searched_in_a_stock_pipeline(panel):
+def test_grid_search_in_a_pipeline(panel):
     X = panel.replace({"unit": {"a": 0, "b": 1, "c": 2}})
     pipeline = make_pipeline(
         PerSeriesScaler(**IDS), FunctionTransformer(lambda X: X[FEATURES]), Ridge()
@@ -611,14 +651,14 @@ def test_searched_in_a_stock_pipeline(panel):
     assert len(search.cv_results_["params"]) == 12
 
 
-def test_parameters_of_a_wrapped_transformer_are_reached(panel):
+def test_parameters_of_a_wrapped_transformer_can_be_set(panel):
     scaler = PerSeriesScaler(StandardScaler(), statistics="fit", **IDS)
     scaler.set_params(scaler__with_std=False)
     centred = scaler.fit_transform(panel)[FEATURES]
     assert_allclose(centred, panel[FEATURES] - panel.groupby("unit")[FEATURES].transform("mean"))
 
 
-# -------------------------------------------------------------------------- bad input
+# ------------------------------------------------------------------------ invalid input
 @pytest.mark.parametrize(
     "options, change, message",
     [
@@ -641,7 +681,7 @@ def test_parameters_of_a_wrapped_transformer_are_reached(panel):
         ),
     ],
 )
-def test_bad_input_is_explained(panel, options, change, message):
+def test_invalid_input_raises(panel, options, change, message):
     scaler = PerSeriesScaler(**{**IDS, **options})
     with pytest.raises(ValueError, match=message):
         scaler.fit_transform(panel.assign(**(change or {})))
@@ -661,13 +701,13 @@ def test_bad_input_is_explained(panel, options, change, message):
         ("time", 1.5),
     ],
 )
-def test_invalid_parameters(panel, parameter, value):
+def test_invalid_parameters_raise(panel, parameter, value):
     with pytest.raises(InvalidParameterError, match=f"The '{parameter}' parameter"):
         PerSeriesScaler(**{parameter: value}).fit(panel)
 
 
 @pytest.mark.parametrize("scaler", ["standard", "robust", StandardScaler()])
-def test_an_empty_panel_is_refused(panel, scaler):
+def test_an_empty_panel_raises(panel, scaler):
     scaler = PerSeriesScaler(scaler, statistics="fit", **IDS)
     for X in (panel[:0], panel.set_index(["unit", "cycle"])[:0]):
         with pytest.raises(ValueError, match="the panel is empty"):
@@ -690,42 +730,42 @@ def test_an_empty_panel_is_refused(panel, scaler):
     ],
 )
 @pytest.mark.parametrize("method", ["transform", "inverse_transform", "partial_fit"])
-def test_a_panel_unlike_that_of_fit_is_refused(panel, method, change, message):
+def test_a_panel_unlike_the_fitted_one_raises(panel, method, change, message):
     scaler = PerSeriesScaler(statistics="fit", **IDS).fit(panel)
     with pytest.raises(ValueError, match=message):
         getattr(scaler, method)(change(panel))
 
 
-def test_an_array_with_another_number_of_columns_is_refused(panel):
+def test_an_array_with_another_number_of_columns_raises(panel):
     X = number_ids(panel).to_numpy()
     with pytest.raises(ValueError, match="X has 3 features, but PerSeriesScaler is expecting 4"):
         PerSeriesScaler(series=0).fit(X).transform(X[:, :3])
 
 
-def test_ids_dropped_by_an_earlier_step_are_missed(panel):
+def test_ids_dropped_by_an_earlier_step_raise(panel):
     pipeline = make_pipeline(StandardScaler(), PerSeriesScaler(series="unit"))
     with pytest.raises(ValueError, match=r"set_output\(transform='pandas'\)"):
         pipeline.fit(number_ids(panel))
 
 
 @pytest.mark.parametrize("method", ["transform", "inverse_transform"])
-def test_unfitted_use(panel, method):
+def test_unfitted_use_raises(panel, method):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(PerSeriesScaler(**IDS), method)(panel)
 
 
-def test_a_panel_without_features_is_refused(panel):
+def test_a_panel_without_features_raises(panel):
     with pytest.raises(ValueError, match="feature"):
         PerSeriesScaler(**IDS).fit(panel[["unit", "cycle"]])
 
 
-def test_a_text_feature_of_type_object_is_named(panel):
+def test_a_text_feature_raises_an_error_that_names_it(panel):
     X = panel.assign(p=pd.Series("high", index=panel.index, dtype=object))
     with pytest.raises(ValueError, match="'p'"):
         PerSeriesScaler(**IDS).fit(X)
 
 
-def test_ids_that_floats_cannot_hold_are_refused():
+def test_ids_that_floats_cannot_hold_raise():
     X = np.array([[2**53, 1], [2**53 + 1, 100]])
     with pytest.raises(ValueError, match="ids are too large"):
         PerSeriesScaler(series=0).fit_transform(X)
@@ -736,7 +776,7 @@ def test_ids_that_floats_cannot_hold_are_refused():
 @pytest.mark.parametrize(
     "change", [{"statistics": "fit"}, {"columns": ["p"]}, {"scaler": "minmax"}]
 )
-def test_parameters_changed_since_fit_are_refused(panel, change):
+def test_parameters_changed_since_fit_raise(panel, change):
     scaler = PerSeriesScaler(**IDS).fit(panel)
     with pytest.raises(ValueError, match=f"{next(iter(change))} changed since fit"):
         scaler.set_params(**change).transform(panel)
@@ -747,7 +787,7 @@ def test_parameters_changed_since_fit_are_refused(panel, change):
 @given(panel=panels(features=FEATURES, dtype="float32"), block=st.integers(1, 12))
 @pytest.mark.parametrize("statistics", ["fit", "expanding", "pooled"])
 @pytest.mark.parametrize("name", SCALERS)
-def test_results_do_not_depend_on_how_rows_are_cut_into_blocks(name, statistics, panel, block):
+def test_results_do_not_depend_on_blocks(name, statistics, panel, block):
     scaler = PerSeriesScaler(name, statistics=statistics, **IDS)
     early = panel["cycle"] <= panel["cycle"].median()
     results = []
