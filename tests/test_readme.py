@@ -85,6 +85,7 @@ def test_forecast_block_draws_the_picture(run_block, tmp_path):
     assert (tmp_path / "forecast.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_grid_search_block_compares_all_candidates(run_block):
     names, printed = run_block("Grid search")
     assert len(names["search"].cv_results_["params"]) == 8
@@ -145,6 +146,7 @@ def test_command_runs_the_example_of_the_source_tree():
     assert find_example() == ROOT / "examples" / "turbofan_life.py"
 
 
+@pytest.mark.slow
 def test_main_job(tmp_path, capsys):
     main(["--output", str(tmp_path), "--folds", "2", "--epochs", "1", "--search-epochs", "1"])
     table = pd.read_csv(tmp_path / "turbofan.csv", index_col="model")
@@ -164,11 +166,13 @@ def test_help_names_the_options():
     assert all(option in text for option in ("--output", "--seed", "--jobs", "--folds", "--epochs"))
 
 
+@pytest.mark.slow
 def test_next_step_example_beats_the_naive_forecast():
     table = runpy.run_path(str(ROOT / "examples" / "next_step.py"))["main"]()
     assert (table["LSTM"] < table["last value"]).all()
 
 
+@pytest.mark.slow
 def test_demand_example(tmp_path):
     example = runpy.run_path(str(ROOT / "examples" / "forecast_demand.py"))
     _, forecast = example["main"](tmp_path, n_shops=8)

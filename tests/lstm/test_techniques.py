@@ -156,6 +156,7 @@ def test_technique_is_reproducible_and_survives_pickling(name):
     assert not np.array_equal(other.partial_fit(MASKED, Y).predict(MASKED), predicted)
 
 
+@pytest.mark.slow
 def test_weights_equal_repetitions_up_to_rounding():
     options = {name: value for name, value in TECHNIQUES["all"].items() if name[0] != "s"}
     X, weight = np.asarray(MASKED), np.arange(len(Y)) % 3
@@ -201,6 +202,7 @@ def test_failed_fit_keeps_the_embedding_of_the_earlier_one():
     assert_array_equal(net.predict(EDGE), before)
 
 
+@pytest.mark.slow
 def test_grid_search_over_techniques():
     pipe = make_pipeline(
         WindowTransformer(L, padding="nan", columns=["size", "p", "q"], **IDS), lstm(epochs=1)

@@ -210,6 +210,7 @@ def test_frozen_layers_survive_pickling_and_further_training(source):
     assert_array_equal(weights_of(twin)[name], weights_of(source)[name])
 
 
+@pytest.mark.slow
 def test_grid_search_over_initial_weights(source):
     grid = {
         "init_from": [None, FrozenEstimator(source)],
