@@ -24,6 +24,7 @@ from sklearn.base import clone
 from sklearn.metrics import root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from turbofan import score_at_random_cycles
+from turbofan_data import MAX_LIFE, load, make_net
 
 from sklstm import (
     MultiSeriesLSTMRegressor,
@@ -31,7 +32,6 @@ from sklstm import (
     WindowTransformer,
     stack_series,
 )
-from turbofan_data import MAX_LIFE, load, make_net
 
 IDS = {"series": "series", "time": "time"}
 ROUGHER = 1.5  # times the deviation of a smooth series
