@@ -1,14 +1,14 @@
-"""What each technique does to the error, one at a time, on four sets.
+"""Measure the effect of each technique on the error, one at a time, on four sets.
 
     python benchmarks/ablation.py                      # all sets, three seeds
     python benchmarks/ablation.py --sets "NN5 daily"   # one of them
-    python benchmarks/ablation.py --sets               # no set: the page again
+    python benchmarks/ablation.py --sets               # no set: only the page
 
-Training parts alone are looked at. A quarter of the training engines is held out (each seed
-another quarter) and scored as if cut at random cycles; of the forecast sets, the last horizon of
-the training part. The engines' net is the first of turbofan.py's recipe, the forecaster's its
-default with one net; all but one parameter stay as they are. Figures go to `ablation.json` as soon
-as they are there, and from it to docs/techniques.md.
+Only training parts are used. A quarter of the training engines is held out (another quarter per
+seed) and scored as if cut at random cycles; of the forecast sets, the last horizon of the training
+part is held out. The engines' net is the first of turbofan.py's recipe, the forecaster is the
+default with one net; one parameter is changed at a time. Figures are saved to `ablation.json` as
+soon as they are computed, and from it to docs/techniques.md.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from report import fill
 from run import machine
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GroupShuffleSplit
-from turbofan import LONGEST_LIFE, SENSORS, cut_weights, find_folder, make_recipe, smooth
+from turbofan import SENSORS, cut_weights, find_folder, make_recipe, smooth
+from turbofan_data import MAX_LIFE
 
 from sklstm import SeriesEnsembleRegressor
 from sklstm.datasets import load_turbofan
@@ -53,7 +54,7 @@ FIRST = [f"first_{name}" for name in SENSORS]
 
 
 def smooth_beside_first(panel, halflife):
-    """Smooth the sensors, and add each engine's first readings, which stay the same."""
+    """Smooth the sensors, and add each engine's first readings as constant columns."""
     first = panel.groupby("unit")[SENSORS].transform("first").set_axis(FIRST, axis=1)
     return smooth(panel, halflife).join(first)
 
@@ -71,12 +72,12 @@ FOR_ENGINES = {
 }
 FOR_FORECASTS = {
     "the last rows not beside the state": {"net": {"skip": False}},
-    "3 members": {"own": {"n_nets": 3}},
+    "3 members": {"own": {"n_estimators": 3}},
 }
 
 
 def choices(case):
-    """Options of each technique on one of the sets, by name; none for the first."""
+    """List the options of each technique on one set by name; the first has none."""
     if case in ENGINES:
         found = {
             name: {f"{PIPE}__net__{key}": value for key, value in options.items()}
@@ -87,9 +88,9 @@ def choices(case):
 
 
 def engine_error(subset, seed, options):
-    """RMSE of held-out training engines, as if cut at random cycles."""
+    """Compute the RMSE of held-out training engines, as if cut at random cycles."""
     data = load_turbofan(subset, data_home=find_folder(subset))
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE)
     split = GroupShuffleSplit(1, test_size=0.25, random_state=seed)
     train, test = next(split.split(X, groups=X["unit"]))
     model = make_recipe(random_state=seed, views=("far",))
@@ -106,7 +107,7 @@ def engine_error(subset, seed, options):
 
 
 def forecast_error(folder, horizon, season, seed, options):
-    """MASE of the last horizon of the training part."""
+    """Compute the MASE of the last horizon of the training part."""
     series = read_series(folder, "train")
     past, held_out = [x[:-horizon] for x in series], [x[-horizon:] for x in series]
     with warnings.catch_warnings():
@@ -122,13 +123,13 @@ def error_of(case, seed, options):
 
 
 def change(errors, base):
-    """Mean change in percent, and the range over the seeds, each against its own base."""
+    """Format the change in percent, mean and range over the seeds, each against its base."""
     changes = 100 * (np.asarray(errors) / np.asarray(base) - 1)
     return f"{changes.mean():+.1f} ({changes.min():+.1f} to {changes.max():+.1f})"
 
 
 def table(results):
-    """Render the errors as they are, and what each technique changes about them."""
+    """Tabulate the errors, and the change of each technique."""
     cases = [*ENGINES, *FORECASTS]
     names = list(dict.fromkeys(name for case in cases for name in choices(case)))
     lines = ["| | " + " | ".join(cases) + " |", "|---" * (1 + len(cases)) + "|"]
@@ -151,7 +152,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", nargs="*", default=[*ENGINES, *FORECASTS])
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--only", help="techniques with this in their names")
+    parser.add_argument("--only", help="only techniques whose names contain this")
     parser.add_argument("--output", type=Path, default=HERE / "ablation.json")
     options = parser.parse_args()
     for case in options.sets:
@@ -160,7 +161,7 @@ def main():
                 continue
             errors = [error_of(case, seed, choice) for seed in range(options.seeds)]
             print(case, name, np.round(errors, 3), flush=True)
-            # Read anew: another set may be under way beside this one.
+            # Read again: another process may be measuring another set.
             results = json.loads(options.output.read_text()) if options.output.exists() else {}
             results.setdefault(case, {})[name] = errors
             results["machine"] = machine()

@@ -1,11 +1,11 @@
-"""Forecast errors of sklstm beside published values, simple forecasts and neuralforecast.
+"""Compare forecast errors of sklstm with published values, simple forecasts, neuralforecast.
 
     python benchmarks/accuracy.py                                # all sets, 5 seeds
     python benchmarks/accuracy.py --sets beijing quantiles --peers
-    python benchmarks/accuracy.py --sets                         # no set: the page again
+    python benchmarks/accuracy.py --sets                         # no set: only the page
 
-The forecaster is the default one, told the horizon and the season (and the window, where the
-problem names one). Figures go to `accuracy.json` as soon as they are there, and from it to
+The forecaster has its defaults, apart from horizon and season (and the window, where the problem
+gives one). Figures are saved to `accuracy.json` as soon as they are computed, and from it to
 `ACCURACY.md`. Data are read from SKLSTM_DATA; neuralforecast runs in its environment under
 `.envs/`, as in run.py, with one seed.
 """
@@ -43,7 +43,7 @@ HERE = Path(__file__).parent
 OURS, PEER = "sklstm", "neuralforecast"
 MAX_STEPS = 1_000  # of neuralforecast: its default
 
-# Horizon and season; what the peer is told besides; the mean MASE to reach; published ones
+# Horizon and season; further parameters of the peer; the mean MASE to reach; published errors
 # (M4: the competition's results; the others: Monash archive).
 PUBLIC = {
     "M4 hourly": {
@@ -69,12 +69,12 @@ PUBLIC = {
 QUANTILES = (0.1, 0.5, 0.9)  # the outer two bound the interval of 80 %
 ORIGINS = 5
 
-# By case: where the forecasts start and where the data end. The second one is for choices.
+# By case: the start of the forecasts and the end of the data. The second case is for choices.
 BEIJING = {
     "the test year": (TEST_START, None),
     "half a year before": (pd.Timestamp("2015-09-01"), TEST_START),
 }
-# The peer's nets: all of them forecast the half year; the first and the chosen one the test.
+# The peer's nets. All forecast the half year; the first and the chosen one forecast the test.
 NETS = {
     "as it comes": {"scaler": "robust", "recurrent": False},
     "standard scaler": {"scaler": "standard", "recurrent": False},
@@ -88,7 +88,7 @@ CHOICE_STEPS = 300
 
 
 def make_forecaster(horizon, season, target, seed, **options):
-    """The default forecaster for tables with the columns series, time and `target`."""
+    """Make the default forecaster for tables with the columns series, time and `target`."""
     from sklstm import MultiSeriesForecaster
 
     return MultiSeriesForecaster(
@@ -103,7 +103,7 @@ def make_forecaster(horizon, season, target, seed, **options):
 
 
 def forecast_series(train, horizon, season, seed):
-    """Fit on a list of arrays; the forecast (n_series, horizon) and its seconds."""
+    """Fit on a list of arrays; return the forecast (n_series, horizon) and its seconds."""
     panel = stack_series(train, columns=["y"]).reset_index()
     started = time.perf_counter()
     tidy = make_forecaster(horizon, season, "y", seed).fit(panel).forecast()
@@ -112,7 +112,7 @@ def forecast_series(train, horizon, season, seed):
 
 
 def forecast_beijing(train, rows, origins, seed):
-    """The forecast (n_origins, 24) and its seconds."""
+    """Return the forecast (n_origins, 24) and its seconds."""
     started = time.perf_counter()
     model = make_forecaster(HOURS, HOURS, TARGET, seed, window_length=WINDOW).fit(train)
     found = np.asarray(model.predict(rows))[origins]
@@ -121,14 +121,14 @@ def forecast_beijing(train, rows, origins, seed):
 
 def forecast_quantiles(series, horizon, season, seed, calibration):
     """Forecast (n_series, n_origins, horizon, n_quantiles) from one fit, and its seconds."""
-    from sklstm.model_selection._backtest import backtest
+    from sklstm import backtest
 
     panel = stack_series(series, columns=["y"]).reset_index()
     forecaster = make_forecaster(
         horizon, season, "y", seed, quantiles=QUANTILES, calibration=calibration
     )
     started = time.perf_counter()
-    found = backtest(forecaster, panel, n_origins=ORIGINS, step=horizon, refit=False)
+    found = backtest(forecaster, panel, n_origins=ORIGINS, stride=horizon, refit=False)
     seconds = time.perf_counter() - started
     found = found.sort_values(["series", "origin", "step"])
     columns = ["prediction" if q == 0.5 else f"q{q}" for q in QUANTILES]
@@ -139,7 +139,7 @@ def forecast_quantiles(series, horizon, season, seed, calibration):
 
 
 def ask_peer(problem, **size):
-    """What neuralforecast finds, and its seconds."""
+    """Return the figures of neuralforecast and its seconds."""
     process = Process(PEER)
     answer = process.ask(do="prepare", problem=problem, size=size)
     if not answer:
@@ -154,20 +154,20 @@ def ask_peer(problem, **size):
 
 
 def series_scale(train, season):
-    """Seasonal naive error of each array; of a season of one row where it is too short."""
+    """Compute the seasonal naive error of each array; short ones get a season of one row."""
     panel = stack_series(train, columns=["y"])
     scales = [seasonal_scale(panel, m, series="series", time="time") for m in (season, 1)]
     return scales[0].fillna(scales[1]).to_numpy()
 
 
 def score_beijing(truth, forecast, unseen):
-    """Mean absolute error over known true values, µg/m³."""
+    """Compute the mean absolute error over known true values, µg/m³."""
     error = np.abs(np.asarray(truth) - forecast)
     return {"MAE, nine": np.nanmean(error[~unseen]), "MAE, three": np.nanmean(error[unseen])}
 
 
 def score_quantiles(truth, forecast, scale):
-    """Coverage of the interval; pinball loss over the series' scale, mean over all.
+    """Compute the coverage of the interval and the mean scaled pinball loss.
 
     `truth` has shape (n_series, n_origins, horizon), `forecast` a further axis of quantiles.
     """
@@ -187,17 +187,17 @@ def score_quantiles(truth, forecast, scale):
 
 
 def over_seeds(score, seeds):
-    """Figures of several seeds, each a list."""
+    """Collect the figures of several seeds in lists."""
     found = [score(seed) for seed in range(seeds)]
     return {name: [figures[name] for figures in found] for name in found[0]}
 
 
 # ------------------------------------------------------------------------------------- sets
-# Each yields (case, method, figures); a figure is a list with an entry a seed.
+# Each function yields (case, method, figures); a figure is a list with one entry per seed.
 
 
 def points(case, seeds, peers):
-    """One point forecast of each series of a public set."""
+    """Forecast each series of a public set once."""
     known = PUBLIC[case]
     size = known["size"]
     train, test = (read_series(size["folder"], part) for part in PARTS)
@@ -225,7 +225,7 @@ def points(case, seeds, peers):
 
 
 def simple_beijing(rows):
-    """Forecasts (n_rows, 24) that learn nothing, from gaps filled by the last value."""
+    """Make simple forecasts (n_rows, 24), with gaps filled by the last value."""
     filled = fill_gaps(rows)
     by_series = filled.groupby("series")[TARGET]
     day = by_series.transform(lambda x: x.rolling(HOURS, min_periods=1).mean())
@@ -238,7 +238,7 @@ def simple_beijing(rows):
 
 
 def beijing(case, seeds, peers):
-    """PM2.5 of the next day, every day, at stations known and never seen."""
+    """Forecast PM2.5 of the next day, every day, at known and at unknown stations."""
     start, end = BEIJING[case]
     train, rows = split_beijing(read_beijing(), start, end)
     origins = daily_origins(rows, start)
@@ -271,7 +271,7 @@ def beijing(case, seeds, peers):
 
 
 def quantiles(case, seeds, peers):
-    """Intervals over rolling origins; the net is fitted once, before the first of them."""
+    """Forecast intervals from rolling origins, with one fit before the first of them."""
     known = PUBLIC[case]
     size = known["size"]
     horizon, season = size["horizon"], size["season"]
@@ -285,7 +285,7 @@ def quantiles(case, seeds, peers):
         forecast, seconds = forecast_quantiles(series, horizon, season, seed, calibration)
         return {**score_quantiles(truth, forecast, scale), "seconds": seconds}
 
-    # The seasonal naive forecast, and the quantiles of its errors in the past.
+    # The seasonal naive forecast with the quantiles of its past errors.
     naive = np.stack(
         [
             seasonal_naive([x[: -back * horizon] for x in series], horizon, season)
@@ -318,7 +318,7 @@ def quantiles(case, seeds, peers):
 
 
 def untuned(seeds, peers):
-    """Panels that no choice was made on."""
+    """Forecast panels that were used for no choice."""
     for case, (series, horizon, season) in untuned_panels().items():
         train, test = [x[:-horizon] for x in series], [x[-horizon:] for x in series]
         scale = series_scale(train, season)
@@ -356,13 +356,13 @@ SETS = {
 
 
 def cell(values):
-    """The mean over seeds; of several also the least and the most."""
+    """Format the mean over seeds, and the range if there are several."""
     text = f"{np.mean(values):.4g}"
     return text if len(values) == 1 else f"{text} ({min(values):.4g} to {max(values):.4g})"
 
 
 def table(cases):
-    """A line for each case and method."""
+    """Make a table with a line per case and method."""
     entries = [entry["figures"] for case in cases.values() for entry in case.values()]
     names = list(dict.fromkeys(name for figures in entries for name in figures))
     lines = [
@@ -380,7 +380,7 @@ def table(cases):
 
 
 def save(results):
-    """Write the figures, and the page from them."""
+    """Save the figures, and the page from them."""
     (HERE / "accuracy.json").write_text(json.dumps(results, indent=1) + "\n")
     page = HERE / "ACCURACY.md"
     texts = {section: table(cases) for section, cases in results.items()}
@@ -390,8 +390,8 @@ def save(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--seeds", type=int, default=5, help="0: sklstm is not run")
-    parser.add_argument("--peers", action="store_true", help="run neuralforecast too")
+    parser.add_argument("--seeds", type=int, default=5, help="0 does not run sklstm")
+    parser.add_argument("--peers", action="store_true", help="run neuralforecast as well")
     options = parser.parse_args()
     path = HERE / "accuracy.json"
     results = json.loads(path.read_text()) if path.exists() else {}

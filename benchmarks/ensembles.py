@@ -24,6 +24,7 @@ from sklearn.base import clone
 from sklearn.metrics import root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from turbofan import score_at_random_cycles
+from turbofan_data import MAX_LIFE, load, make_net
 
 from sklstm import (
     MultiSeriesLSTMRegressor,
@@ -31,7 +32,6 @@ from sklstm import (
     WindowTransformer,
     stack_series,
 )
-from sklstm.__main__ import LONGEST_LIFE, load, make_net
 
 IDS = {"series": "series", "time": "time"}
 ROUGHER = 1.5  # times the deviation of a smooth series
@@ -55,7 +55,7 @@ def engines(data, seed):
     units = data.train["unit"].unique()
     trained = np.random.default_rng(seed).permutation(units)[: len(units) // 2]
     train = data.train["unit"].isin(trained)
-    y = data.train_rul.clip(upper=LONGEST_LIFE)
+    y = data.train_rul.clip(upper=MAX_LIFE)
     *prepare, net = (step for _, step in make_net().steps)
     prepared = make_pipeline(*prepare)
     windows = prepared.fit_transform(data.train[train])

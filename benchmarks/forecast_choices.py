@@ -1,9 +1,9 @@
-"""How the default recipe of MultiSeriesForecaster was chosen: on the training parts alone.
+"""Compare the default recipe of MultiSeriesForecaster with variants, on training data.
 
     python benchmarks/forecast_choices.py                     # about ten minutes on 2 cores
 
-Forecasts the last horizon of the *training* part of three public sets, with the default recipe
-and with one thing about it changed. One net a fit, two seeds.
+Forecasts the last horizon of the *training* part of three public data sets, with the default
+recipe and with one element of it changed. One network per fit, two seeds.
 """
 
 import warnings
@@ -11,44 +11,43 @@ from unittest.mock import patch
 
 from problems import mean_mase, read_series, seasonal_naive
 
-import sklstm.forecasting._forecaster
 from sklstm import MultiSeriesForecaster, stack_series
-from sklstm.forecasting._forecaster import LIMIT
+from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._normalization import ValueScale
 
 SETS = (("m4_hourly", 48, 24), ("nn5_daily", 56, 7), ("tourism_monthly", 24, 12))
 SEEDS = 2
 
-# What is changed: constants of the recipe, parameters of the net or of the forecaster.
+# Changes to constants of the recipe, to parameters of the network ("net") and of the forecaster
+# ("own"), and to the transform of the values ("scale").
 CHOICES = {
     "default": {},
     "no skip": {"net": {"skip": False}},
-    "values do not bend": {"constants": {"LIMIT": 1e6}},
-    "values bend at 3": {"constants": {"LIMIT": 3.0}},
+    "values not bounded": {"constants": {"VALUE_LIMIT": 1e6}},
+    "values bounded by 3": {"constants": {"VALUE_LIMIT": 3.0}},
     "no logarithm": {"scale": None},
     "7 seasons": {"constants": {"SEASONS_IN_WINDOW": 7}},
     "half the steps": {
-        "constants": {"STEPS_PER_ROOT": 2, "STEPS_PER_ROOT_OF_SERIES": 40, "PASSES": 2}
+        "constants": {"STEPS_PER_SQRT_WINDOWS": 2, "STEPS_PER_SQRT_SERIES": 40, "MAX_PASSES": 2}
     },
     "128 units": {"own": {"hidden_units": 128}},
     "2 layers": {"net": {"n_layers": 2}},
-    "3 nets": {"own": {"n_nets": 3}},
+    "3 networks": {"own": {"n_estimators": 3}},
 }
 
 
 def forecast(train, horizon, season, seed, *, constants=(), net=(), own=(), scale="chosen"):
-    """Forecast a list of arrays, as the forecaster does but for what is changed."""
+    """Forecast a list of arrays with a changed recipe."""
     panel = stack_series(train, columns=["y"])
-    default = MultiSeriesForecaster._default_regressor
+    default = recipe.default_regressor
 
-    def changed(self, *data):
-        return default(self, *data).set_params(**dict(net))
+    def changed(*data, **parameters):
+        return default(*data, **parameters).set_params(**dict(net))
 
-    of = ValueScale.of if scale == "chosen" else lambda values: ValueScale(scale)
+    learn = ValueScale.learn if scale == "chosen" else lambda values: ValueScale(scale)
     with (
-        patch.multiple(sklstm.forecasting._forecaster, **{"LIMIT": LIMIT, **dict(constants)}),
-        patch.object(MultiSeriesForecaster, "_default_regressor", changed),
-        patch.object(ValueScale, "of", of),
+        patch.multiple(recipe, default_regressor=changed, **dict(constants)),
+        patch.object(ValueScale, "learn", learn),
     ):
         model = MultiSeriesForecaster(
             horizon,
@@ -56,14 +55,14 @@ def forecast(train, horizon, season, seed, *, constants=(), net=(), own=(), scal
             random_state=seed,
             series="series",
             time="time",
-            **{"n_nets": 1, **dict(own)},
+            **{"n_estimators": 1, **dict(own)},
         )
         found = model.fit(panel).forecast()["prediction"]
     return found.to_numpy().reshape(len(train), horizon)
 
 
 def main():
-    print("| changed | set | MASE of each seed |\n|---|---|---|")
+    print("| change | data set | MASE per seed |\n|---|---|---|")
     for folder, horizon, season in SETS:
         series = read_series(folder, "train")
         past, held_out = [x[:-horizon] for x in series], [x[-horizon:] for x in series]
@@ -73,7 +72,7 @@ def main():
             errors = []
             for seed in range(SEEDS):
                 with warnings.catch_warnings():
-                    # Series too short to teach are forecast all the same.
+                    # Series too short for training are forecast nevertheless.
                     warnings.filterwarnings("ignore", message=".*no row in the loss")
                     found = forecast(past, horizon, season, seed, **choice)
                 errors.append(mean_mase(past, held_out, found, season))

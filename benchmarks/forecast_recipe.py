@@ -1,11 +1,11 @@
-"""One net for direct forecasts of many series, on the public parts of sklstm.
+"""Forecast many series with one network, built from the transformer and the regressor.
 
     python benchmarks/forecast_recipe.py
 
-The net sees each window in units of its own (level: mean of the last season; scale: mean
-seasonal difference) and learns what is left of the future after the seasonal naive forecast,
-in the same units. Values are on a log scale. Run as a script, it forecasts the last horizon of
-the *training* parts after several numbers of epochs: that is where `EPOCHS` was chosen.
+Each window is normalised by its level (mean of the last season) and its scale (mean absolute
+seasonal difference). The network predicts the residual of the seasonal naive forecast in the same
+units. Values are on a log scale. Run as a script, it forecasts the last horizon of the *training*
+parts after different numbers of epochs; `EPOCHS` was chosen by these results.
 """
 
 import time
@@ -23,7 +23,7 @@ EPOCHS = 4
 
 
 class WindowNormalization(Windows):
-    """Windows each in units of its own: ``(values - center) / scale``."""
+    """Windows normalised one by one: ``(values - center) / scale``."""
 
     @classmethod
     def of(cls, windows, center, scale):
@@ -45,15 +45,15 @@ class WindowNormalization(Windows):
 
 
 def trailing_mean(values, last, first):
-    """Mean of the values from `first` to `last`, both included."""
+    """Compute the mean of the values from `first` to `last`, both included."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     return (total[last + 1] - total[first]) / (last + 1 - first)
 
 
 def forecast(train, *, horizon, season, units=64, epochs=EPOCHS, segment=None, seed=0):
-    """Forecast each series of a list of positive arrays: an array (n_series, horizon).
+    """Forecast each series of a list of positive arrays.
 
-    Segments are one season long, if not told otherwise.
+    Segments are one season long by default. Returns an array of shape (n_series, horizon).
     """
     lengths = [len(values) for values in train]
     codes = np.repeat(np.arange(len(train)), lengths)
@@ -67,8 +67,8 @@ def forecast(train, *, horizon, season, units=64, epochs=EPOCHS, segment=None, s
     known = row - start >= season
     difference[known] = np.abs(values[known] - values[row[known] - season])
     first = np.minimum(np.maximum(start + season, row - window + season + 1), row)
-    least = difference[known].mean() / 100
-    scale = np.maximum(trailing_mean(difference, row, first), least)
+    min_scale = difference[known].mean() / 100
+    scale = np.maximum(trailing_mean(difference, row, first), min_scale)
 
     values, scale = values.astype(np.float32), scale.astype(np.float32)
     ahead = np.arange(horizon)
@@ -94,7 +94,7 @@ def forecast(train, *, horizon, season, units=64, epochs=EPOCHS, segment=None, s
         random_state=seed,
     )
     with warnings.catch_warnings():
-        # Series that are shorter than a window train nothing, and are forecast all the same.
+        # Series shorter than a window are not used for training, but they are forecast.
         warnings.filterwarnings("ignore", message=".*series have no row in the loss")
         net.fit(windows, y)
     last = np.cumsum(lengths) - 1

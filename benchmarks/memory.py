@@ -1,9 +1,9 @@
-"""Peak memory of windows over a long panel: transform and one epoch of training.
+"""Measure the peak memory of windows over a long panel: transform and one epoch of training.
 
     python benchmarks/memory.py
 
-1,000,000 rows x 10 features in 1,000 series, windows of 100 rows: as one float32 array that
-would be 4 GB. Prints the peak resident memory of the process, TensorFlow included.
+1,000,000 rows x 10 features in 1,000 series, windows of 100 rows, which would be 4 GB as one
+float32 array. Prints the peak resident memory of the process, TensorFlow included.
 """
 
 import resource
@@ -17,7 +17,7 @@ N_ROWS, N_FEATURES, N_SERIES, WINDOW = 1_000_000, 10, 1_000, 100
 
 
 def peak():
-    """Peak resident memory in GB (Linux counts it in kilobytes)."""
+    """Read the peak resident memory in GB (Linux reports kilobytes)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 

@@ -1,6 +1,6 @@
-"""The panels of the accuracy benchmark.
+"""Read and make the panels of the accuracy benchmark.
 
-NumPy and pandas alone: peers import this module in environments without sklstm.
+This module depends on NumPy and pandas alone, because peers import it without sklstm.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ PARTS = ("train", "test")
 
 # ------------------------------------------------------------------------------- Beijing air
 
-HOURS = 24  # forecast
-WINDOW = 168  # hours that a forecast may look at
+HOURS = 24  # to forecast
+WINDOW = 168  # hours of history per forecast
 TARGET = "PM2.5"
 WEATHER = ["TEMP", "PRES", "DEWP", "RAIN", "WSPM", "wind_sin", "wind_cos"]
 TEST_START = pd.Timestamp("2016-03-01")
-UNSEEN = ["Tiantan", "Wanliu", "Wanshouxigong"]  # the last three by name: never trained on
+UNSEEN = ["Tiantan", "Wanliu", "Wanshouxigong"]  # the last three by name: not in training
 
 _COMPASS = "N NNE NE ENE E ESE SE SSE S SSW SW WSW W WNW NW NNW".split()
 
 
 def read_beijing():
-    """PM2.5 (µg/m³) and the weather of twelve stations, hour by hour: a long table with gaps.
+    """Read PM2.5 (µg/m³) and the hourly weather of twelve stations: a long table with gaps.
 
-    Columns: series (the station), time, `TARGET`, `WEATHER`; sorted by the first two, and no
-    hour is left out.
+    Columns: series (the station), time, `TARGET`, `WEATHER`; sorted by the first two, with a row
+    for every hour.
     """
     files = sorted((DATA / "beijing_air").glob("*.csv.gz"))
     if not files:
@@ -42,10 +42,10 @@ def read_beijing():
 
 
 def split_beijing(table, start=TEST_START, end=None):
-    """Rows to train on, and rows to forecast from `start` on with the windows before it.
+    """Split into training rows, and rows to forecast from `start` on with their history.
 
-    Both have rows before `end` alone. The nine stations train; all twelve are forecast. For
-    choices on the training years take ``start`` a while before `TEST_START` as ``end``.
+    Both have only rows before `end`. Nine stations are in the training rows; all twelve are
+    forecast. For choices on the training years, set `end` to `TEST_START` and `start` before it.
     """
     if end is not None:
         table = table[table["time"] < end]
@@ -55,7 +55,7 @@ def split_beijing(table, start=TEST_START, end=None):
 
 
 def daily_origins(rows, start=TEST_START):
-    """Mask of the rows that a day is forecast from: those at 23:00, the last before midnight.
+    """Mark the rows from which a day is forecast: those at 23:00.
 
     The forecasts of 24 hours cover each hour from `start` to the end of `rows` once.
     """
@@ -65,22 +65,22 @@ def daily_origins(rows, start=TEST_START):
 
 
 def fill_gaps(table):
-    """The last known value of a series for a missing one; before the first known one, that."""
+    """Fill missing values with the last known value of the series, or with the first one."""
     by_series = table.drop(columns="time").groupby("series")
     filled = by_series.ffill().fillna(by_series.bfill())
     return table.assign(**filled)
 
 
-# ------------------------------------------------------------------- panels nobody tuned on
+# ------------------------------------------------------------- panels used for no choice
 
 
 def sums(series, n):
-    """Sums of `n` values, the last one of them the last of its series."""
+    """Sum blocks of `n` values, aligned with the end of each series."""
     return [x[len(x) % n :].reshape(-1, n).sum(axis=1) for x in series]
 
 
 def untuned_panels():
-    """By name: the whole series, the horizon at their end, and the season."""
+    """Make by name: the whole series, the horizon at their end, and the season."""
     m4, nn5, tourism = (
         [np.concatenate(both) for both in zip(*(read_series(name, p) for p in PARTS), strict=True)]
         for name in ("m4_hourly", "nn5_daily", "tourism_monthly")
@@ -106,7 +106,7 @@ def untuned_panels():
 
 
 def seasonal_series(length, season, rng):
-    """A level, a trend, a season and noise, each of a size of its own."""
+    """Make a series of level, trend, season and noise, each of random size."""
     time = np.arange(length)
     shape = np.resize(rng.normal(size=season), length)
     trend = rng.normal(0, 0.02) * time

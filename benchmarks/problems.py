@@ -1,7 +1,7 @@
-"""The problems of the benchmark: their sizes, their data and who solves them.
+"""Define the problems of the benchmark: sizes, data and peers.
 
-NumPy alone: this module is imported in the environment of every peer. All data are made from
-seed 0, so that each peer's process makes the same arrays.
+This module depends on NumPy alone, because it is imported in the environment of every peer. All
+data are made from seed 0, so that the process of each peer makes the same arrays.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ DATA = Path(os.environ.get("SKLSTM_DATA", Path(__file__).parents[2] / "shared" /
 
 
 class CannotError(Exception):
-    """A peer cannot solve a problem; the message says why, in one sentence."""
+    """Raised where a peer cannot solve a problem; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem in several sizes.
+    """Describe one problem in several sizes.
 
     Attributes
     ----------
@@ -31,9 +31,10 @@ class Problem:
     cases, quick : dict
         By label, the arguments of that function; `quick` for a first look.
     fresh : {"problem", "case", "round"}
-        How long a peer's process lives: from one of these to the next.
+        When a peer gets a new process: for each problem, case or round.
     per_row : bool
-        Peers may solve different numbers of rows: their rows a second are compared.
+        Whether peers may process different numbers of rows, so that rows per second are
+        compared.
     memory : bool
         Whether the table shows the memory of the first run.
     """
@@ -50,7 +51,7 @@ class Problem:
 
 
 def make_blocks(n_series, length, n_features):
-    """Random walks from a level of their own: float32 (n_series, length, n_features)."""
+    """Make random walks, each with its own level: float32 (n_series, length, n_features)."""
     rng = np.random.default_rng(0)
     blocks = rng.standard_normal((n_series, length, n_features), dtype=np.float32)
     np.cumsum(blocks, axis=1, out=blocks)
@@ -60,14 +61,14 @@ def make_blocks(n_series, length, n_features):
 
 
 def make_ids(blocks):
-    """The id of each row of the blocks, laid out as one long table."""
+    """Make the id of each row of the blocks, laid out as one long table."""
     return np.repeat(np.arange(len(blocks)), blocks.shape[1])
 
 
 def materialise(blocks, window_length, pad=False):
-    """All windows as one array (n_windows, window_length, n_features), by NumPy.
+    """Make all windows as one array (n_windows, window_length, n_features) with NumPy.
 
-    With `pad`, each row of a block gets a window: its first row stands for what came before.
+    With `pad`, each row of a block gets a window, padded with the first row of the block.
     """
     if pad:
         before = np.repeat(blocks[:, :1], window_length - 1, axis=1)
@@ -78,14 +79,14 @@ def materialise(blocks, window_length, pad=False):
 
 
 def make_epoch(n_windows, steps):
-    """Blocks of one feature with `n_windows` full windows in all, and the next value of each."""
+    """Make blocks of one feature with `n_windows` full windows, and the next value of each."""
     n_series = 32
     blocks = make_blocks(n_series, n_windows // n_series + steps, 1)
     return blocks[:, :-1], blocks[:, steps:, 0].ravel()
 
 
 def make_search(n_series, length, n_features=14):
-    """Blocks, and a target for each row: a mean over the features, with noise."""
+    """Make blocks, and a target per row: the mean over the features, with noise."""
     blocks = make_blocks(n_series, length, n_features)
     noise = np.random.default_rng(1).standard_normal(n_series * length, dtype=np.float32)
     return blocks, blocks.mean(axis=2).ravel() + noise / 10
@@ -104,19 +105,19 @@ def read_series(folder, part, n_series=None):
 
 
 def mean_mase(train, test, forecast, season):
-    """Mean over series of the absolute error over that of the seasonal naive forecast."""
+    """Compute the mean over series of the error relative to the seasonal naive one."""
     scales = [np.abs(x[season:] - x[:-season]).mean() for x in train]
     errors = np.abs(np.asarray(test) - np.asarray(forecast)).mean(axis=1)
     return float(np.mean(errors / scales))
 
 
 def seasonal_naive(train, horizon, season):
-    """Repeat each series' last season; its last value where that is all it has, or less."""
+    """Repeat the last season of each series, or the last value of a series without seasons."""
     return np.stack([np.resize(x[-season if len(x) > season else -1 :], horizon) for x in train])
 
 
 def forecasting(forecast, *, folder, n_series, horizon, season, **options):
-    """Make the timed part of a forecast problem out of a function that fits and predicts.
+    """Make the timed part of a forecast problem from a function that fits and predicts.
 
     ``forecast(train, horizon=..., season=..., **options)`` takes a list of arrays and returns
     an array (n_series, horizon).
@@ -175,7 +176,7 @@ def _scale(n_series):
 
 
 def _growth(n_rows, series, windows, rows, fitted):
-    """Sizes of each axis; `fitted` are the numbers of rows that a fit is measured at too."""
+    """Make the sizes of each axis; `fitted` are the numbers of rows of the measured fits."""
     cases = {}
     for task in ("scale", "windows"):
         for n in series:
@@ -190,7 +191,7 @@ def _growth(n_rows, series, windows, rows, fitted):
     return cases
 
 
-# A fixed number of steps for neuralforecast; passes over all windows for the others.
+# neuralforecast takes a fixed number of steps; the others pass over all windows.
 _M4 = {"folder": "m4_hourly", "horizon": 48, "season": 24, "window": 96}
 _NN5 = {"folder": "nn5_daily", "horizon": 56, "season": 7, "window": 112}
 _FULL = {"n_series": None, "units": 64, "max_steps": 1_000}

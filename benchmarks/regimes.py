@@ -1,10 +1,10 @@
-"""What scaling by operating regime is worth: FD002, engines in six regimes.
+"""Measure the effect of scaling by operating regime: FD002, engines in six regimes.
 
     python benchmarks/regimes.py
 
-The training engines alone: four folds of engines, held-out engines cut at random cycles, RMSE with
-the truth capped at 125. Ridge on a table of 30 lags, and a net on the same windows. Needs NASA's
-files, in the folder SKLSTM_DATA.
+Only the training engines are used: four folds of engines, held-out engines cut at random cycles,
+RMSE with the truth capped at 125. Ridge on a table of 30 lags, and a net on the same windows.
+Requires NASA's files in the folder SKLSTM_DATA.
 """
 
 import time
@@ -16,9 +16,9 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from turbofan import score_at_random_cycles
+from turbofan_data import FEATURES, IDS, MAX_LIFE, load
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm.__main__ import FEATURES, IDS, LONGEST_LIFE, load
 
 SENSORS = FEATURES[:-1]
 SETTINGS = [f"setting{i}" for i in (1, 2, 3)]
@@ -32,7 +32,7 @@ def add_regime(X):
 
 
 def scalings():
-    """Steps that scale, and the features of the windows, by name."""
+    """List the scaling steps and the features of the windows by name."""
     columns = SENSORS + SETTINGS
     regimes = FunctionTransformer(add_regime)
     by_regime = PerSeriesScaler(statistics="fit", series="regime", columns=SENSORS)
@@ -56,7 +56,7 @@ def scalings():
 
 
 def models(columns):
-    """Steps behind the scaling, by name."""
+    """List the steps after the scaling by name."""
     net = MultiSeriesLSTMRegressor(
         segment_length=5,
         min_observed=20,
@@ -74,7 +74,7 @@ def models(columns):
 
 def main():
     data = load("FD002", DATA / "cmapss")
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE)
     cv = GroupKFold(FOLDS, shuffle=True, random_state=0)
     print("| sensors scaled | ridge | net | seconds |")
     print("|---|---|---|---|")

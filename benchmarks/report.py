@@ -1,6 +1,6 @@
-"""Tables and plots of the benchmark's results.
+"""Make the tables and plots of the benchmark's results.
 
-python benchmarks/report.py    # writes README.md and the plots again from results.json
+python benchmarks/report.py    # updates README.md and the plots from results.json
 """
 
 import json
@@ -24,7 +24,7 @@ TASKS = {
 
 
 def number(value):
-    """Three digits; words as they are."""
+    """Format a number with three digits; return text unchanged."""
     if isinstance(value, str):
         return value
     if abs(value) >= 1e6:
@@ -35,28 +35,28 @@ def number(value):
 
 
 def middle(values):
-    """The median; of words the last one."""
+    """Compute the median, or take the last one of texts."""
     return values[-1] if isinstance(values[-1], str) else median(values)
 
 
 def markdown(header, lines):
-    """A table in Markdown."""
+    """Make a Markdown table."""
     lines = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def cost(entry, per_row):
-    """Median seconds; those of a row, where peers solve different numbers of rows."""
+    """Compute median seconds, per row where peers process different numbers of rows."""
     return median(entry["seconds"]) / (median(entry["figures"]["rows"]) if per_row else 1)
 
 
 def table(problem, cases):
-    """A line for each case and peer."""
+    """Make a table with a line per case and peer."""
     entries = [entry for case in cases.values() for entry in case.values()]
     figures = list(dict.fromkeys(name for entry in entries for name in entry.get("figures", ())))
     compared = OURS in problem.peers and len(problem.peers) > 1
     header = ["size", "peer", "seconds", "min to max", "runs"] + ["times sklstm"] * compared
-    header += ["rows a second"] * problem.per_row + ["MB at the peak"] * problem.memory + figures
+    header += ["rows per second"] * problem.per_row + ["MB at the peak"] * problem.memory + figures
     newest = max(entry["run"] for entry in entries)
     lines = []
     for label, case in cases.items():
@@ -83,7 +83,7 @@ def table(problem, cases):
 
 
 def search_table(results):
-    """What a search takes beside the steps and compilations that it cannot do without."""
+    """Compare a search with the training steps and compilations that it needs."""
     steps, compiled = 0.0, 0.0
     walls = {}
     for name in ("search", "search_cold"):
@@ -112,7 +112,7 @@ def search_table(results):
 
 
 def versions_table(results):
-    """The packages that each peer stands on."""
+    """List the packages that each peer depends on."""
     lines = {}
     for result in results.values():
         for peer, found in result["versions"].items():
@@ -123,7 +123,7 @@ def versions_table(results):
 
 
 def sections(results):
-    """All texts that stand between markers in the README, by name."""
+    """Make all texts between markers of the README, by name."""
     texts = {}
     for name, result in results.items():
         texts[name] = table(PROBLEMS[name], result["cases"]) + f"\n\n{result['machine']}."
@@ -136,7 +136,7 @@ def sections(results):
 
 
 def plot_growth(cases, path):
-    """Seconds and memory over series, window length and rows, beside lines of slope 1."""
+    """Plot seconds and memory over series, window length and rows, with lines of slope 1."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -147,7 +147,7 @@ def plot_growth(cases, path):
         entry = case[OURS]
         if "seconds" in entry:
             axis, task, size = label.split(", ")
-            # A step's seconds: those of a fit of many steps in batches of 256 rows.
+            # Seconds per step: a fit takes many steps in batches of 256 rows.
             parts = median(entry["figures"]["rows"]) / 256 if task == "step" else 1
             point = (int(size.replace(",", "")), median(entry["seconds"]) / parts)
             lines.setdefault((axis, task), []).append((*point, max(entry["extra_mb"], 0.1)))
@@ -159,7 +159,7 @@ def plot_growth(cases, path):
         column[0].loglog(sizes, seconds, **style)
         if task != "step":
             column[1].loglog(sizes, megabytes, **style)
-        if axis == "window":  # less than two decades: each size by name
+        if axis == "window":  # less than two decades: label each size
             for axes in column:
                 axes.set_xticks(sizes, sizes)
                 axes.set_xticks([], minor=True)
@@ -188,7 +188,7 @@ def plot_growth(cases, path):
 
 
 def fill(text, texts):
-    """Put new texts between the markers of a page."""
+    """Replace the texts between the markers of a page."""
     for name, new in texts.items():
         before, marker, after = text.partition(f"<!-- {name} -->\n")
         if marker:

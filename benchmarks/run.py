@@ -1,13 +1,13 @@
-"""Time sklstm beside its peers: the same data, side by side, in one run.
+"""Time sklstm and its peers side by side: the same data, in one run.
 
     python benchmarks/run.py                              # all of it: about an hour
     python benchmarks/run.py --quick                      # tiny sizes, no forecasters: minutes
     python benchmarks/run.py --problem epoch --peer sklstm --peer torch_loop
 
-Each peer is a process in an environment of its own (made under `.envs/` at first need). All
-peers of a case build and warm up first; then they take turns, A B A B, while the others
-idle. Results go to `results.json`, tables and plots from it to `README.md`; `--quick` writes
-`quick.json` and prints its tables. Forecasts read SKLSTM_DATA.
+Each peer is a process in its own environment (created under `.envs/` when first needed). All peers
+of a case build and warm up first; then they take turns, A B A B, while the others idle. Results
+are saved to `results.json`, and tables and plots from it to `README.md`; `--quick` writes
+`quick.json` and prints its tables. Forecasts read data from SKLSTM_DATA.
 """
 
 import argparse
@@ -29,10 +29,10 @@ from problems import PROBLEMS
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE / ".envs"
-LOGS = ENVIRONMENTS / "logs"  # what the peers' libraries print
+LOGS = ENVIRONMENTS / "logs"  # output of the peers' libraries
 LIGHT = ("keras", "torch")  # environments of --quick
-LONG = 60  # seconds; a peer whose runs of a case took longer has no further one
-PAUSE = 0.3  # seconds in which threads of the last run go to sleep
+MAX_SECONDS = 60  # a peer that has spent more on a case gets no further turn
+PAUSE = 0.3  # seconds, until the threads of the last run sleep
 
 
 # ---------------------------------------------------------------------------- environments
@@ -40,7 +40,7 @@ PAUSE = 0.3  # seconds in which threads of the last run go to sleep
 
 @cache
 def make_environment(name):
-    """Make a peer's virtual environment if it is not there; its Python, None if that fails."""
+    """Make a peer's virtual environment if needed; return its Python, or None on failure."""
     folder, requirements = ENVIRONMENTS / name, HERE / "peers" / f"requirements-{name}.txt"
     done, python = folder / "requirements.txt", folder / "bin" / "python"
     wanted = requirements.read_text()
@@ -52,7 +52,7 @@ def make_environment(name):
     first = wanted.split("\n")[0]
     try:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        if first.startswith("torch=="):  # alone: with others pip may choose the build for GPUs
+        if first.startswith("torch=="):  # alone, since pip may otherwise choose the GPU build
             subprocess.run([*install, first], check=True)
         subprocess.run([*install, "-r", requirements], check=True)
     except subprocess.CalledProcessError as error:
@@ -63,12 +63,12 @@ def make_environment(name):
 
 
 def variables():
-    """Environment variables of a peer: it finds the sklstm of this checkout."""
+    """Make the environment variables of a peer, which import sklstm from this checkout."""
     return os.environ | {"PYTHONPATH": str(HERE.parent)}
 
 
 class Process:
-    """One peer's process. It answers ``{"cannot": why}`` where there is nothing to measure."""
+    """Run one peer's process. It answers ``{"cannot": reason}`` if it cannot measure."""
 
     def __init__(self, name):
         self.problem: str | None = None
@@ -114,14 +114,14 @@ class Process:
 
 
 def measure_case(problem, size, processes, rounds, fresh):
-    """Prepare all peers, then let them take turns; return what each one took, by name."""
+    """Prepare all peers, then run them in turns; return the measurements by name."""
     entries = {}
     for name, process in processes.items():
         answer = process.ask(do="prepare", problem=problem, size=size)
         entries[name] = answer or {"seconds": [], "figures": {}}
     for turn in range(rounds):
         for name, entry in entries.items():
-            if "cannot" in entry or sum(entry["seconds"]) > LONG:
+            if "cannot" in entry or sum(entry["seconds"]) > MAX_SECONDS:
                 continue
             if turn and fresh:
                 processes[name].stop()
@@ -133,7 +133,8 @@ def measure_case(problem, size, processes, rounds, fresh):
                 entries[name] = answer
                 continue
             entry["seconds"].append(answer["seconds"])
-            entry.setdefault("extra_mb", answer["extra_mb"])  # nothing freed before to fill
+            # Of the first run: later ones reuse its memory.
+            entry.setdefault("extra_mb", answer["extra_mb"])
             for figure, value in answer["figures"].items():
                 entry["figures"].setdefault(figure, []).append(value)
     return entries
@@ -161,7 +162,7 @@ def measure(name, peers, rounds, quick):
 
 
 def merge(name, earlier, result, run):
-    """Keep what an earlier run measured of other peers; the tables mark it."""
+    """Keep the measurements of other peers from an earlier run; the tables mark them."""
     for label, entries in result["cases"].items():
         for entry in entries.values():
             entry["run"] = run
@@ -174,7 +175,7 @@ def merge(name, earlier, result, run):
 
 
 def measure_import(rounds):
-    """Import sklstm, and what it stands on, in fresh processes that take turns."""
+    """Time the import of sklstm and of its dependencies in new processes that take turns."""
     modules = {"sklstm": "sklstm", "sklearn_pandas": "sklearn.pipeline, pandas"}
     code = (
         "import sys, time; started = time.perf_counter(); import {}; "
@@ -191,7 +192,7 @@ def measure_import(rounds):
             for peer, entry in entries.items():
                 command = [make_environment("keras"), "-c", code.format(modules[peer])]
                 printed = subprocess.check_output(command, env=variables(), text=True).split()
-                if turn:  # the first one writes and reads files that the others find in memory
+                if turn:  # the first turn fills the file cache
                     entry["seconds"].append(float(printed[0]))
                     entry["figures"]["loads TensorFlow"].append(printed[1])
     versions = dict.fromkeys(modules, versions)
@@ -199,7 +200,7 @@ def measure_import(rounds):
 
 
 def machine():
-    """Cores, processor and system, in words."""
+    """Describe cores, processor, system and commit."""
     lines = Path("/proc/cpuinfo").read_text().split("\n")
     model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     python = platform.python_version()
@@ -213,7 +214,9 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that all runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to check that everything runs"
+    )
     parser.add_argument("--problem", action="append", choices=list(PROBLEMS), help="default: all")
     parser.add_argument("--peer", action="append", choices=list(PEERS), help="default: all")
     parser.add_argument("--rounds", type=int, help="turns of each peer: 3, with --quick 1")

@@ -1,11 +1,11 @@
-"""What `segment_length` does to time and error, on three data sets.
+"""Measure the effect of `segment_length` on time and error, on three data sets.
 
     python benchmarks/segments.py
 
 Turbofan engines (FD001): the README's pipeline by grouped cross-validation on the training
 engines, scored at random cycles. M4 hourly and NN5 daily: the forecasts of
-`forecast_recipe.py` on the last horizon of the training parts, three seeds. Seconds are of the
-second fit of a shape, when it is compiled.
+`forecast_recipe.py` on the last horizon of the training parts, three seeds. Seconds are those of
+later fits of a shape, which is compiled by then.
 """
 
 import time
@@ -15,8 +15,7 @@ from forecast_recipe import forecast
 from problems import mean_mase, read_series
 from sklearn.model_selection import GroupKFold, cross_validate
 from turbofan import score_at_random_cycles
-
-from sklstm.__main__ import LONGEST_LIFE, load, make_net
+from turbofan_data import MAX_LIFE, load, make_net
 
 
 def show(name, segment, errors, seconds):
@@ -30,7 +29,7 @@ def show(name, segment, errors, seconds):
 def main():
     print("data        segment   error  of each run    seconds")
     data = load()
-    y = data.train_rul.clip(upper=LONGEST_LIFE)
+    y = data.train_rul.clip(upper=MAX_LIFE)
     for segment in (1, 5, 10, 20):
         found = cross_validate(
             make_net(segment_length=segment, random_state=0),

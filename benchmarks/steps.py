@@ -1,10 +1,10 @@
-"""What makes a training step fast: XLA, shards, and a data pipeline without a generator.
+"""Measure the effect of XLA, shards and a generator-free data pipeline on training steps.
 
     python benchmarks/steps.py
 
-8,192 windows of one feature, whole fits of one epoch. The first three kinds of steps
-alternate, after one run each that compiles. The last one is measured after them, since what a
-generator of tf.data does to the memory of a process lasts. Medians of five, seconds.
+8,192 windows of one feature, whole fits of one epoch; medians of five, in seconds. The first three
+kinds of steps alternate, after one run each that compiles. The last one is measured after them,
+since a generator in tf.data changes the memory allocation of the whole process for good.
 """
 
 import time
@@ -13,20 +13,18 @@ import numpy as np
 import tensorflow as tf
 
 from sklstm import MultiSeriesLSTMRegressor
-from sklstm._network import fit as training
-from sklstm._network import sharded_model as sharding
-from sklstm._network import trainer
+from sklstm._network import program_cache, sharded_model
 
 N_WINDOWS = 8_192
 KINDS = {"plain": (False, 1), "XLA": (True, 1), "XLA, shards": (True, None)}
-shards_of_machine = sharding.number_of_shards
-idle = {kind: trainer.IdleWorkers(8) for kind in KINDS}
+default_number_of_shards = sharded_model.number_of_shards
+programs = {kind: program_cache.ProgramCache(8) for kind in KINDS}
 
 
 def epoch(kind, windows, y, batch_size, units):
-    sharding.JIT, n_shards = KINDS[kind]
-    sharding.number_of_shards = (lambda _: n_shards) if n_shards else shards_of_machine
-    training._idle = idle[kind]
+    sharded_model.JIT, n_shards = KINDS[kind]
+    sharded_model.number_of_shards = (lambda _: n_shards) if n_shards else default_number_of_shards
+    program_cache.programs = programs[kind]
     started = time.perf_counter()
     net = MultiSeriesLSTMRegressor(units, epochs=1, batch_size=batch_size, random_state=0)
     net.fit(windows, y)

@@ -1,13 +1,13 @@
-"""Fine-tuning from FD001 to a few engines of FD002, beside training from scratch.
+"""Compare fine-tuning from FD001 to a few engines of FD002 with training from scratch.
 
     python benchmarks/transfer.py              # five seeds
-    python benchmarks/transfer.py --seeds 1    # a look
+    python benchmarks/transfer.py --seeds 1    # a first look
 
-The first net of turbofan.py's recipe (not told the regime, so that both subsets have the same
-features) is fitted on FD001's training engines, then fine-tuned on 5, 10 or 20 of FD002's training
-engines, by which alone the rest of the recipe is fitted too (scales by regime and by
-engine). Errors are those of 60 other training engines of FD002, as if cut at random cycles; no
-test engine is looked at. Each seed draws other engines and other weights to begin with.
+The first net of turbofan.py's recipe (without the regime as a feature, so that both subsets have
+the same features) is fitted on FD001's training engines, then fine-tuned on 5, 10 or 20 of FD002's
+training engines. The other steps of the recipe (scales by regime and by engine) are fitted on the
+same few engines. Errors are those of 60 other training engines of FD002, as if cut at random
+cycles; test engines are not used. Each seed draws other engines and other initial weights.
 """
 
 import argparse
@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import root_mean_squared_error
-from turbofan import LONGEST_LIFE, cut_weights, find_folder, make_recipe
+from turbofan import cut_weights, find_folder, make_recipe
+from turbofan_data import MAX_LIFE
 
 from sklstm.datasets import load_turbofan
 
@@ -25,7 +26,7 @@ FEW = (5, 10, 20)
 N_HELD_OUT = 60
 NET = "life__regressor__far0__net__"
 
-# Parameters of the net beside the one to begin with.
+# Parameters of the net, apart from its initial weights.
 WAYS = {
     "from scratch": {},
     "from scratch, a quarter of the steps": {"epochs": 2},
@@ -36,7 +37,7 @@ WAYS = {
 
 
 def recipe(seed, source=None, **options):
-    """One net of the recipe, from the weights of `source` where there is one."""
+    """Build one net of the recipe, initialised from `source` if given."""
     found = make_recipe(random_state=seed, views=("far",)).set_params(encode__regime="drop")
     if source is not None:
         options["init_from"] = FrozenEstimator(source)
@@ -45,11 +46,11 @@ def recipe(seed, source=None, **options):
 
 def training_part(subset):
     data = load_turbofan(subset, data_home=find_folder(subset))
-    return data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    return data.train, data.train_rul.clip(upper=MAX_LIFE)
 
 
 def curve(seed):
-    """Errors of every way at every number of engines, for one seed."""
+    """Yield the error of every way at every number of engines, for one seed."""
     X, y = training_part("FD002")
     source = recipe(seed).fit(*training_part("FD001"))[-1].regressor_.estimators_[0]
     units = np.random.default_rng(seed).permutation(X["unit"].unique())

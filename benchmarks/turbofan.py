@@ -1,13 +1,13 @@
-"""Remaining life of turbofan engines: one recipe for all of NASA's C-MAPSS subsets.
+"""Predict the remaining life of turbofan engines: one recipe for all C-MAPSS subsets.
 
     python benchmarks/turbofan.py                                  # FD001, embedded
     python benchmarks/turbofan.py --subset FD002 --data FOLDER     # NASA's files
-    python benchmarks/turbofan.py --search                         # what the recipe was chosen by
+    python benchmarks/turbofan.py --search                         # compare candidates
 
-Each seed is one fit on all training engines and one prediction an engine at its last known
-cycle, scored against the truth capped at 125 cycles and raw. `--search` looks at the training
-engines alone: grouped cross-validation, held-out engines scored at all cycles at which a test
-engine may be cut, as if they were cut at random.
+Each seed is one fit on all training engines and one prediction per test engine, at its last known
+cycle, scored against the truth capped at 125 cycles and raw. `--search` reads the training
+engines alone: grouped cross-validation, in which held-out engines are scored at all cycles at
+which a test engine may be cut, weighted as if they were cut at random.
 """
 
 import argparse
@@ -25,17 +25,17 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from turbofan_data import FEATURES, IDS, MAX_LIFE, evaluate
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm.__main__ import FEATURES, IDS, LONGEST_LIFE, evaluate
 from sklstm.datasets import load_turbofan
 
 SENSORS = FEATURES[:-1]  # without the age
 OWN = [f"own_{name}" for name in SENSORS]
 VIEWS = ["far"] * 4 + ["near"] * 2
-SHORTEST = 31  # cycles after which a held-out engine is scored
-CUTS = 10  # random cycles of each engine, where they are drawn
-FOLDER = "../shared/data/cmapss"  # NASA's files, seen from the repository
+MIN_CYCLES = 31  # cycles after which a held-out engine is scored
+CUTS = 10  # random cycles drawn per engine
+FOLDER = "../shared/data/cmapss"  # NASA's files, relative to the repository
 
 # ---------------------------------------------------------------------------- the recipe
 
@@ -43,12 +43,12 @@ FOLDER = "../shared/data/cmapss"  # NASA's files, seen from the repository
 def describe(panel):
     """Keep ids, age and sensors, and name the operating regime of each row.
 
-    The settings jitter a little around the values of their regime: rounded they are its name.
-    Where there is one regime, there is one name.
+    The settings vary slightly around the values of their regime; the rounded settings are its
+    name. A subset with one regime has one name.
     """
     rounded = panel[["setting1", "setting2", "setting3"]].round({"setting2": 2}).round(2)
     rounded["setting1"] = rounded["setting1"].round()
-    rounded = (100 * rounded).round().astype(int)  # no -0.0 beside 0.0
+    rounded = (100 * rounded).round().astype(int)  # integers have no -0
     regime = rounded.astype(str).agg("/".join, axis=1)
     age = panel["cycle"].astype("float32")
     return panel[["unit", "cycle", *SENSORS]].assign(regime=regime, age=age)
@@ -57,7 +57,7 @@ def describe(panel):
 def smooth(panel, halflife):
     """Smooth the sensors of each engine by its own past, and add a copy of them.
 
-    The copy is for the deviations from the engine's own mean so far.
+    The copy is later scaled to deviations from the engine's own mean so far.
     """
     if halflife > 0:
         engines = panel.groupby("unit")[SENSORS]
@@ -67,14 +67,14 @@ def smooth(panel, halflife):
 
 
 def cap(life):
-    """Cap lives: neither more than the usual cap nor below 0."""
-    return np.clip(life, 0, LONGEST_LIFE)
+    """Limit lives to the range from 0 to the usual cap."""
+    return np.clip(life, 0, MAX_LIFE)
 
 
 def make_net(view, random_state) -> Pipeline:
-    """Build one net of a kind, from sensors scaled by their regime to lives."""
+    """Build one net: from sensors scaled by regime to lives."""
     if view == "far":
-        # Of smoothed sensors, every fifth cycle is enough: 16 steps look back 76 cycles.
+        # For smoothed sensors, every fifth cycle is enough: 16 steps look back 76 cycles.
         halflife, windows, segment = 2, WindowTransformer(16, spacing=5, **IDS), 1
         observed = 4
     else:
@@ -82,9 +82,9 @@ def make_net(view, random_state) -> Pipeline:
         observed = 16
     net = MultiSeriesLSTMRegressor(
         segment_length=segment,
-        min_observed=observed,  # learn from short histories too: from 16 cycles on
+        min_observed=observed,  # train on short histories too, from 16 cycles on
         batch_size=256,
-        # A number of batches and not of passes: larger subsets take no longer.
+        # A fixed number of batches, so that larger subsets take no longer.
         epochs=8,
         steps_per_epoch=100,
         learning_rate=2e-3,
@@ -102,14 +102,14 @@ def make_net(view, random_state) -> Pipeline:
 
 
 def make_recipe(random_state=0, views=VIEWS) -> Pipeline:
-    """Build the recipe, from NASA's columns to capped lives; nothing in it names a subset.
+    """Build the recipe, from NASA's columns to capped lives, the same for all subsets.
 
     Parameters
     ----------
     random_state : int, default=0
-        Recipes of different numbers share no net.
+        Recipes with different numbers share no net.
     views : sequence of {"far", "near"}
-        The kind of each net; the mean of the nets is the prediction.
+        The kind of each net; predictions are averaged.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def make_recipe(random_state=0, views=VIEWS) -> Pipeline:
 
 
 def variants():
-    """What the recipe is compared with: fewer nets, and one net without one of its parts."""
+    """Make the candidates to compare: fewer nets, and single nets without one part."""
     far = "life__regressor__far0__"
     changes = {
         "one regime for all": {"regimes__statistics": "pooled"},
@@ -178,20 +178,20 @@ def variants():
 
 
 def cut_weights(panel):
-    """Weight cycles so that their mean is that of engines cut at one random cycle each."""
-    late = panel["cycle"] >= SHORTEST
+    """Weight cycles so that their mean is the expectation over random cuts."""
+    late = panel["cycle"] >= MIN_CYCLES
     return late / late.groupby(panel["unit"]).transform("sum")
 
 
 def score_at_random_cycles(model, X, y):
-    """Negative RMSE at cycles drawn at random of each engine, the same in every call.
+    """Compute the negative RMSE at random cycles of each engine, the same in every call.
 
-    What other benchmarks score by: a search calls it with the rows of a fold.
+    This is the scorer of other benchmarks; a search calls it with the rows of a fold.
     """
     position = pd.Series(np.arange(len(X)), index=X["unit"].to_numpy())
     rows = np.concatenate(
         [
-            np.random.default_rng(unit).choice(rows[SHORTEST - 1 :], CUTS)
+            np.random.default_rng(unit).choice(rows[MIN_CYCLES - 1 :], CUTS)
             for unit, rows in position.groupby(level=0).agg(np.asarray).items()
         ]
     )
@@ -200,7 +200,7 @@ def score_at_random_cycles(model, X, y):
 
 def search(data):
     """Compare candidates by cross-validation on the training engines."""
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE)
     folds = list(GroupKFold(5, shuffle=True, random_state=0).split(X, groups=X["unit"]))
     rows = []
     for name, candidate in variants().items():
@@ -215,14 +215,14 @@ def search(data):
             errors.append(error)
         rows.append({"RMSE": np.mean(errors), "least": min(errors), "most": max(errors)})
         rows[-1]["fit s"] = np.mean(seconds)
-        print(f"{name}: {np.mean(errors):.2f}, {np.mean(seconds):.0f} s a fit", flush=True)
+        print(f"{name}: {np.mean(errors):.2f}, {np.mean(seconds):.0f} s per fit", flush=True)
     table = pd.DataFrame(rows, index=list(variants()))
     print(table.sort_values("RMSE").round(2).to_string())
 
 
 def test(data, seeds):
-    """Fit and score the recipe once for each seed."""
-    y = data.train_rul.clip(upper=LONGEST_LIFE)
+    """Fit and score the recipe once per seed."""
+    y = data.train_rul.clip(upper=MAX_LIFE)
     rows = []
     for seed in range(seeds):
         started = time.perf_counter()

@@ -1,16 +1,16 @@
-"""What padding teaches a net: fixed windows beside windows of whole series.
+"""Measure the effect of padding: fixed windows compared with windows of whole series.
 
     python benchmarks/unequal_lengths.py                     # both parts
-    python benchmarks/unequal_lengths.py --part events       # the made-up series alone
+    python benchmarks/unequal_lengths.py --part events       # the synthetic series alone
     python benchmarks/unequal_lengths.py --paddings zero edge
 
-Engines: FD001's training engines, three folds, a seed each; held-out engines are cut at random
-cycles, RMSE with the truth capped at 125, one scale for all. Without the age among the features,
-only padding tells how old an engine is.
+Engines: FD001's training engines, three folds with one seed each; held-out engines are cut at
+random cycles, RMSE with the truth capped at 125, one scale for all. Without the age as a feature,
+only padding shows how old an engine is.
 
-Events: one target a series, the size of an event anywhere in its history, seen with noise; knowing
-the event, RMSE 0.45 is the least. The length of a series says nothing about its event, but where
-the two are tied. Fits on 2000 series, tests on as many others, three seeds.
+Events: one target per series, the size of an event anywhere in its history, observed with noise.
+The least possible RMSE is 0.45. The length of a series is unrelated to its event, except where the
+two are tied. Fits on 2000 series, tests on as many others, three seeds.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from turbofan import score_at_random_cycles
+from turbofan_data import FEATURES, MAX_LIFE, load
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm.__main__ import FEATURES, LONGEST_LIFE, load
 from sklstm._panel.windows import Windows
 
 SEEDS = 3
@@ -34,7 +34,7 @@ PADDINGS = {"zero": "zeros", "edge": "oldest row", "nan": "masked"}
 
 
 def candidates(fixed, paddings):
-    """Options of the windows, by name."""
+    """List the options of the windows by name."""
     found = {f"the last {length} rows": {"window_length": length} for length in fixed}
     found["shortest"] = {"window_length": "shortest"}
     for padding in paddings:
@@ -45,7 +45,7 @@ def candidates(fixed, paddings):
 
 def make_net(options, ids, columns, segment_length, **parameters):
     def fill_segments(windows):
-        """Add what the oldest segment lacks, as padding."""
+        """Pad the oldest segment to its full length."""
         length = -(-windows.window_length // segment_length) * segment_length
         return Windows(**{**vars(windows), "window_length": length})
 
@@ -63,9 +63,9 @@ def make_net(options, ids, columns, segment_length, **parameters):
 
 
 def engines(paddings):
-    """RMSE of each candidate, without the engine's age and with it: a list over the seeds."""
+    """Compute the RMSE of each candidate, without and with the age, as lists over the seeds."""
     data, ids = load(), {"series": "unit", "time": "cycle"}
-    X, y = data.train, data.train_rul.clip(upper=LONGEST_LIFE).astype(float)
+    X, y = data.train, data.train_rul.clip(upper=MAX_LIFE).astype(float)
     target = y.where(X["cycle"] % EVERY == 0)
     folds = list(GroupKFold(SEEDS, shuffle=True, random_state=0).split(X, y, X["unit"]))
     for name, options in candidates((30, 80), paddings).items():
@@ -92,17 +92,17 @@ def engines(paddings):
 
 
 def make_events(sizes, lengths, rng, part):
-    """Series that are quiet but for one event each: five rows at its size, seen with noise.
+    """Make series with one event each: five rows of its size, observed with noise.
 
     Parameters
     ----------
     sizes : ndarray of shape (n_series,)
-        Of the events: the targets, known at each series' last row alone.
+        Sizes of the events: the targets, known at the last row of each series only.
     lengths : ndarray of shape (n_series,)
         Rows of each series.
     rng : Generator
     part : str
-        Goes into the ids: no series of the test continues one of training.
+        Prefix of the ids: no test series continues a training series.
 
     Returns
     -------
@@ -131,12 +131,12 @@ def shorter(sizes, rng):
 
 
 def tied(sizes, rng):
-    """As `usual`, but long series have large events."""
+    """Draw lengths as `usual`, with large events in long series."""
     rank = (sizes + rng.normal(0, 0.5, len(sizes))).argsort().argsort()
     return 30 + (rank * 61) // len(sizes)
 
 
-CASES = {  # lengths of training and of the test
+CASES = {  # lengths in training and in the test
     "30 to 90 rows": (usual, usual),
     "test: 10 to 30 rows": (usual, shorter),
     "tied to the target": (tied, tied),
@@ -145,7 +145,7 @@ CASES = {  # lengths of training and of the test
 
 
 def events(paddings):
-    """RMSE of each candidate by what the lengths are: lists over the seeds."""
+    """Compute the RMSE of each candidate for each case of lengths, as lists over the seeds."""
     ids = {"series": "series", "time": "time"}
     for name, options in candidates((60,), paddings).items():
         found = {case: [] for case in CASES}
@@ -178,7 +178,7 @@ def events(paddings):
 
 
 def table(title, results, form):
-    """Print a markdown table line by line: mean, least and most over the seeds."""
+    """Print a markdown table line by line: mean and range over the seeds."""
     started = time.perf_counter()
     for number, (name, found) in enumerate(results):
         if number == 0:

@@ -1,21 +1,22 @@
-"""What the weights of the series do where lengths differ a lot: errors by row and by series.
+"""Measure the effect of series weights where lengths differ a lot.
 
     python benchmarks/weights.py
 
-Five schemes, from every row counts the same (0) to every series counts the same (1), five seeds,
-tested on series that are not in training and whose lengths are spread alike: RMSE over all rows,
-and the mean of the RMSE of each series, once more as its difference to that of scheme 0 in the
-same seed. `rows that count` is the effective number of training rows, sum(w)^2 / sum(w^2).
+Five schemes, from equal weights per row (0) to equal weights per series (1), five seeds. Test
+series are not in training and have the same distribution of lengths. The table shows the RMSE over
+all rows, the mean of the RMSE of each series, and the difference of that mean from scheme 0 with
+the same seed. `rows that count` is the effective number of training rows, sum(w)^2 / sum(w^2).
 
 One law: 60 series of 20 to 2000 rows with the target of `make_series_panel`. Short series differ:
-the shorter a series, the more of its first feature is in the target. Engines: FD001's training
-engines, half of them in training; records begin late, 20 to all cycles before the end.
+the shorter a series, the more its target depends on its first feature. Engines: FD001's training
+engines, half of them in training; records start late, 20 to all cycles before the end.
 """
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import make_pipeline
+from turbofan_data import FEATURES, MAX_LIFE, load
 
 from sklstm import (
     MultiSeriesLSTMRegressor,
@@ -24,35 +25,34 @@ from sklstm import (
     make_series_scorer,
     series_weights,
 )
-from sklstm.__main__ import FEATURES, LONGEST_LIFE, load
 from sklstm.datasets import make_series_panel
 
 SCHEMES = (0, 0.25, 0.5, 0.75, 1)
 SEEDS = 5
-SHORTEST, LONGEST = 20, 2000  # rows
+MIN_ROWS, MAX_ROWS = 20, 2000  # per series
 
 
 def synthetic(seed, difference, n_series=60):
-    """Training and test panel; `difference` is how far the law of the shortest series is off."""
-    X, y = make_series_panel(2 * n_series, LONGEST, random_state=seed)
+    """Make training and test panels; `difference` scales the effect of short lengths."""
+    X, y = make_series_panel(2 * n_series, MAX_ROWS, random_state=seed)
     features = X.columns[2:]
     values = X.groupby("series")[features]
     X[features] = (X[features] - values.transform("mean")) / values.transform("std")
-    lengths = np.geomspace(SHORTEST, LONGEST, n_series).astype(int).repeat(2)[X["series"]]
-    y = y + difference * np.log(LONGEST / lengths) / np.log(LONGEST / SHORTEST) * X["x0"]
+    lengths = np.geomspace(MIN_ROWS, MAX_ROWS, n_series).astype(int).repeat(2)[X["series"]]
+    y = y + difference * np.log(MAX_ROWS / lengths) / np.log(MAX_ROWS / MIN_ROWS) * X["x0"]
     keep, test = X["time"] < lengths, X["series"] % 2 == 1
     return [(X[keep & part], y[keep & part]) for part in (~test, test)]
 
 
 def engines(seed):
-    """Training and test engines whose records begin late."""
+    """Make training and test engines whose records start late."""
     data = load()
     X, y = data.train, data.train_rul
     lengths = y.groupby(X["unit"]).max().to_numpy() + 1
     shares = np.random.default_rng(seed).random(len(lengths))
-    kept = SHORTEST * (lengths / SHORTEST) ** shares
+    kept = MIN_ROWS * (lengths / MIN_ROWS) ** shares
     keep = (y < kept[X["unit"] - 1]).to_numpy()
-    X, y = X[keep].drop(columns="age"), y[keep].clip(upper=LONGEST_LIFE).astype(float)
+    X, y = X[keep].drop(columns="age"), y[keep].clip(upper=MAX_LIFE).astype(float)
     split = GroupShuffleSplit(1, test_size=0.5, random_state=seed)
     return [(X.iloc[rows], y.iloc[rows]) for rows in next(split.split(X, groups=X["unit"]))]
 
@@ -100,13 +100,13 @@ PROBLEMS = {
 
 
 def rows_that_count(ids, scheme):
-    """Share of the rows that as many rows of one weight would make, in percent."""
+    """Compute the effective number of rows as a share of all rows, in percent."""
     weights = series_weights(ids, scheme)
     return 100 / np.mean(weights**2)
 
 
 def measure(make, net, series):
-    """A row for each scheme and seed: errors by row and by series, and rows that count."""
+    """Measure errors by row and by series, and effective rows, grouped by scheme."""
     scorers = {
         average: make_series_scorer("neg_root_mean_squared_error", average=average, series=series)
         for average in ("micro", "macro")

@@ -1,9 +1,9 @@
-"""Sales of many shops with planned promotions: forecast, backtest, picture.
+"""Forecast sales of many shops with planned promotions: backtest, forecast, picture.
 
     python examples/forecast_demand.py [folder for the picture]
 
-The promotions and the calendar are known beforehand (`known_future`). A few shops are not
-among the training rows; they are forecast from their own history by the same net.
+Promotions and calendar are known beforehand (`known_future`). A few shops are not among the
+training rows; the same nets forecast them from their own history.
 """
 
 import sys
@@ -21,11 +21,11 @@ KNOWN = ["promotion", "month_end"]
 
 
 def make_sales(n_shops=60, n_days=400, promoted=0.12, seed=0):
-    """Daily sales of shops of all sizes: a weekly pattern, a trend, promotions, noise.
+    """Make daily sales of shops of all sizes: weekly pattern, trend, promotions, noise.
 
-    Shops open on different days, so that they have between half of the days and all of them;
-    the share `promoted` of them are days of promotions. examples/shop_sales.csv, which the
-    README forecasts, is ``make_sales(8, 300, promoted=0)`` without that column.
+    Shops open on different days, so they have between half and all of the days. The share
+    `promoted` of the days have promotions. The README forecasts examples/shop_sales.csv, which is
+    ``make_sales(8, 300, promoted=0)`` without the column of promotions.
     """
     rng = np.random.default_rng(seed)
     days = pd.date_range("2023-06-01", periods=n_days, freq="D")
@@ -68,7 +68,7 @@ def main(folder=None, n_shops=60):
         HORIZON, target="sold", season_length=7, random_state=0, **IDS
     )
 
-    # Four origins in the past: each net sees the rows before the first one, no others.
+    # Four origins in the past; the nets are fitted once, on the rows before the first one.
     errors = {
         name: backtest(forecaster, panel[~is_new], n_origins=4, refit=False)
         for name, forecaster, panel in [
@@ -82,7 +82,7 @@ def main(folder=None, n_shops=60):
     print("MASE, mean over shops and four origins:")
     print(table.mean().round(3).to_string())
 
-    # The last four weeks: of shops that the net has learned from, and of new ones.
+    # The last four weeks, of shops in the training rows and of new ones.
     last = sales.groupby("shop").cumcount(ascending=False) < HORIZON
     future = sales.drop(columns="sold")
     known.fit(sales[~last & ~is_new])
@@ -96,11 +96,11 @@ def main(folder=None, n_shops=60):
     numbers = ["prediction", "q0.1", "q0.5", "q0.9"]
     of_new = forecast["shop"].isin(sales.loc[is_new, "shop"])
     print(forecast[of_new].round(dict.fromkeys(numbers, 1)))
-    came = forecast.merge(sales, on=["shop", "day"])
-    share = coverage(came["sold"], came["q0.1"], came["q0.9"])
-    print(f"\n{share:.0%} of what came lies in the 80% intervals")
+    observed = forecast.merge(sales, on=["shop", "day"])
+    share = coverage(observed["sold"], observed["q0.1"], observed["q0.9"])
+    print(f"\n{share:.0%} of the observed values are in the 80% intervals")
     if folder is not None:
-        from sklstm.plotting._forecast import ForecastDisplay
+        from sklstm.plotting import ForecastDisplay
 
         shops = [*sales["shop"].unique()[:3], *sales.loc[is_new, "shop"].unique()[:3]]
         display = ForecastDisplay.from_forecast(

@@ -1,10 +1,10 @@
-"""The next row of every feature, for series of unequal length, evaluated in time.
+"""Predict the next row of every feature, for series of unequal length, evaluated in time.
 
     python examples/next_step.py
 
-Each series is cut once: the net learns from the rows before the cut and predicts the rows
-after it. `embargo` keeps targets that lie behind the cut out of the loss, and the windows of
-the later rows begin with the rows that fit has seen.
+Each series is cut once: the net is trained on the rows before the cut and predicts the rows
+after it. `embargo` excludes targets after the cut from the loss. The windows of the later rows
+contain rows that `fit` remembered.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ HELD_OUT = 30  # the last rows of each series
 
 
 def make_arrays(n_series=40, seed=0):
-    """Two noisy waves a series, of its own level, size and phase."""
+    """Make two noisy waves per series, with its own level, size and phase."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for number in range(n_series):
@@ -44,15 +44,15 @@ def main():
         WindowTransformer(24, **IDS),
         MultiSeriesLSTMRegressor(32, epochs=15, embargo=1, random_state=0),
     )
-    # Inputs are scaled by series; targets too, by the deviation that fit has seen.
+    # Inputs are scaled per series; so are targets, by the deviation of the training rows.
     size = panel[~late].groupby(level="series").std()
     scale = size.reindex(panel.index.get_level_values("series")).to_numpy()
     change = (targets - panel.to_numpy()) / scale
     pipe.fit(panel[~late], change[~late])
     error = np.abs(pipe.predict(panel[late]) - change[late].to_numpy())
-    naive = np.abs(change[late].to_numpy())  # "as it is now"
+    naive = np.abs(change[late].to_numpy())  # of predicting no change
     table = pd.DataFrame(
-        {"LSTM": np.nanmean(error, axis=0), "as it is now": np.nanmean(naive, axis=0)},
+        {"LSTM": np.nanmean(error, axis=0), "last value": np.nanmean(naive, axis=0)},
         index=panel.columns,
     )
     print("mean absolute error, in deviations of the series:")

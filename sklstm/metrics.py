@@ -1,33 +1,47 @@
-"""Forecast metrics as the published tables define them."""
+"""Compute the forecast metrics of published tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from sklstm._panel.read import column_names, read_panel
 from sklstm._panel.weights import check_weights
 
+__all__ = ["coverage", "mase", "pinball_loss", "prognostic_score", "seasonal_scale", "smape"]
 
-def mase(y_true, y_pred, *, scale, sample_weight=None) -> float:
-    """Mean absolute scaled error: the mean over rows of mean(abs(error)) / scale.
+
+def mase(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    scale: float | ArrayLike | pd.Series,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Compute the mean absolute scaled error (MASE).
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_rows,) or (n_rows, horizon)
-        With one row a series this is the plain mean over series of the published tables.
-        Missing elements of `y_true` are left out, and rows whose scale is 0 or NaN.
+        Observed and predicted values. Missing elements of `y_true` are left out.
     scale : float, array-like of shape (n_rows,) or Series by id
-        Seasonal naive error on training rows, from :func:`seasonal_scale`. A Series by id
-        is looked up in the index level of `y_true` that carries its index name.
+        Mean absolute error of the seasonal naive forecast on training rows, as
+        :func:`seasonal_scale` computes it. Rows whose scale is 0 or NaN are left out. A Series by
+        id is looked up in the index level of `y_true` that has the name of its index.
     sample_weight : array-like of shape (n_rows,), default=None
-        How much each row counts in the mean over rows.
+        Weights of the rows. None: all rows have the same weight.
 
     Returns
     -------
     float
-        NaN where no row has both a true value and a positive scale.
+        Mean over rows of ``mean(abs(y_true - y_pred)) / scale``. NaN if no row has both a known
+        value and a positive scale. With one row per series, this is the mean over series that
+        published tables show.
 
     References
     ----------
@@ -41,24 +55,25 @@ def mase(y_true, y_pred, *, scale, sample_weight=None) -> float:
     0.75
     """
     true, predicted = check_pair(y_true, y_pred)
-    error = _mean_rows(np.abs(true - predicted)) / _check_scale(scale, y_true, len(true))
+    error = _mean_per_row(np.abs(true - predicted)) / _check_scale(scale, y_true, len(true))
     return _mean(error, check_weights(sample_weight, len(true)))
 
 
-def smape(y_true, y_pred, *, sample_weight=None) -> float:
-    """Symmetric mean absolute percentage error, in percent (0 to 200).
+def smape(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
+    """Compute the symmetric mean absolute percentage error, in percent (0 to 200).
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_rows,) or (n_rows, horizon)
-        Missing elements of `y_true` are left out. Where both values are 0 the error is 0.
+        Observed and predicted values. Missing elements of `y_true` are left out. If both values
+        are 0, the error is 0.
     sample_weight : array-like of shape (n_rows,), default=None
-        How much each row counts in the mean over rows.
+        Weights of the rows. None: all rows have the same weight.
 
     Returns
     -------
     float
-        Mean over rows of mean(200 * abs(y - f) / (abs(y) + abs(f))).
+        Mean over rows of ``mean(200 * abs(y_true - y_pred) / (abs(y_true) + abs(y_pred)))``.
 
     Examples
     --------
@@ -69,33 +84,40 @@ def smape(y_true, y_pred, *, sample_weight=None) -> float:
     true, predicted = check_pair(y_true, y_pred)
     size = np.abs(true) + np.abs(predicted)
     error = 200 * np.abs(true - predicted) / np.where(size == 0, 1, size)
-    return _mean(_mean_rows(error), check_weights(sample_weight, len(true)))
+    return _mean(_mean_per_row(error), check_weights(sample_weight, len(true)))
 
 
-def pinball_loss(y_true, y_quantiles, quantiles, *, scale=None) -> float:
-    """Mean pinball loss of several quantiles: how good a whole forecast distribution is.
+def pinball_loss(
+    y_true: ArrayLike,
+    y_quantiles: ArrayLike,
+    quantiles: ArrayLike,
+    *,
+    scale: float | ArrayLike | pd.Series | None = None,
+) -> float:
+    """Compute the mean pinball loss of several predicted quantiles.
 
     Parameters
     ----------
     y_true : array-like of shape (n_rows,) or (n_rows, horizon)
-        Missing elements are left out.
+        Observed values. Missing elements are left out.
     y_quantiles : array-like of shape (n_rows, n_quantiles) or (n_rows, horizon, n_quantiles)
-        Predicted quantiles: the first shape for one output, the second for any number.
+        Predicted quantiles. The first shape is for one output, the second for any number.
     quantiles : array-like of shape (n_quantiles,)
-        Their levels, each between 0 and 1, in the order of the last axis of `y_quantiles`.
+        Levels of the quantiles, each between 0 and 1, in the order of the last axis of
+        `y_quantiles`.
     scale : float, array-like of shape (n_rows,) or Series by id, default=None
-        What the loss of each row is divided by, as in :func:`mase`. Rows whose scale is 0
-        or NaN are left out. None: units of `y_true`.
+        Divisor of the loss of each row, as in :func:`mase`. Rows whose scale is 0 or NaN are left
+        out. None: the loss has the unit of `y_true`.
 
     Returns
     -------
     float
-        Mean over rows of the mean over the row's known elements and over the quantiles;
-        NaN where no row counts. For the median alone it is half the mean absolute error.
+        Mean over rows of the mean over the known elements of the row and over the quantiles. NaN
+        if all rows are left out. For the median alone, this is half the mean absolute error.
 
     See Also
     --------
-    sklearn.metrics.mean_pinball_loss : One quantile, no missing elements.
+    sklearn.metrics.mean_pinball_loss : Loss of one quantile, without missing elements.
 
     Examples
     --------
@@ -118,25 +140,26 @@ def pinball_loss(y_true, y_quantiles, quantiles, *, scale=None) -> float:
         )
     below = true[:, :, np.newaxis] - predicted.reshape(shape)
     loss = np.maximum(levels * below, (levels - 1) * below).mean(axis=2)
-    scale = 1.0 if scale is None else _check_scale(scale, y_true, len(true))
-    return _mean(_mean_rows(loss) / scale)
+    divisor = 1.0 if scale is None else _check_scale(scale, y_true, len(true))
+    return _mean(_mean_per_row(loss) / divisor)
 
 
-def coverage(y_true, lower, upper) -> float:
-    """Share of the true values that lie inside of their intervals, bounds included.
+def coverage(y_true: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
+    """Compute the share of the observed values that lie inside their intervals.
 
     Parameters
     ----------
     y_true : array-like of shape (n_rows,) or (n_rows, horizon)
-        Missing elements are left out.
+        Observed values. Missing elements are left out.
     lower, upper : array-like of the shape of `y_true`
-        The bounds. A lower bound above its upper one covers nothing.
+        Bounds of the intervals, which include their bounds. An interval whose lower bound is above
+        its upper bound contains no value.
 
     Returns
     -------
     float
-        Between 0 and 1; NaN where no true value is known. Bounds that are the quantiles
-        0.1 and 0.9 of a good forecast come to about 0.8.
+        Between 0 and 1; NaN if no value is known. If the bounds are the quantiles 0.1 and 0.9 of a
+        calibrated forecast, the share is about 0.8.
 
     Examples
     --------
@@ -149,24 +172,33 @@ def coverage(y_true, lower, upper) -> float:
     return _mean(((low <= true) & (true <= high))[~np.isnan(true)])
 
 
-def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
-    """Mean absolute error of the seasonal naive forecast, by series: the scale of MASE.
+def seasonal_scale(
+    panel: ArrayLike | pd.DataFrame,
+    season_length: int = 1,
+    columns: str | int | Sequence[str | int] | None = None,
+    *,
+    series: str | int | None = None,
+    time: str | int | None = None,
+) -> pd.Series | pd.DataFrame:
+    """Compute the mean absolute error of the seasonal naive forecast, by series.
+
+    This is the scale of :func:`mase`.
 
     Parameters
     ----------
     panel : DataFrame or array-like of shape (n_rows, n_columns)
         Training rows.
-    m : int, default=1
-        Rows in a season.
+    season_length : int, default=1
+        Number of rows in a season.
     columns : str, int or list of them, default=None
-        The columns to scale, by default every feature.
+        The columns to compute the scale of. None: all features.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
 
     Returns
     -------
     Series (one column) or DataFrame of shape (n_series, n_columns)
-        By id; NaN where a series has no two rows a season apart.
+        The scale by id. NaN for a series that has no two rows one season apart.
 
     Examples
     --------
@@ -177,33 +209,34 @@ def seasonal_scale(panel, m=1, columns=None, *, series=None, time=None):
     1    1.5
     Name: y, dtype: float64
     """
+    m = season_length
     if not isinstance(m, (int, np.integer)) or isinstance(m, bool) or m < 1:
-        raise ValueError(f"m={m!r} must be a positive integer.")
-    table = read_panel(panel, columns=columns, series=series, time=time)
-    labels = column_names(panel, table.positions)
-    order = table.sorting
-    values, codes = table.values[order], table.codes[order]
+        raise ValueError(f"season_length={m!r} must be a positive integer.")
+    rows = read_panel(panel, columns=columns, series=series, time=time)
+    labels = column_names(panel, rows.positions)
+    values, codes = rows.sort(rows.values), rows.sort(rows.codes)
     difference = np.abs(values[m:] - values[:-m])
     difference[codes[m:] != codes[:-m]] = np.nan
     means = pd.DataFrame(difference.astype(float), columns=labels).groupby(codes[m:]).mean()
-    means = means.reindex(np.arange(len(table.ids)))
-    means.index = table.ids.rename(series if isinstance(series, str) else None)
+    means = means.reindex(np.arange(len(rows.ids)))
+    means.index = rows.ids.rename(series if isinstance(series, str) else None)
     return means.iloc[:, 0] if len(labels) == 1 else means
 
 
-def prognostic_score(y_true, y_pred) -> float:
-    """Score of the PHM08 challenge for remaining life: late predictions cost more.
+def prognostic_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Compute the score of the PHM08 challenge, which penalises late predictions more.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_rows,)
-        Remaining cycles, one row an engine.
+        Observed and predicted remaining cycles, one row per engine. Missing elements of `y_true`
+        are left out.
 
     Returns
     -------
     float
-        Sum of ``exp(-d / 13) - 1`` for early and ``exp(d / 10) - 1`` for late predictions,
-        d being predicted minus true. 0 is perfect. Missing elements of `y_true` are left out.
+        Sum over rows of ``exp(-d / 13) - 1`` if d is negative (early) and ``exp(d / 10) - 1``
+        otherwise (late), where d is ``y_pred - y_true``. 0 is perfect.
 
     References
     ----------
@@ -221,48 +254,68 @@ def prognostic_score(y_true, y_pred) -> float:
     return float(np.nansum(np.expm1(np.where(late < 0, -late / 13, late / 10))))
 
 
-# What scorers know of these metrics: which ones are to be made small, and which ones are
-# means over rows that take weights.
+# Metrics of this module that are losses, and those that are means over rows with weights.
+# `make_series_scorer` reads both.
 LOSSES = (mase, smape, pinball_loss, prognostic_score)
 WEIGHTED_MEANS = (mase, smape)
 
 
-def _check_scale(scale, y_true, n_rows):
-    """One scale a row, or one for all; NaN where there is nothing to divide by."""
+def _check_scale(scale: Any, y_true: ArrayLike, n_rows: int) -> np.ndarray:
+    """Return one scale for all rows or one per row; NaN for scales that are not positive."""
     if isinstance(scale, pd.Series):
         scale = _look_up(scale, y_true)
     scale = np.asarray(scale, dtype=float)
     if scale.ndim > 1 or scale.shape not in ((), (n_rows,)):
-        raise ValueError(f"scale has shape {scale.shape}; expected one number or {n_rows}.")
+        raise ValueError(
+            f"scale has shape {scale.shape}; expected one number, or {n_rows} for as many rows."
+        )
     if (scale < 0).any():
-        raise ValueError(f"scale holds negative values (the smallest is {scale.min()}).")
+        raise ValueError(f"scale has negative values (the smallest is {scale.min()}).")
     return np.where(scale > 0, scale, np.nan)
 
 
-def _look_up(scale, y_true):
+def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
+    """Return the scale of the series of each row, by the ids in the index of `y_true`."""
     index = getattr(y_true, "index", None)
     name = scale.index.name
     if index is None or name is None or name not in index.names:
         raise ValueError(
             f"scale is a Series by id, so y_true must be a Series or DataFrame with the index "
-            f"level {name!r}, the name of scale's index. Else pass one scale a row."
+            f"level {name!r}, the name of scale's index. Otherwise pass one scale per row."
         )
     ids = index.get_level_values(name)
     unknown = ids.difference(scale.index)
     if len(unknown):
-        raise ValueError(f"scale holds no value for series {list(unknown[:10])}.")
-    return scale.loc[ids].to_numpy()
+        raise ValueError(f"scale has no value for series {list(unknown[:10])}.")
+    values: np.ndarray = scale.loc[ids].to_numpy()
+    return values
 
 
-def _check_true(y_true):
-    true = check_array(
+def _check_true(y_true: ArrayLike) -> np.ndarray:
+    """Return the observed values as floats of shape (n_rows, n_outputs)."""
+    true: np.ndarray = check_array(
         y_true, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y_true"
     )
     return true.reshape(len(true), -1)
 
 
-def check_pair(y_true, y_pred, name="y_pred"):
-    """Return both as float arrays of shape (n_rows, n_outputs); only y_true may hold NaN."""
+def check_pair(
+    y_true: ArrayLike, y_pred: ArrayLike, name: str = "y_pred"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check observed and predicted values.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        Only `y_true` may have missing elements.
+    name : str, default="y_pred"
+        Name of `y_pred` in messages.
+
+    Returns
+    -------
+    tuple of ndarray of shape (n_rows, n_outputs)
+        Both as floats.
+    """
     true = _check_true(y_true)
     predicted = check_array(y_pred, ensure_2d=False, dtype=float, input_name=name)
     check_consistent_length(true, predicted)
@@ -272,15 +325,15 @@ def check_pair(y_true, y_pred, name="y_pred"):
     return true, predicted
 
 
-def _mean_rows(error):
-    """Mean of each row over its known elements; NaN for a row without any."""
+def _mean_per_row(error: np.ndarray) -> np.ndarray:
+    """Return the mean of the known elements of each row; NaN for rows without any."""
     known = ~np.isnan(error)
     count = known.sum(axis=1)
     total = np.where(known, error, 0).sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _mean(rows, weights=None) -> float:
-    """(Weighted) mean of the rows that are not NaN; NaN where none counts."""
-    weights = np.where(np.isnan(rows), 0.0, 1.0 if weights is None else weights)
-    return float(np.average(np.nan_to_num(rows), weights=weights)) if weights.any() else np.nan
+def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the (weighted) mean of the values that are not NaN; NaN if there is none."""
+    weights = np.where(np.isnan(values), 0.0, 1.0 if weights is None else weights)
+    return float(np.average(np.nan_to_num(values), weights=weights)) if weights.any() else np.nan

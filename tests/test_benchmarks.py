@@ -1,4 +1,4 @@
-"""The benchmark's data, metric and tables; its timings are no tests."""
+"""Data, metrics and tables of the benchmarks; timings are not tested."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ def test_seasonal_naive_scores_as_published(folder, horizon, season, known):
     assert seasonal_naive_error(folder, horizon, season) == pytest.approx(known, abs=5e-4)
 
 
-def test_metric_is_that_of_the_package():
+def test_metric_equals_that_of_the_package():
     rng = np.random.default_rng(0)
     train = [rng.normal(size=n) for n in (30, 40)]
     test, forecast = rng.normal(size=(2, 2, 5))
@@ -63,7 +63,7 @@ def test_published_forecast_scores_as_published():
     assert smape(test, forecast) == pytest.approx(23.852, abs=5e-4)
 
 
-def test_scale_and_forecast_of_series_that_are_not_longer_than_a_season():
+def test_scale_and_forecast_of_series_not_longer_than_a_season():
     short, long = np.array([1.0, 3.0, 2.0]), np.array([1.0, 2.0, 4.0, 7.0])
     np.testing.assert_allclose(accuracy.series_scale([short, long], 3), [1.5, 6.0])
     naive = problems.seasonal_naive([short, long], 4, 3)
@@ -71,7 +71,7 @@ def test_scale_and_forecast_of_series_that_are_not_longer_than_a_season():
 
 
 class Naive:
-    """Stands for the forecaster: the seasonal naive forecast, in the forecaster's format."""
+    """Replace the forecaster: the seasonal naive forecast in its output format."""
 
     def __init__(self, horizon, season):
         self.horizon, self.season = horizon, season
@@ -91,14 +91,14 @@ class Naive:
         return tidy.sample(frac=1, random_state=0)
 
 
-def test_a_forecast_keeps_the_order_of_series_and_steps(monkeypatch):
+def test_forecast_keeps_the_order_of_series_and_steps(monkeypatch):
     monkeypatch.setattr(accuracy, "make_forecaster", lambda h, m, target, seed: Naive(h, m))
     train = [np.arange(n) * 1.5 for n in (5, 9, 7, *[6] * 8)]  # more than ten: 10 is not after 1
     found, _ = accuracy.forecast_series(train, 4, 3, seed=0)
     np.testing.assert_array_equal(found, problems.seasonal_naive(train, 4, 3))
 
 
-def test_quantiles_score_as_a_loop_does():
+def test_quantile_scores_equal_those_of_a_loop():
     rng = np.random.default_rng(0)
     truth, forecast = rng.normal(size=(3, 2, 4)), np.sort(rng.normal(size=(3, 2, 4, 3)), axis=-1)
     scale = np.array([2.0, 0.0, 0.5])
@@ -118,14 +118,14 @@ def test_quantiles_score_as_a_loop_does():
     assert found["pinball loss"] == pytest.approx(np.mean(losses))
 
 
-def test_gaps_take_the_last_value_of_their_own_series():
+def test_gaps_are_filled_with_the_last_value_of_their_series():
     table = pd.DataFrame({"series": list("aabbb"), "time": 0, "y": [1, np.nan, np.nan, 2, np.nan]})
     filled = panels.fill_gaps(table)
     assert filled["y"].tolist() == [1, 1, 2, 2, 2]
     assert list(filled) == list(table)
 
 
-def test_days_of_beijing_are_forecast_once_each_and_three_stations_never_trained_on():
+def test_each_day_of_beijing_is_forecast_once_and_three_stations_are_not_in_training():
     table = read_or_skip(panels.read_beijing)
     assert len(table) == 12 * 35_064 and table[panels.TARGET].isna().sum() == 8_739
     train, rows = panels.split_beijing(table)
@@ -142,7 +142,7 @@ def test_days_of_beijing_are_forecast_once_each_and_three_stations_never_trained
         assert np.isfinite(forecast[origins]).all()
 
 
-def test_simple_forecasts_of_beijing_look_back_only():
+def test_simple_forecasts_of_beijing_use_the_past_only():
     hours = pd.date_range("2016-01-01", periods=50, freq="h")
     table = pd.DataFrame({"series": "a", "time": hours, panels.TARGET: np.arange(50.0)})
     simple = accuracy.simple_beijing(table)
@@ -151,7 +151,7 @@ def test_simple_forecasts_of_beijing_look_back_only():
     np.testing.assert_array_equal(simple["mean of the last day"][30], np.full(24, 18.5))
 
 
-def test_sums_end_with_their_series():
+def test_sums_are_aligned_with_the_end_of_the_series():
     series = [np.arange(7.0), np.ones(4)]
     weekly = panels.sums(series, 3)
     assert [x.tolist() for x in weekly] == [[6.0, 15.0], [3.0]]
@@ -172,7 +172,7 @@ def test_table_of_errors():
     ]
 
 
-def test_changes_are_those_of_each_seed():
+def test_changes_are_relative_to_the_same_seed():
     results = {"FD001": {"as it is": [10.0, 20.0], "attention": [9.0, 22.0]}}
     lines = ablation.table(results).split("\n")
     assert lines[0] == "| | FD001 | FD002 | M4 hourly | NN5 daily |"
@@ -180,7 +180,7 @@ def test_changes_are_those_of_each_seed():
     assert lines[3] == "| attention: % | +0.0 (-10.0 to +10.0) |  |  |  |"
 
 
-def test_the_page_of_techniques_shows_the_results():
+def test_techniques_guide_shows_the_results():
     results = json.loads((ablation.HERE / "ablation.json").read_text())
     page = ablation.PAGE.read_text()
     assert report.fill(page, {"ablation": ablation.table(results)}) == page
@@ -197,14 +197,14 @@ def panel_of(blocks):
 
 
 @pytest.mark.parametrize("pad", [False, True])
-def test_windows_are_the_materialised_ones(pad):
+def test_windows_equal_the_materialised_ones(pad):
     blocks = problems.make_blocks(3, 7, 2)
     windows = WindowTransformer(4, series="series").fit_transform(panel_of(blocks))
     windows = windows[windows.n_observed >= (1 if pad else 4)]
     np.testing.assert_array_equal(windows, problems.materialise(blocks, 4, pad=pad))
 
 
-def test_an_epoch_has_the_windows_it_says_and_the_next_values():
+def test_epoch_has_the_stated_windows_and_the_next_values():
     blocks, y = problems.make_epoch(64, 5)
     windows = WindowTransformer(5, series="series").fit_transform(panel_of(blocks))
     windows = windows[windows.n_observed == 5]
@@ -251,7 +251,7 @@ RESULTS = {
 def test_table_of_fixed_results():
     texts = report.sections(RESULTS)
     header, _, *lines = texts["windows"].split("\n")
-    assert header.split(" | ")[-3:] == ["rows a second", "MB at the peak", "rows |"]
+    assert header.split(" | ")[-3:] == ["rows per second", "MB at the peak", "rows |"]
     assert lines[:3] == [
         "| 96 rows | sklstm | 2 | 1 to 3 | 3 | 1 | 500 | 80.2 | 1,000 |",
         # 0.5 s for a tenth of the rows is 2.5 times our 2 s.
@@ -268,7 +268,7 @@ def entry(seconds, **figures):
     return {"seconds": [seconds], "extra_mb": 1.0, "figures": figures, "run": "1"}
 
 
-def test_table_of_what_a_search_costs():
+def test_table_of_search_costs():
     results = {
         "search": {"cases": {"36 fits": {"sklstm": entry(6.0), "limits": entry(4.0)}}},
         "search_cold": {"cases": {"36 fits": {"sklstm": entry(18.0)}}},
@@ -297,7 +297,7 @@ def test_growth_plot(tmp_path):
 
 
 @pytest.mark.parametrize("of", [unequal_lengths.usual, unequal_lengths.shorter])
-def test_events_stand_in_their_series_and_lengths_say_nothing(of):
+def test_events_are_unrelated_to_the_lengths_of_their_series(of):
     rng = np.random.default_rng(0)
     sizes = 100 + rng.normal(size=500)
     lengths = of(sizes, rng)
@@ -314,7 +314,7 @@ def test_events_stand_in_their_series_and_lengths_say_nothing(of):
     assert abs(np.corrcoef(sizes, lengths)[0, 1]) < 0.1
 
 
-def test_lengths_that_go_with_the_target():
+def test_tied_lengths_are_correlated_with_the_target():
     rng = np.random.default_rng(0)
     sizes = rng.normal(size=2000)
     lengths = unequal_lengths.tied(sizes, rng)
@@ -322,7 +322,7 @@ def test_lengths_that_go_with_the_target():
     assert np.corrcoef(sizes, lengths)[0, 1] > 0.8
 
 
-def test_windows_that_segments_fill():
+def test_windows_are_padded_to_full_segments():
     X = pd.DataFrame({"unit": [1] * 7 + [2] * 3, "x": 1.0})
     for padding in unequal_lengths.PADDINGS:
         options = {"window_length": "longest", "padding": padding}
@@ -348,13 +348,13 @@ def test_series_of_very_unequal_length():
         assert lengths.min() == 20 and lengths.max() == 2000 and len(lengths) == 6
         assert X.index.equals(y.index)
     assert not set(train[0]["series"]) & set(test[0]["series"])
-    # The longest series obeys the law that the others depart from.
+    # The longest series follows the law from which the others deviate.
     plain, differing = weights.synthetic(0, 0.0, n_series=6)[0][1], train[1]
     departs = (plain - differing).abs().groupby(train[0]["series"]).mean()
     assert departs.iloc[-1] < 1e-9 and departs.iloc[0] > departs.iloc[3] > 0.05
 
 
-def test_engines_whose_records_begin_late():
+def test_records_of_engines_start_late():
     train, test = weights.engines(0)
     for X, y in (train, test):
         lengths = X.groupby("unit").size()
@@ -364,7 +364,7 @@ def test_engines_whose_records_begin_late():
     assert not set(train[0]["unit"]) & set(test[0]["unit"])
 
 
-def test_rows_that_count():
+def test_effective_rows():
     ids = ["a", "a", "a", "b"]
     assert weights.rows_that_count(ids, 0) == pytest.approx(100)
     # Weights 2/3 three times and 2: 16 over 16 / 3 is three rows of four.

@@ -83,11 +83,11 @@ def test_forecaster_begins_its_windows_where_the_window_transformer_does(panels)
     if len(passed) == 0:
         return
     forecaster = MultiSeriesForecaster(
-        1, window_length=LENGTH, freq=1, regressor=Recorder(), n_nets=1, **IDS
+        1, window_length=LENGTH, freq=1, regressor=Recorder(), n_estimators=1, **IDS
     )
     forecaster.fit(fitted)
     forecaster.predict(passed)
-    before = forecaster.regressors_[0].steps_
+    before = forecaster.estimators_[0].steps_
     for i, (unit, cycle) in enumerate(passed[["unit", "cycle"]].itertuples(index=False)):
         first = rows_seen(fitted, passed, unit, cycle)["cycle"].min()
         assert before[i] == cycle - first

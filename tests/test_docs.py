@@ -1,18 +1,35 @@
-"""The code blocks of the guides, each as it stands."""
+"""The guides: their code blocks, links and figures."""
 
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-DOCS = Path(__file__).parent.parent / "docs"
-GUIDES = ["regimes.md", "techniques.md", "transfer.md", "weights.md"]
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+GUIDES = [
+    "evaluation.md",
+    "forecasting.md",
+    "panels.md",
+    "regimes.md",
+    "techniques.md",
+    "transfer.md",
+    "weights.md",
+    "windows.md",
+]
 BLOCKS = [
     pytest.param(guide, block, id=f"{guide}-{number}")
     for guide in GUIDES
     for number, block in enumerate(
         re.findall(r"```python\n(.*?)```", (DOCS / guide).read_text(), re.DOTALL)
     )
+]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md")),
+    *sorted(DOCS.glob("*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
 
 
@@ -21,6 +38,55 @@ def test_every_guide_has_a_block():
 
 
 @pytest.mark.parametrize(("guide", "block"), BLOCKS)
-def test_block_runs_as_pasted(guide, block, capsys):
+def test_block_runs_as_pasted(guide, block, capsys, tmp_path, monkeypatch):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
     exec(compile(block, guide, "exec"), {})
     assert capsys.readouterr().out
+
+
+def test_index_names_every_page():
+    index = (DOCS / "README.md").read_text()
+    for page in DOCS.glob("*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in index
+
+
+def anchor(heading):
+    """Make the anchor of a heading, as code hosts do."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith("http"):
+            continue
+        path, _, part = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        if part:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            assert part in map(anchor, headings), target
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_figures_are_of_clean_commits(page):
+    assert "-dirty" not in page.read_text()
+
+
+def test_speed_guide_has_the_figures_of_the_benchmark():
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    guide = (DOCS / "speed.md").read_text()
+    for shape, case in results["epoch"]["cases"].items():
+        row = next(row for row in guide.split("\n") if f"{shape} |" in row)
+        for peer in ("sklstm", "keras_recipe", "torch_loop"):
+            assert f"{np.median(case[peer]['seconds']):.2f} s" in row
+    for name, case in results["forecast"]["cases"].items():
+        row = next(row for row in guide.split("\n") if row.startswith(f"| {name} |"))
+        ours, peer = case["sklstm"], case["neuralforecast"]
+        assert (
+            f"| {np.median(ours['seconds']):.2f} s, MASE {ours['figures']['MASE'][0]:.3g} |" in row
+        )
+        assert (
+            f"| {np.median(peer['seconds']):.0f} s, MASE {peer['figures']['MASE'][0]:.3g} |" in row
+        )

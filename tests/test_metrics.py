@@ -1,4 +1,4 @@
-"""Tests of the metrics, by hand and against the figures of published tables."""
+"""Tests of the metrics, by hand and against published figures."""
 
 import os
 from pathlib import Path
@@ -25,12 +25,12 @@ def test_mase_by_hand():
     assert mase(true, true, scale=1) == 0
 
 
-def test_one_prediction_a_row_and_scale_1_is_the_mean_absolute_error():
+def test_mase_of_one_output_and_scale_1_is_the_mean_absolute_error():
     true, predicted = np.random.default_rng(0).normal(size=(2, 30))
     assert mase(true, predicted, scale=1) == pytest.approx(mean_absolute_error(true, predicted))
 
 
-def test_mase_leaves_out_what_is_unknown():
+def test_mase_leaves_out_missing_values_and_scales():
     true = [[1.0, np.nan], [np.nan, np.nan], [3.0, 3.0]]
     predicted = [[2.0, 9.0], [9.0, 9.0], [3.0, 5.0]]
     # Mean of each row over its known elements, then mean over rows.
@@ -69,7 +69,7 @@ def test_smape_by_hand():
     assert smape(true, predicted) == pytest.approx(smape(predicted, true))
 
 
-def test_pinball_loss_is_that_of_scikit_learn():
+def test_pinball_loss_equals_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     levels = [0.1, 0.5, 0.8]
     true, predicted = rng.normal(size=(30, 4)), rng.normal(size=(30, 4, 3))
@@ -77,7 +77,7 @@ def test_pinball_loss_is_that_of_scikit_learn():
         mean_pinball_loss(true, predicted[:, :, q], alpha=level) for q, level in enumerate(levels)
     ]
     assert pinball_loss(true, predicted, levels) == pytest.approx(np.mean(by_level))
-    # One output may come without its axis, in y_true, in y_quantiles or in both.
+    # With one output, y_true, y_quantiles or both may lack its axis.
     expected = pinball_loss(true[:, :1], predicted[:, :1], levels)
     for y_true in (true[:, 0], true[:, :1]):
         for y_quantiles in (predicted[:, 0], predicted[:, :1]):
@@ -86,7 +86,7 @@ def test_pinball_loss_is_that_of_scikit_learn():
     assert pinball_loss(true, predicted[:, :, 1:2], [0.5]) == pytest.approx(halves)
 
 
-def test_pinball_loss_leaves_out_what_is_unknown():
+def test_pinball_loss_leaves_out_missing_values_and_scales():
     true = [[1.0, np.nan], [np.nan, np.nan], [3.0, 3.0]]
     predicted = [[[0.0, 2.0], [9.0, 9.0]], [[9.0, 9.0]] * 2, [[3.0, 3.0], [1.0, 7.0]]]
     # Rows: (0.25 * 1 + 0.25 * 1) / 2 over one element; (0 + (0.25 * 2 + 0.25 * 4) / 2) / 2.
@@ -108,7 +108,7 @@ def test_pinball_loss_leaves_out_what_is_unknown():
         (([1.0], [1.0], [0.5]), r"shape \(1,\); .* expected \(1, 1\)"),
         (([1.0, 2.0], [[1.0]], [0.5]), r"shape \(1, 1\); .* expected \(2, 1\)"),
         (([[1.0, 2.0]], [[1.0]], [0.5]), r"expected \(1, 2, 1\)"),
-        # Two outputs of one quantile are not one output of two.
+        # Two outputs with one quantile are not one output with two quantiles.
         (([[1.0, 2.0]], [[1.0, 2.0]], [0.1, 0.9]), r"expected \(1, 2, 2\)"),
         (([1.0], [[1.0]], [1.0]), "between 0 and 1"),
         (([1.0], [[1.0]], 0.5), "list of numbers between 0 and 1"),
@@ -173,15 +173,15 @@ def test_seasonal_scale_leaves_out_missing_values():
     assert np.isnan(seasonal_scale([[1.0], [np.nan], [4.0]])[0])
 
 
-@pytest.mark.parametrize("m", [0, -1, 1.0, None])
-def test_bad_season(m):
-    with pytest.raises(ValueError, match="m=.* must be a positive integer"):
-        seasonal_scale(np.ones((3, 1)), m)
+@pytest.mark.parametrize("season_length", [0, -1, 1.0, None])
+def test_bad_season_length(season_length):
+    with pytest.raises(ValueError, match="season_length=.* must be a positive integer"):
+        seasonal_scale(np.ones((3, 1)), season_length)
 
 
 # ---------------------------------------------------------------------- published figures
 def read_lines(path):
-    """Ragged ``id,v1,v2,...`` lines as a dict of arrays."""
+    """Read lines ``id,v1,v2,...`` of unequal length as a dict of arrays."""
     lines = (line.split(",") for line in path.read_text().splitlines())
     return {name: np.array(values, float) for name, *values in lines}
 

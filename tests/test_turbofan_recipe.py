@@ -1,4 +1,4 @@
-"""The recipe of benchmarks/turbofan.py; its figures are no tests."""
+"""The recipe of benchmarks/turbofan.py; its figures are not tested."""
 
 import sys
 from pathlib import Path
@@ -27,7 +27,7 @@ def quick_recipe():
 
 
 def in_six_regimes(panel):
-    """Let every row fly in one of six regimes, at which its sensors read something else."""
+    """Put every row in one of six regimes, with sensors on another scale in each."""
     regime = np.random.default_rng(0).integers(6, size=len(panel))
     settings = pd.DataFrame(
         {
@@ -42,7 +42,7 @@ def in_six_regimes(panel):
     return panel.assign(**(settings + jitter), **sensors), regime
 
 
-def test_regimes_are_found_from_jittering_settings(engines):
+def test_regimes_are_found_from_noisy_settings(engines):
     assert turbofan.describe(engines)["regime"].nunique() == 1
     panel, regime = in_six_regimes(engines)
     found = pd.factorize(turbofan.describe(panel)["regime"])[0]
@@ -50,7 +50,7 @@ def test_regimes_are_found_from_jittering_settings(engines):
 
 
 @pytest.mark.parametrize("six", [False, True])
-def test_a_prediction_depends_on_the_past_alone(engines, six):
+def test_prediction_depends_on_the_past_alone(engines, six):
     panel = in_six_regimes(engines)[0] if six else engines
     lives = panel.groupby("unit")["cycle"].transform("max") - panel["cycle"]
     known, new = (panel["unit"] <= 4), (panel["unit"] > 4)
@@ -77,7 +77,7 @@ def test_smoothing_stays_within_the_engine(engines):
 def test_weights_are_those_of_random_cuts(engines):
     weights = turbofan.cut_weights(engines)
     np.testing.assert_allclose(weights.groupby(engines["unit"]).sum(), 1.0)
-    assert (weights[engines["cycle"] < turbofan.SHORTEST] == 0).all()
+    assert (weights[engines["cycle"] < turbofan.MIN_CYCLES] == 0).all()
 
 
 def test_variants_can_be_cloned_and_differ():

@@ -1,4 +1,4 @@
-"""One module a peer: a function for each problem that it solves.
+"""One module per peer, with a function for each problem that it solves.
 
 A function is called with the sizes of a case, makes the data, builds, warms up and returns
 what is to be timed: a function without arguments, which may return figures by name. It
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Peer(NamedTuple):
-    """In which environment a peer runs, and the packages whose versions the README names."""
+    """Name the environment of a peer, and the packages whose versions the README lists."""
 
     environment: str
     packages: tuple[str, ...]

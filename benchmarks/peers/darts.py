@@ -1,4 +1,4 @@
-"""Darts' BlockRNNModel with LSTM cells over series scaled one by one, in float32."""
+"""Time Darts' BlockRNNModel with LSTM cells, on separately scaled series in float32."""
 
 import numpy as np
 from darts import TimeSeries

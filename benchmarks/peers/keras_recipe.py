@@ -1,4 +1,4 @@
-"""The Keras code that people write by hand: an array of windows, LSTM, Dense, fit."""
+"""Time the Keras code that people write by hand: an array of windows, LSTM, Dense, fit."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def predict(n_series, length, n_features, window, segment, units, sample):
 
 
 def forecast_by_hand(train, horizon, season, *, window, units, epochs, max_steps):
-    """Standardise each series, one window for each of its rows, the horizon in one go."""
+    """Standardise each series, make a window per row, predict the whole horizon."""
     scaled = [((x - x.mean()) / x.std()).astype("float32") for x in train]
     pairs = np.concatenate([materialise(x[None, :, None], window + horizon) for x in scaled])
     net = make_net((window, 1), units, horizon)

@@ -1,4 +1,4 @@
-"""What the machine allows: the work that no implementation gets around, and nothing else.
+"""Time the work that no implementation can avoid.
 
 Matrix products of an LSTM in NumPy, one copy of a panel, training steps alone.
 """
@@ -10,7 +10,7 @@ from problems import make_blocks, make_search, materialise
 
 
 def lstm_products(batch, steps, n_inputs, units, backward):
-    """The matrix products of one batch through an LSTM layer, as a function."""
+    """Make a function that computes the matrix products of one batch in an LSTM layer."""
     rng = np.random.default_rng(0)
 
     def draw(*shape):
@@ -56,7 +56,7 @@ def predict(n_series, length, n_features, window, segment, units, sample):
 
 
 def scale(n_series, length, n_features, **others):
-    """One copy of the panel."""
+    """Copy the panel once."""
     values = make_blocks(n_series, length, n_features)
     target = np.zeros_like(values)
 
@@ -72,7 +72,7 @@ windows = scale
 
 
 def search(n_series, length, windows, units, rates):
-    """The training steps of all fits alone, compiled, on batches that are ready."""
+    """Run only the training steps of all fits, compiled, on prepared batches."""
     import keras
     import tensorflow as tf
 
@@ -109,7 +109,7 @@ def search(n_series, length, windows, units, rates):
 
 
 def machine(task):
-    """Bandwidth of a copy, speed of a large matrix product."""
+    """Measure the bandwidth of a copy and the speed of a large matrix product."""
     values = np.ones((1 << 13, 1 << 13), np.float32)
     target = np.zeros_like(values)
 

@@ -1,4 +1,4 @@
-"""neuralforecast's LSTM with its defaults, but for what a line here says."""
+"""Time neuralforecast's LSTM with its defaults, except where a line here changes them."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def make_net(horizon, **options):
 
 
 def long_table(series):
-    """One table of a list of arrays, with the columns and names that the library wants."""
+    """Make one table of a list of arrays, with the columns that the library expects."""
     sizes = [len(x) for x in series]
     return pd.DataFrame(
         {
@@ -54,11 +54,11 @@ def forecast(**size):
 
 
 def beijing(*, scaler, recurrent, max_steps, start, end, seed):
-    """Forecasts (n_origins, 24) for the rows that `panels.daily_origins` marks.
+    """Forecast (n_origins, 24) from the rows that `panels.daily_origins` marks.
 
-    Its training windows start a day apart, all at midnight as those of the forecasts: of
-    windows an hour apart it copies 1.4 GB at each step. Gaps are filled, and
-    `available_mask` tells which targets were there.
+    Its training windows start a day apart, all at midnight as those of the forecasts: with
+    windows an hour apart, it copies 1.4 GB at each step. Gaps are filled, and
+    `available_mask` marks the known targets.
     """
     start = pd.Timestamp(start)
     train, rows = split_beijing(read_beijing(), start, end and pd.Timestamp(end))
@@ -93,7 +93,7 @@ def beijing(*, scaler, recurrent, max_steps, start, end, seed):
 
 
 def quantiles(*, folder, horizon, season, window, units, max_steps, quantiles, n_origins, seed):
-    """Forecasts (n_series, n_origins, horizon, n_quantiles) a horizon apart, from one fit."""
+    """Forecast (n_series, n_origins, horizon, n_quantiles) a horizon apart, from one fit."""
     parts = [read_series(folder, part) for part in ("train", "test")]
     table = long_table([np.concatenate(both) for both in zip(*parts, strict=True)])
 

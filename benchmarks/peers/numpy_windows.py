@@ -1,10 +1,10 @@
-"""An array of all windows by NumPy's sliding_window_view, each row with its own window."""
+"""Make an array of all windows with NumPy's sliding_window_view."""
 
 from problems import make_blocks, materialise
 
 
 def windows(n_series, length, n_features, window, share):
-    """A share of the panel: the array holds each value as often as a window has rows."""
+    """Use a share of the panel, since the array repeats each value per row of a window."""
     blocks = make_blocks(int(n_series * share), length, n_features)
     materialise(blocks[:10], window, pad=True)
 

@@ -1,4 +1,4 @@
-"""SciKeras' KerasRegressor as it comes, in a GridSearchCV for each window length."""
+"""Time plain SciKeras: a KerasRegressor in one GridSearchCV per window length."""
 
 import keras
 from problems import make_ids, make_search, materialise
@@ -32,7 +32,7 @@ def search(*, warm=True, n_series, length, windows, units, rates):
             scores.append(found.best_score_)
         return {"best R2": max(scores)}
 
-    if warm:  # each fit compiles anew: one setting is as good as all
+    if warm:  # each fit compiles again, so one setting suffices
         search_with(windows[:1], {name: values[:1] for name, values in grid.items()})
     return lambda: search_with(windows, grid)
 

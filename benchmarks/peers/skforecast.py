@@ -16,7 +16,7 @@ def forecast_rnn(train, horizon, season, *, window, units, epochs, max_steps):
         # The default is one optimizer object for all models of a process.
         compile_kwargs={"optimizer": keras.optimizers.Adam(), "loss": "mse"},
     )
-    # A window holds all series at once, so that there are few of them: more passes.
+    # A window contains all series at once. There are few windows, so it takes more passes.
     forecaster = ForecasterRnn(
         net,
         levels=list(table),
@@ -26,7 +26,7 @@ def forecast_rnn(train, horizon, season, *, window, units, epochs, max_steps):
     try:
         forecaster.fit(table)
     except ValueError as error:
-        if table.isna().any(axis=None):  # what pandas fills the shorter columns with
+        if table.isna().any(axis=None):  # pandas fills shorter columns with NaN
             raise CannotError("rejects series of unequal length") from error
         raise
     return forecaster.predict().pivot(columns="level", values="pred")[list(table)].to_numpy().T

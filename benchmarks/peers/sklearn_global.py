@@ -1,4 +1,4 @@
-"""One StandardScaler for all rows: not the same numbers, but the least that a scaler does."""
+"""Time one StandardScaler for all rows: other numbers, but the least work of a scaler."""
 
 from problems import CannotError, make_blocks
 from sklearn.preprocessing import StandardScaler

@@ -1,4 +1,4 @@
-"""A StandardScaler for each series, in a loop."""
+"""Time a loop with one StandardScaler per series."""
 
 import itertools
 

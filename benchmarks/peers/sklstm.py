@@ -9,18 +9,18 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
-from sklstm._network.lazy_import import load_training
+from sklstm._network.lazy_import import load_network
 
 
 def make_frame(blocks):
-    """Lay blocks out as one long table."""
+    """Convert blocks to one long table."""
     values = blocks.reshape(-1, blocks.shape[2])
     frame = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
     return frame.assign(series=make_ids(blocks))
 
 
 def make_windows(blocks, window):
-    """A window for each row of the blocks."""
+    """Make one window per row of the blocks."""
     return WindowTransformer(window, series="series").fit_transform(make_frame(blocks))
 
 
@@ -63,7 +63,7 @@ def search(*, warm=True, n_series, length, windows, units, rates):
         found = GridSearchCV(pipe, grid, cv=GroupKFold(3), refit=False, error_score="raise")
         return {"best R2": found.fit(X, y, groups=groups).best_score_}
 
-    load_training()
+    load_network()
     if warm:
         run()
     return run
@@ -74,10 +74,10 @@ def search_cold(**size):
 
 
 def search_compile(n_series, length, window, units):
-    """What the first fit of a shape costs more than the second one, on the rows of a fold."""
+    """Measure how much longer the first fit of a shape takes than the second, on one fold."""
     blocks, y = make_search(n_series - n_series // 3, length)
     windows = make_windows(blocks, window)
-    load_training()
+    load_network()
 
     def fit():
         started = time.perf_counter()
@@ -137,7 +137,7 @@ def growth(task, n_series, length, n_features, window):
     if task == "windows":
         return windows(n_series, length, n_features, window)
     blocks = make_blocks(n_series, length, n_features)
-    held, n_steps = make_windows(blocks, window), 200 if task == "step" else None
+    inputs, n_steps = make_windows(blocks, window), 200 if task == "step" else None
     net = MultiSeriesLSTMRegressor(
         segment_length=12,
         epochs=1,
@@ -147,10 +147,10 @@ def growth(task, n_series, length, n_features, window):
         random_state=0,
     )
     y = blocks[:, :, 0].ravel()
-    net.fit(held[:256], y[:256])
+    net.fit(inputs[:256], y[:256])
 
     def run():
-        net.fit(held, y)
-        return {"rows": 256 * n_steps if n_steps else len(held)}
+        net.fit(inputs, y)
+        return {"rows": 256 * n_steps if n_steps else len(inputs)}
 
     return run

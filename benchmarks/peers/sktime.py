@@ -1,4 +1,4 @@
-"""sktime's way: a scikit-learn scaler for each series, a table of lags."""
+"""Time sktime: one scikit-learn scaler per series, and a table of lags."""
 
 import pandas as pd
 from problems import CannotError, make_blocks
@@ -6,11 +6,11 @@ from sklearn.preprocessing import StandardScaler
 from sktime.transformations.series.adapt import TabularToSeriesAdaptor
 from sktime.transformations.series.lag import Lag
 
-MOST_SERIES = 1_000  # each takes some hundredths of a second
+MAX_SERIES = 1_000  # each takes some hundredths of a second
 
 
 def make_frame(n_series, length, n_features):
-    n_series = min(n_series, MOST_SERIES)
+    n_series = min(n_series, MAX_SERIES)
     index = pd.MultiIndex.from_product([range(n_series), range(length)], names=["series", "time"])
     values = make_blocks(n_series, length, n_features).reshape(-1, n_features)
     return pd.DataFrame(values, index, [f"x{i}" for i in range(n_features)])

@@ -1,4 +1,4 @@
-"""The PyTorch loop in its fast form: arrays in memory, batches by a shuffled index."""
+"""Time a fast PyTorch loop: arrays in memory, batches by a shuffled index."""
 
 import torch
 from problems import make_blocks, make_epoch, materialise

@@ -1,4 +1,4 @@
-"""tslearn's scaler of series of one length."""
+"""Time tslearn's scaler, for series of one length."""
 
 from problems import CannotError, make_blocks
 from tslearn.preprocessing import TimeSeriesScalerMeanVariance

@@ -3,8 +3,8 @@
     python -m peers.worker NAME
 
 `{"do": "prepare", "problem": ..., "size": {...}}` builds and warms up, `{"do": "run"}` runs
-once and answers seconds, memory and figures, `{"do": "versions"}` lists the environment's
-packages. What libraries print goes to stderr, so that it cannot mix with the answers.
+once and returns seconds, memory and figures, `{"do": "versions"}` lists the environment's
+packages. Output of libraries goes to stderr, so that it cannot mix with the answers.
 """
 
 import gc
@@ -21,16 +21,16 @@ from problems import CannotError
 
 
 def megabytes(name):
-    """VmRSS or VmHWM (the peak) of this process."""
+    """Read VmRSS or VmHWM (the peak) of this process."""
     with open("/proc/self/status") as file:
         return int(re.findall(rf"{name}:\s+(\d+) kB", file.read())[0]) / 1e3
 
 
 def measure(run):
-    """Time one run; its peak of memory beyond what was held before."""
+    """Measure time of one run, and its peak of memory beyond the memory held before."""
     gc.collect()
     with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # the peak counts from here
+        file.write("5")  # resets the peak
     before = megabytes("VmRSS")
     started = time.perf_counter()
     figures = run()

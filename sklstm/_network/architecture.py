@@ -1,304 +1,19 @@
-"""The Keras network: layers and their builder. No data, no scikit-learn."""
+"""Build the Keras network from its spec. No data, no scikit-learn."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from scipy.special import ndtri
 
-ID_DROPOUT = 0.2  # share of the rows that teach the vector of unseen series
+from sklstm._network.layers import DenseGradientEmbedding, SeriesDropout, Sort, TargetScale
+from sklstm._network.spec import NetworkSpec
 
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """All that fixes the shape of a network; equal specs build equal networks.
-
-    Attributes
-    ----------
-    window_length, n_features, n_outputs : int
-        Shape of input and output.
-    hidden_units : int
-        Units of each LSTM layer, and direction.
-    n_layers : int
-        LSTM layers on top of one another.
-    segment_length : int
-        Rows that enter the LSTM at once. Divides `window_length`, but where the padding is
-        masked.
-    dropout, recurrent_dropout : float
-        Share of each LSTM layer's outputs, and of the states that it hands on from step to step,
-        that training drops.
-    skip : bool
-        Whether the head sees the last segment beside the LSTM's state.
-    n_heads : int
-        Heads of the attention over the last LSTM's states; 0: none.
-    bidirectional : bool
-        Whether each LSTM layer reads the window from both ends.
-    layer_norm : bool
-        Whether each LSTM layer's outputs are normalised.
-    masked : bool
-        Whether rows that hold NaN are padding, over which the net passes.
-    static : tuple of int
-        Positions of the features that enter once and not at each step.
-    n_embedded, n_series : int
-        Width of the series' vectors (0: none), and how many series have one of their own.
-    n_trainable : int or None
-        Top layers that training changes; None: all.
-    policy : str
-        Keras' dtype policy of the hidden layers; outputs are float32.
-    quantiles : tuple of float or None
-        Levels of the quantiles of each output, rising; None: one number each.
-    """
-
-    window_length: int
-    n_features: int
-    n_outputs: int
-    hidden_units: int
-    n_layers: int
-    segment_length: int
-    dropout: float
-    recurrent_dropout: float = 0.0
-    skip: bool = False
-    n_heads: int = 0
-    bidirectional: bool = False
-    layer_norm: bool = False
-    masked: bool = False
-    static: tuple[int, ...] = ()
-    n_embedded: int = 0
-    n_series: int = 0
-    n_trainable: int | None = None
-    policy: str = "float32"
-    quantiles: tuple[float, ...] | None = None
-
-    @property
-    def output_shape(self):
-        """Shape of what the network returns for one window."""
-        outputs = (self.n_outputs,)
-        return outputs if self.quantiles is None else (*outputs, len(self.quantiles))
-
-    @property
-    def n_segments(self):
-        """Recurrent steps; the oldest may hold fewer rows where the padding is masked."""
-        return -(-self.window_length // self.segment_length)
-
-
-@keras.saving.register_keras_serializable("sklstm")
-class TargetScale(keras.layers.Layer):
-    """Map the net's unit-size outputs to the units of the targets.
-
-    ``offset + scale * x`` with one fixed pair an output, the same for all its quantiles: the
-    net learns in numbers near 1 whatever the targets' units are, and losses are in these
-    units all the same.
-    """
-
-    def build(self, input_shape):
-        """Make the two fixed weights."""
-        shape = (input_shape[1], *(1 for _ in input_shape[2:]))
-        self.offset = self.add_weight(shape, "zeros", trainable=False, name="offset")
-        self.scale = self.add_weight(shape, "ones", trainable=False, name="scale")
-
-    def call(self, inputs):
-        """Apply the map."""
-        return self.offset + self.scale * inputs
-
-
-@keras.saving.register_keras_serializable("sklstm")
-class Sort(keras.layers.Layer):
-    """Sort along the last axis: quantiles never cross.
-
-    Being the last operation, it keeps its promise whatever rounding did before.
-    """
-
-    def call(self, inputs):
-        """Sort."""
-        return keras.ops.sort(inputs, axis=-1)
-
-
-def first_guess(spec: NetworkSpec):
-    """Where outputs start, in deviations from the mean of the targets: a normal's quantiles.
-
-    Starting apart and in order, few of them cross early on and are sorted to another level.
-    """
-    if spec.quantiles is None:
-        return 0.0
-    return np.tile(ndtri(spec.quantiles), spec.n_outputs).tolist()
-
-
-@keras.saving.register_keras_serializable("sklstm")
-class Vectors(keras.layers.Embedding):
-    """Look vectors up, with a dense gradient.
-
-    Keras' own gives optimizers a sparse one, which some of them treat otherwise: a fit
-    would depend on whether its batches come in shards.
-    """
-
-    def call(self, inputs):
-        """Look up."""
-        table = keras.ops.multiply(self.embeddings, 1.0)
-        return keras.ops.cast(keras.ops.take(table, inputs, axis=0), self.compute_dtype)
-
-
-@keras.saving.register_keras_serializable("sklstm")
-class DropIds(keras.layers.Layer):
-    """In training, turn a random share of the series' numbers into 0, that of unseen series.
-
-    Parameters
-    ----------
-    rate : float
-        The share.
-    seed : int
-    """
-
-    def __init__(self, rate, seed, **options):
-        super().__init__(**options)
-        self.rate, self.seed = rate, seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def call(self, numbers, training=False):
-        """Drop ids, or leave them as they are."""
-        if not training:
-            return numbers
-        draws = keras.random.uniform(keras.ops.shape(numbers), seed=self.seed_generator)
-        return keras.ops.where(draws < self.rate, keras.ops.zeros_like(numbers), numbers)
-
-    def get_config(self):
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
-
-class LayerMaker:
-    """Make the layers of one network, each with a seed of its own and a name that stays."""
-
-    def __init__(self, spec: NetworkSpec, seed: int):
-        self.spec = spec
-        # Enough for the largest net; a longer list begins with the same numbers.
-        self.seeds = iter(
-            np.random.SeedSequence(seed).generate_state(9 * spec.n_layers + 16).tolist()
-        )
-
-    def glorot(self):
-        """Draw initial weights of a layer's inputs."""
-        return keras.initializers.GlorotUniform(seed=next(self.seeds))
-
-    def dense(self, units, name, **options):
-        """Make a dense layer."""
-        options = {"dtype": self.spec.policy, **options}
-        return keras.layers.Dense(units, kernel_initializer=self.glorot(), name=name, **options)
-
-    def vectors(self, numbers):
-        """Look up the vector of each series; the first is that of unseen ones."""
-        numbers = DropIds(ID_DROPOUT, next(self.seeds), name="drop_ids")(numbers)
-        return Vectors(
-            self.spec.n_series + 1,
-            self.spec.n_embedded,
-            embeddings_initializer=keras.initializers.RandomUniform(seed=next(self.seeds)),
-            dtype=self.spec.policy,
-            name="embedding",
-        )(numbers)
-
-    def segments(self, x, mask):
-        """Put the rows of a segment side by side; a segment is masked if all of its rows are."""
-        spec = self.spec
-        if spec.segment_length == 1:
-            return x, mask
-        width = spec.segment_length * x.shape[-1]
-        x = keras.layers.Reshape((spec.n_segments, width), dtype=spec.policy)(x)
-        if mask is not None:
-            mask = keras.ops.reshape(mask, (-1, spec.n_segments, spec.segment_length))
-            mask = keras.ops.any(mask, axis=-1)
-        return x, mask
-
-    def lstm(self, x, mask, number, once):
-        """Make an LSTM layer; what stands once (or None) sets the state that it begins with."""
-        spec = self.spec
-        states = number < spec.n_layers or spec.n_heads > 0
-
-        def one_way(name, **options):
-            return keras.layers.LSTM(
-                spec.hidden_units,
-                return_sequences=states,
-                kernel_initializer=self.glorot(),
-                recurrent_initializer=keras.initializers.Orthogonal(seed=next(self.seeds)),
-                recurrent_dropout=spec.recurrent_dropout,
-                seed=next(self.seeds),
-                # cuDNN's kernels want padding behind the rows.
-                use_cudnn="auto" if mask is None else False,
-                dtype=spec.policy,
-                name=name,
-                **options,
-            )
-
-        name = f"lstm_{number}"
-        layer: Any = one_way(name)
-        if spec.bidirectional:
-            # The two begin with weights of their own, which Keras' twin would not.
-            back = one_way(f"{name}_backwards", go_backwards=True)
-            layer = keras.layers.Bidirectional(
-                layer, backward_layer=back, dtype=spec.policy, name=f"{name}_both_ways"
-            )
-        begin = None
-        if once is not None:
-            begin = [
-                self.dense(spec.hidden_units, f"begin_{number}_{part}", activation="tanh")(once)
-                for part in range(4 if spec.bidirectional else 2)
-            ]
-        x = layer(x, mask=mask, initial_state=begin)
-        if spec.layer_norm:
-            x = keras.layers.LayerNormalization(dtype=spec.policy, name=f"norm_{number}")(x)
-        if spec.dropout > 0:
-            x = keras.layers.Dropout(spec.dropout, seed=next(self.seeds), dtype=spec.policy)(x)
-        return x
-
-    def attention(self, states, mask):
-        """Sum up the states, each head by weights of its own, beside the last state.
-
-        Weights come of each state and the last one through a small net (additive attention,
-        Bahdanau et al., 2015).
-        """
-        spec, last = self.spec, states[:, -1]
-        keys = self.dense(spec.hidden_units, "attention_keys", use_bias=False)(states)
-        query = self.dense(spec.hidden_units, "attention_query")(last)
-        fit = keras.ops.tanh(keys + keras.ops.expand_dims(query, 1))
-        scores = self.dense(spec.n_heads, "attention_scores", use_bias=False)(fit)
-        if mask is not None:
-            scores = keras.ops.where(keras.ops.expand_dims(mask, -1), scores, -math.inf)
-        # Spelt out, since Keras' softmax warns of windows of one step.
-        weights = keras.ops.exp(scores - keras.ops.logsumexp(scores, axis=1, keepdims=True))
-        weights = keras.layers.Identity(dtype=spec.policy, name="attention")(weights)
-        sums = keras.ops.einsum("nth,ntu->nhu", weights, states)
-        flat = keras.layers.Flatten(dtype=spec.policy)
-        return keras.layers.Concatenate(dtype=spec.policy)([flat(sums), last])
-
-    def outputs(self, x):
-        """Make the head and what brings its numbers to the units of the targets."""
-        spec = self.spec
-        x = self.dense(
-            math.prod(spec.output_shape),
-            "head",
-            bias_initializer=keras.initializers.Constant(first_guess(spec)),
-            dtype="float32",
-        )(x)
-        if spec.quantiles is not None:
-            x = keras.layers.Reshape(spec.output_shape, dtype="float32")(x)
-        x = TargetScale(dtype="float32", name="target_scale")(x)
-        return x if spec.quantiles is None else Sort(dtype="float32")(x)
-
-
-def find_padding(window, spec: NetworkSpec):
-    """Replace NaN by 0 and mark the rows without: windows, mask of shape (n, rows).
-
-    In front, padding makes the oldest segment whole.
-    """
-    short = spec.n_segments * spec.segment_length - spec.window_length
-    if short:
-        padding = ((0, 0), (short, 0), (0, 0))
-        window = keras.ops.pad(window, padding, constant_values=float("nan"))
-    missing = keras.ops.isnan(window)
-    mask = keras.ops.logical_not(keras.ops.any(missing, axis=-1))
-    return keras.ops.where(missing, keras.ops.zeros_like(window), window), mask
+# Fraction of the training rows that train the embedding vector of unseen series.
+SERIES_DROPOUT = 0.2
 
 
 def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model:
@@ -308,61 +23,219 @@ def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model
     ----------
     spec : NetworkSpec
     seed : int
-        Every layer gets its own seed from it; no global random state is touched.
+        Every layer gets a seed of its own, derived from this one. No global random state is used.
     kind : subclass of keras.Model, default=keras.Model
 
     Returns
     -------
     keras.Model
-        From (n, window_length, n_features) to (n, *spec.output_shape), not compiled. With
-        `n_embedded`, from a dict of that as "window" and, as "series", the number of each
-        window's series: 1 for the first, 0 for one that is not known.
+        Not compiled; maps (n, window_length, n_features) to (n, *spec.output_shape). With
+        `series_embedding`, the input is a dict: "window" holds the windows and "series" the
+        embedding index per window, 1 for the first series and 0 for unseen ones.
     """
     make = LayerMaker(spec, seed)
     window = keras.Input((spec.window_length, spec.n_features), name="window")
     inputs: Any = window
     x, mask = find_padding(window, spec) if spec.masked else (window, None)
-    parts = []  # what stands once, and not at each step
-    if spec.static:
-        parts.append(keras.ops.take(x[:, -1], spec.static, axis=-1))
-        moving = [place for place in range(spec.n_features) if place not in spec.static]
+    constants = []  # per window, not per step
+    if spec.static_features:
+        constants.append(keras.ops.take(x[:, -1], spec.static_features, axis=-1))
+        moving = [place for place in range(spec.n_features) if place not in spec.static_features]
         x = keras.ops.take(x, moving, axis=-1)
-    if spec.n_embedded:
+    if spec.series_embedding:
         inputs = {"window": window, "series": keras.Input((), dtype="int32", name="series")}
-        parts.append(make.vectors(inputs["series"]))
-    once = join(parts, spec)
+        constants.append(make.embedding(inputs["series"]))
+    constant = concatenate(constants, spec)
     x, mask = make.segments(x, mask)
     last_segment = x[:, -1]
     for number in range(1, spec.n_layers + 1):
-        x = make.lstm(x, mask, number, once if number == 1 else None)
-    if spec.n_heads:
+        x = make.lstm(x, mask, number, constant if number == 1 else None)
+    if spec.attention:
         x = make.attention(x, mask)
-    beside = [last_segment] if spec.skip else []
-    x = join([x, *beside, *parts], spec)
+    skipped = [last_segment] if spec.skip else []
+    x = concatenate([x, *skipped, *constants], spec)
     model = kind(inputs, make.outputs(x), name="sklstm")
-    if spec.n_trainable is not None:
-        for layer in lower_layers(model, spec):
+    if spec.trainable is not None:
+        for layer in frozen_layers(model, spec):
             layer.trainable = False
     return model
 
 
-def join(parts, spec: NetworkSpec):
-    """Put vectors side by side; None for none."""
+class LayerMaker:
+    """Create the layers of one network, each with its own seed and a fixed name."""
+
+    def __init__(self, spec: NetworkSpec, seed: int):
+        self.spec = spec
+        # Enough seeds for the largest network; a longer list starts with the same seeds.
+        self.seeds = iter(
+            np.random.SeedSequence(seed).generate_state(9 * spec.n_layers + 16).tolist()
+        )
+
+    def glorot(self):
+        """Create the initializer of input weights."""
+        return keras.initializers.GlorotUniform(seed=next(self.seeds))
+
+    def dense(self, units, name, **options):
+        """Create a dense layer."""
+        options = {"dtype": self.spec.dtype_policy, **options}
+        return keras.layers.Dense(units, kernel_initializer=self.glorot(), name=name, **options)
+
+    def embedding(self, indices):
+        """Look up the embedding vector of each series; the first vector is for unseen series."""
+        indices = SeriesDropout(SERIES_DROPOUT, next(self.seeds), name="drop_ids")(indices)
+        return DenseGradientEmbedding(
+            self.spec.n_series + 1,
+            self.spec.series_embedding,
+            embeddings_initializer=keras.initializers.RandomUniform(seed=next(self.seeds)),
+            dtype=self.spec.dtype_policy,
+            name="embedding",
+        )(indices)
+
+    def segments(self, x, mask):
+        """Concatenate the rows of each segment; a segment is masked if all its rows are."""
+        spec = self.spec
+        if spec.segment_length == 1:
+            return x, mask
+        width = spec.segment_length * x.shape[-1]
+        x = keras.layers.Reshape((spec.n_segments, width), dtype=spec.dtype_policy)(x)
+        if mask is not None:
+            mask = keras.ops.reshape(mask, (-1, spec.n_segments, spec.segment_length))
+            mask = keras.ops.any(mask, axis=-1)
+        return x, mask
+
+    def lstm(self, x, mask, number, constant):
+        """Apply an LSTM layer.
+
+        The layer returns all states if another LSTM layer or the attention follows. Its initial
+        state is computed from `constant`, the features that are constant within a window; it is 0
+        where that is None.
+        """
+        spec, name = self.spec, f"lstm_{number}"
+        return_states = number < spec.n_layers or spec.attention > 0
+        layer: Any = self._recurrence(name, mask, return_states)
+        if spec.bidirectional:
+            # A backward layer of its own, since Keras would copy the forward layer's seeds.
+            back = self._recurrence(f"{name}_backwards", mask, return_states, go_backwards=True)
+            layer = keras.layers.Bidirectional(
+                layer, backward_layer=back, dtype=spec.dtype_policy, name=f"{name}_both_ways"
+            )
+        x = layer(x, mask=mask, initial_state=self._initial_state(number, constant))
+        if spec.layer_norm:
+            x = keras.layers.LayerNormalization(dtype=spec.dtype_policy, name=f"norm_{number}")(x)
+        if spec.dropout > 0:
+            dropout = keras.layers.Dropout(
+                spec.dropout, seed=next(self.seeds), dtype=spec.dtype_policy
+            )
+            x = dropout(x)
+        return x
+
+    def _recurrence(self, name, mask, return_states, **options):
+        spec = self.spec
+        return keras.layers.LSTM(
+            spec.hidden_units,
+            return_sequences=return_states,
+            kernel_initializer=self.glorot(),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=next(self.seeds)),
+            recurrent_dropout=spec.recurrent_dropout,
+            seed=next(self.seeds),
+            # cuDNN's kernels support padding only behind the rows.
+            use_cudnn="auto" if mask is None else False,
+            dtype=spec.dtype_policy,
+            name=name,
+            **options,
+        )
+
+    def _initial_state(self, number, constant):
+        if constant is None:
+            return None
+        return [
+            self.dense(self.spec.hidden_units, f"begin_{number}_{part}", activation="tanh")(
+                constant
+            )
+            for part in range(4 if self.spec.bidirectional else 2)
+        ]
+
+    def attention(self, states, mask):
+        """Concatenate one weighted sum of the states per head with the last state.
+
+        The weights are computed from each state and the last one by a small network (additive
+        attention; Bahdanau et al., 2015).
+        """
+        spec, last = self.spec, states[:, -1]
+        keys = self.dense(spec.hidden_units, "attention_keys", use_bias=False)(states)
+        query = self.dense(spec.hidden_units, "attention_query")(last)
+        match = keras.ops.tanh(keys + keras.ops.expand_dims(query, 1))
+        scores = self.dense(spec.attention, "attention_scores", use_bias=False)(match)
+        if mask is not None:
+            scores = keras.ops.where(keras.ops.expand_dims(mask, -1), scores, -math.inf)
+        # Not Keras' softmax, which warns of windows of one step.
+        weights = keras.ops.exp(scores - keras.ops.logsumexp(scores, axis=1, keepdims=True))
+        weights = keras.layers.Identity(dtype=spec.dtype_policy, name="attention")(weights)
+        sums = keras.ops.einsum("nth,ntu->nhu", weights, states)
+        flat = keras.layers.Flatten(dtype=spec.dtype_policy)
+        return keras.layers.Concatenate(dtype=spec.dtype_policy)([flat(sums), last])
+
+    def outputs(self, x):
+        """Apply the output layer and map its values to the units of the targets."""
+        spec = self.spec
+        x = self.dense(
+            math.prod(spec.output_shape),
+            "head",
+            bias_initializer=keras.initializers.Constant(initial_outputs(spec)),
+            dtype="float32",
+        )(x)
+        if spec.quantiles is not None:
+            x = keras.layers.Reshape(spec.output_shape, dtype="float32")(x)
+        x = TargetScale(dtype="float32", name="target_scale")(x)
+        return x if spec.quantiles is None else Sort(dtype="float32")(x)
+
+
+def initial_outputs(spec: NetworkSpec):
+    """Return the initial bias of the output layer, in deviations from the mean of the targets.
+
+    Quantiles start at those of a normal distribution. Since they start apart and in order, few of
+    them cross and are sorted to another level early in training.
+    """
+    if spec.quantiles is None:
+        return 0.0
+    return np.tile(ndtri(spec.quantiles), spec.n_outputs).tolist()
+
+
+def find_padding(window, spec: NetworkSpec):
+    """Replace NaN by 0 and mark the rows without NaN.
+
+    Padding is added in front where the oldest segment is incomplete.
+
+    Returns
+    -------
+    window, mask : tensors of shape (n, n_rows, n_features) and (n, n_rows)
+    """
+    n_added = spec.n_segments * spec.segment_length - spec.window_length
+    if n_added:
+        padding = ((0, 0), (n_added, 0), (0, 0))
+        window = keras.ops.pad(window, padding, constant_values=float("nan"))
+    missing = keras.ops.isnan(window)
+    mask = keras.ops.logical_not(keras.ops.any(missing, axis=-1))
+    return keras.ops.where(missing, keras.ops.zeros_like(window), window), mask
+
+
+def concatenate(parts, spec: NetworkSpec):
+    """Concatenate vectors; return None for an empty list."""
     if len(parts) < 2:
         return parts[0] if parts else None
-    return keras.layers.Concatenate(dtype=spec.policy)(parts)
+    return keras.layers.Concatenate(dtype=spec.dtype_policy)(parts)
 
 
-def lower_layers(model, spec: NetworkSpec):
-    """Layers with weights below the `n_trainable` top ones.
+def frozen_layers(model, spec: NetworkSpec):
+    """Return the layers with weights below the top `spec.trainable` ones.
 
-    From the top: the head, the attention if there is one, and each LSTM with its normalisation.
-    What brings in the static features belongs to the first LSTM.
+    From the top: the output layer, the attention if there is one, and each LSTM layer with its
+    normalisation. The layers for static features and embeddings belong to the first LSTM layer.
     """
     groups = [["head"]]
-    groups += [["attention"]] if spec.n_heads else []
+    groups += [["attention"]] if spec.attention else []
     groups += [[f"lstm_{number}", f"norm_{number}"] for number in range(spec.n_layers, 0, -1)]
     groups[-1] += ["begin", "embedding"]
-    frozen = [name for group in groups[spec.n_trainable :] for name in group]
+    frozen = [name for group in groups[spec.trainable :] for name in group]
     parts = tuple(f"{name}_" for name in frozen)  # lstm_1_both_ways, but not lstm_12
     return [layer for layer in model.layers if layer.name in frozen or layer.name.startswith(parts)]

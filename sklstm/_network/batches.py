@@ -1,4 +1,4 @@
-"""Feed batches of windows to Keras."""
+"""Provide Keras with batches of windows."""
 
 from __future__ import annotations
 
@@ -10,92 +10,95 @@ import tensorflow as tf
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 STEPS_PER_CALL = 16
-BYTES_PER_CALL = 2**24  # more than that is no longer in the cache when its step comes
+BYTES_PER_CALL = 2**24  # larger calls no longer fit the processor's cache
 
 
-def model_inputs(windows, series, rows):
-    """Gather the windows at some positions, with what else a network is fed.
+def model_inputs(windows, embedding_indices, rows):
+    """Gather the inputs of a network for the given rows.
 
     Parameters
     ----------
     windows : Windows
-    series : ndarray of shape (n_rows,) or None
-        Numbers of the windows' series, for a network with vectors of series.
+    embedding_indices : ndarray of shape (n_rows,) or None
+        Embedding index of each window's series; None for a network without embedding.
     rows : ndarray
         Positions.
     """
     batch = windows.gather(rows)
-    return batch if series is None else {"window": batch, "series": series[rows]}
+    if embedding_indices is None:
+        return batch
+    return {"window": batch, "series": embedding_indices[rows]}
 
 
 class Batches(keras.utils.PyDataset):
-    """An endless stream of batches of one fixed size, gathered when they are needed.
+    """Provide an endless stream of batches of fixed size, gathered on demand.
 
-    A pass over the rows is cut into `n_parts` batches of nearly equal numbers of rows, each
-    filled up with rows of weight 0: one compiled shape serves all. Weights are scaled by
-    slots per row, so that Keras, which divides by the batch size, arrives at the mean over
-    the real rows: in every step up to rounding, and over a whole pass exactly.
+    A pass over the rows is cut into `n_parts` batches of nearly equal numbers of rows. Each is
+    filled up to `batch_size` with rows of weight 0, so that one compiled shape serves all. Keras
+    divides the sum of the losses by the batch size; the weights are therefore scaled by slots per
+    row, which gives the mean over the real rows: up to rounding in every step, exactly over a pass.
 
-    A batch depends on its number in the stream alone, so threads that read ahead do no harm.
+    A batch depends only on its number in the stream, so threads may read ahead.
 
     Parameters
     ----------
     windows : Windows
         float32.
-    y : ndarray of shape (n_rows, n_outputs)
-        float32; missing elements are NaN.
+    targets : ndarray of shape (n_rows, n_outputs)
+        Missing elements are NaN.
     weights : ndarray of shape (n_rows,)
         Mean 1.
     batch_size : int
+    embedding_indices : ndarray of shape (n_rows,), default=None
+        int32, for a network with series embedding.
     loss_unit : float, default=1.0
-        What a loss of usual size is: the optimizer sees losses in this unit, so that its
-        constants (Adam's epsilon, a clipping norm) mean the same for targets of any size.
+        Typical size of the loss. The optimizer receives losses in this unit, so that its constants
+        (Adam's epsilon, a clipping norm) have the same effect for targets of any size.
     n_steps : int, default=None
-        Batches an epoch, by default one pass. Passes go on across epochs.
+        Batches per epoch, by default one pass. Passes continue across epochs.
     seed : int, default=None
-        Rows are shuffled anew for each pass; None keeps their order.
+        Rows are shuffled for each pass, unless one batch holds them all; None keeps their order.
     first_epoch : int, default=0
-        Where in the stream to begin.
-    series : ndarray of shape (n_rows,), default=None
-        int32 numbers of the rows' series, for a network with vectors of series.
+        Epoch at which the stream starts.
 
     Attributes
     ----------
     at_once : int
-        Batches of an epoch that are handed over at a time, their rows one after another.
+        Number of batches per call, concatenated.
     """
 
     at_once = 1
-    num_batches = None  # as Keras asks of an endless stream
+    num_batches = None  # Keras' sign of an endless stream
 
     def __init__(
         self,
         windows,
-        y,
+        targets,
         weights,
         batch_size,
         *,
+        embedding_indices=None,
         loss_unit=1.0,
         n_steps=None,
         seed=None,
         first_epoch=0,
-        series=None,
     ):
         super().__init__()
-        self.windows, self.y, self.series = windows, y, series
-        self.batch_size, self.seed = batch_size, seed
+        self.windows, self.embedding_indices = windows, embedding_indices
+        self.targets = targets.astype(np.float32, copy=False)
         self.n_parts = -(-len(windows) // batch_size)
+        self.batch_size, self.seed = batch_size, seed if self.n_parts > 1 else None
         self.n_steps = n_steps or self.n_parts
         self.first_epoch = first_epoch
         self.loss_unit = loss_unit
         self.weights = weights * (self.n_parts * batch_size / len(windows) / loss_unit)
-        # Where elements of a row are missing, its loss is the mean over the others.
-        self.weights = (self.weights / np.maximum(known_share(y), 1e-9)).astype(np.float32)
+        # A row's loss is the mean over its known elements.
+        self.weights = (self.weights / np.maximum(known_fraction(targets), 1e-9)).astype(np.float32)
         self._order = (None, np.arange(len(windows)))
 
     @property
     def calls(self):
-        """Calls of an epoch, each with up to `at_once` batches."""
+        """Number of calls per epoch, each with up to `at_once` batches."""
         return -(-self.n_steps // self.at_once)
 
     def __getitem__(self, index):
@@ -104,10 +107,11 @@ class Batches(keras.utils.PyDataset):
         steps = np.arange(first, min(first + self.at_once, self.n_steps))
         steps += (self.first_epoch + epoch) * self.n_steps
         rows, weights = map(np.concatenate, zip(*map(self._rows, steps), strict=True))
-        return model_inputs(self.windows, self.series, rows), self.y[rows], weights
+        inputs = model_inputs(self.windows, self.embedding_indices, rows)
+        return inputs, self.targets[rows], weights
 
     def _rows(self, step):
-        """Rows of a batch of the stream, and their weights."""
+        """Return the rows of one batch of the stream, and their weights."""
         number, part = divmod(step, self.n_parts)
         n_rows = len(self.windows)
         bounds = part * n_rows // self.n_parts, (part + 1) * n_rows // self.n_parts
@@ -117,7 +121,7 @@ class Batches(keras.utils.PyDataset):
         return np.resize(rows, self.batch_size), weights
 
     def _order_of(self, number):
-        """Order of the rows in one pass."""
+        """Return the order of the rows in one pass."""
         if self.seed is None:
             return self._order[1]
         known, order = self._order
@@ -127,42 +131,42 @@ class Batches(keras.utils.PyDataset):
         return order
 
 
-class Pipeline:
-    """What Keras reads batches from, for one stream after another.
+class BatchReader:
+    """Provide the object from which Keras reads batches, for one stream after another.
 
-    TensorFlow reads through a tf.data pipeline. That takes as long to make as a short fit to
-    train, so one serves all streams with batches of one shape. It has no generator in it,
-    which Keras would put there: TensorFlow then has every larger piece of memory given
-    back to the system at once, and steps take up to twice as long (docs/decisions.md).
+    TensorFlow reads through a tf.data pipeline. Creating one takes as long as training a small
+    network, so each pipeline serves all streams with batches of one shape. It contains no
+    generator, which Keras would use: after a generator, TensorFlow returns every larger block of
+    memory to the system at once, and steps take up to twice as long (docs/decisions.md).
     """
 
     def __init__(self):
         self.dataset = None
 
     @contextmanager
-    def of(self, batches):
-        """Lend what Keras reads `batches` from; None for None."""
+    def read(self, batches):
+        """Provide the object that Keras reads in place of `batches`; None for None."""
         if batches is None or not ON_TENSORFLOW:
             yield batches
             return
         self.batches = batches
         if self.dataset is None:
-            self.dataset = self._make(batches[0])
+            self.dataset = self._make_dataset(batches[0])
         yield self.dataset
         self.batches = None
 
-    def _make(self, sample):
-        nothing = [np.empty((0, *part.shape[1:]), part.dtype) for part in tf.nest.flatten(sample)]
+    def _make_dataset(self, sample):
+        empty = [np.empty((0, *part.shape[1:]), part.dtype) for part in tf.nest.flatten(sample)]
 
         def read(index):
             batches = self.batches
-            # TensorFlow reads ahead: the last call may come when the stream is gone.
-            return nothing if batches is None else tf.nest.flatten(batches[int(index)])
+            # TensorFlow reads ahead: its last call may come after the stream is released.
+            return empty if batches is None else tf.nest.flatten(batches[int(index)])
 
         def element(index):
-            parts = tf.numpy_function(read, [index], [part.dtype for part in nothing])
-            for part, empty in zip(parts, nothing, strict=True):
-                part.set_shape((None, *empty.shape[1:]))
+            parts = tf.numpy_function(read, [index], [part.dtype for part in empty])
+            for part, shape in zip(parts, empty, strict=True):
+                part.set_shape((None, *shape.shape[1:]))
             return tf.nest.pack_sequence_as(sample, parts)
 
         options = tf.data.Options()
@@ -172,11 +176,11 @@ class Pipeline:
 
 
 def steps_per_call(batch_bytes):
-    """Say how many steps share a call: a power of two, fewer where batches are large."""
+    """Return the number of steps per call: a power of two, smaller for large batches."""
     fitting = max(1, BYTES_PER_CALL // batch_bytes)
     return min(STEPS_PER_CALL, 1 << (fitting.bit_length() - 1))
 
 
-def known_share(y):
-    """Share of each row's elements that are not missing."""
+def known_fraction(y):
+    """Return the fraction of each row's elements that are not missing."""
     return (~np.isnan(y)).mean(axis=1)

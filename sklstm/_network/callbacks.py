@@ -1,4 +1,4 @@
-"""Keras callbacks of a fit: learning rate and units of the loss."""
+"""Keras callbacks for the learning rate and the unit of the loss."""
 
 from __future__ import annotations
 
@@ -12,39 +12,40 @@ from sklstm._network.batches import STEPS_PER_CALL
 class CosineDecay(keras.callbacks.Callback):
     """Lower the learning rate to 0 along half a cosine.
 
-    A callback and no schedule object, since a schedule is compiled into the program and
-    would tie the worker to one number of steps.
+    This is a callback because a schedule object would be compiled into the program, which could
+    then serve only one number of steps.
     """
 
     def __init__(self, batches, epochs):
         super().__init__()
         self.at_once = batches.at_once
-        self.n_epoch, self.n_steps = batches.n_steps, epochs * batches.n_steps
-        self.done = 0
+        self.steps_per_epoch, self.n_steps = batches.n_steps, epochs * batches.n_steps
+        self.n_done = 0
 
     def on_train_begin(self, logs=None):
-        """Remember where to start from."""
-        self.start = float(self.model.optimizer.learning_rate)
+        """Store the initial learning rate."""
+        self.initial_rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Count the steps of the epochs before."""
-        self.done = epoch * self.n_epoch
+        """Count the steps of earlier epochs."""
+        self.n_done = epoch * self.steps_per_epoch
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Set the rate of the steps that come."""
-        # Keras calls before several steps, or before every step where there are callbacks of the
-        # user's: the same rate in both cases.
+        """Set the learning rate of the next steps."""
+        # Keras calls this per group of steps, or per step if the user has callbacks: the rate is
+        # the same in both cases.
         step = batch * self.at_once
-        share = (self.done + step - step % STEPS_PER_CALL) / self.n_steps
-        self.model.optimizer.learning_rate = self.start * (1 + math.cos(math.pi * share)) / 2
+        progress = (self.n_done + step - step % STEPS_PER_CALL) / self.n_steps
+        rate = self.initial_rate * (1 + math.cos(math.pi * progress)) / 2
+        self.model.optimizer.learning_rate = rate
 
     def on_train_end(self, logs=None):
-        """Leave the optimizer as it was."""
-        self.model.optimizer.learning_rate = self.start
+        """Restore the initial learning rate."""
+        self.model.optimizer.learning_rate = self.initial_rate
 
 
-class LossInUnits(keras.callbacks.Callback):
-    """Write losses in units of the targets, before other callbacks see them."""
+class LossInTargetUnits(keras.callbacks.Callback):
+    """Convert logged losses to the units of the targets, before other callbacks read them."""
 
     def __init__(self, unit):
         super().__init__()

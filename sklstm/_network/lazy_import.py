@@ -1,4 +1,4 @@
-"""Load TensorFlow without the lines that its native code writes while it starts."""
+"""Import Keras on first use, without TensorFlow's start-up messages."""
 
 from __future__ import annotations
 
@@ -13,46 +13,53 @@ _loading = threading.Lock()
 
 
 @contextmanager
-def quiet_start():
-    """Keep native start-up messages away from stderr; a failing start shows them.
+def silenced_startup():
+    """Keep native start-up messages off stderr, unless the start fails.
 
-    The first messages come before any log level is read, so file descriptor 2 itself is
-    turned away while the block runs. A user who has chosen a log level gets what it says.
-    The environment is left as it was.
+    The first messages are written before TensorFlow reads its log level, so file descriptor 2
+    itself is redirected while the block runs. A log level that the user has set is respected. The
+    environment is left unchanged.
     """
     try:
-        kept = None if LEVEL in os.environ else os.dup(2)
-    except OSError:  # there is no stderr to write to
-        kept = None
-    if kept is None:
+        stderr = None if LEVEL in os.environ else os.dup(2)
+    except OSError:  # the process has no stderr
+        stderr = None
+    if stderr is None:
         yield
         return
     if sys.stderr is not None:
         sys.stderr.flush()
     os.environ[LEVEL] = "2"  # read once, when TensorFlow loads: errors are still written
-    with tempfile.TemporaryFile() as held_back:
-        os.dup2(held_back.fileno(), 2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             yield
         except BaseException:
-            held_back.seek(0)
-            os.write(kept, held_back.read())
+            messages.seek(0)
+            os.write(stderr, messages.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             os.environ.pop(LEVEL, None)
 
 
-def load_training():
-    """Import :mod:`sklstm._network.fit`, and with it Keras, on first need."""
-    # One thread loads, others wait: a module that is still loading stands in sys.modules too.
+def load_network():
+    """Import :mod:`sklstm._network.api`, and with it Keras, on first use."""
+    # One thread imports while others wait: sys.modules holds partly imported modules too.
     with _loading:
-        loaded = sys.modules.get("sklstm._network.fit")
+        loaded = sys.modules.get("sklstm._network.api")
         if loaded is not None:
             return loaded
-        with quiet_start():
-            from sklstm._network import fit as training
+        with silenced_startup():
+            from sklstm._network import api
+            from sklstm._network.warm_up import warm_up
 
-            training.write_first_lines()
-        return training
+            warm_up()
+        return api
+
+
+def new_network():
+    """Create an empty :class:`FittedNetwork`, whose state pickle sets afterwards."""
+    kind = load_network().FittedNetwork
+    return kind.__new__(kind)

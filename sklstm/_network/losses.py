@@ -1,17 +1,23 @@
-"""Losses of the network: one number for each row, missing target elements left out."""
+"""Compute losses per row, without missing target elements."""
 
 from __future__ import annotations
 
+import math
+
 import keras
+import numpy as np
+
+from sklstm._network.batches import known_fraction
+from sklstm._network.spec import NetworkSpec
 
 
 @keras.saving.register_keras_serializable("sklstm")
 class KnownElementsLoss(keras.losses.Loss):
-    """A Keras loss that leaves out missing (NaN) target elements.
+    """Apply a Keras loss to the known target elements only.
 
-    They are replaced by the prediction itself, where every distance is zero, on both sides
-    without a gradient. Weights make up for the smaller sum (see
-    :class:`sklstm._network.batches.Batches`).
+    Missing (NaN) elements are replaced by the prediction itself, where every distance is zero,
+    without a gradient on either side. The weights of :class:`sklstm._network.batches.Batches`
+    correct for the smaller sum.
     """
 
     def __init__(self, loss, name="loss"):
@@ -21,29 +27,29 @@ class KnownElementsLoss(keras.losses.Loss):
         self.function = loss.call if isinstance(loss, keras.losses.Loss) else loss
 
     def call(self, y_true, y_pred):
-        """Loss of each row."""
+        """Compute the loss per row."""
         if len(y_pred.shape) > len(y_true.shape):
-            y_true = keras.ops.expand_dims(y_true, -1)  # beside the quantiles of each output
-        missing, still = keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred)
+            y_true = keras.ops.expand_dims(y_true, -1)  # broadcasts over the quantiles
+        missing, fixed = keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred)
         losses = self.function(
-            keras.ops.where(missing, still, y_true), keras.ops.where(missing, still, y_pred)
+            keras.ops.where(missing, fixed, y_true), keras.ops.where(missing, fixed, y_pred)
         )
         if len(losses.shape) != 1:
             raise ValueError(
-                f"The loss {self.loss!r} must return one number for each row, so that rows can be "
-                f"weighted; it returned an array of shape {tuple(losses.shape)} for a batch of "
-                f"targets of shape {tuple(y_true.shape)}. Take the mean over the last axis only."
+                f"The loss {self.loss!r} must return one number per row, so that rows can be "
+                f"weighted; it returned an array of shape {tuple(losses.shape)} for targets of "
+                f"shape {tuple(y_true.shape)}. Take the mean over the last axis only."
             )
         return losses
 
     def get_config(self):
-        """Return what rebuilds the loss."""
+        """Return the arguments from which Keras rebuilds the loss."""
         return {"loss": self.loss, "name": self.name}
 
 
 @keras.saving.register_keras_serializable("sklstm")
 class PinballLoss(keras.losses.Loss):
-    """Mean pinball loss over outputs and quantiles.
+    """Compute the mean pinball loss over outputs and quantiles.
 
     Parameters
     ----------
@@ -56,12 +62,79 @@ class PinballLoss(keras.losses.Loss):
         self.quantiles = tuple(quantiles)
 
     def call(self, y_true, y_pred):
-        """Loss of each row, both arrays of shape (n, n_outputs, n_quantiles) or alike."""
+        """Compute the loss per row; both arrays broadcast to (n, n_outputs, n_quantiles)."""
         levels = keras.ops.convert_to_tensor(self.quantiles, y_pred.dtype)
         error = y_true - y_pred
         losses = keras.ops.maximum(levels * error, (levels - 1) * error)
         return keras.ops.mean(losses, axis=(-2, -1))
 
     def get_config(self):
-        """Return what rebuilds the loss."""
+        """Return the arguments from which Keras rebuilds the loss."""
         return {"quantiles": self.quantiles, "name": self.name}
+
+
+def loss_of(spec: NetworkSpec, loss):
+    """Return the pinball loss for a network with quantiles, and `loss` for any other."""
+    return loss if spec.quantiles is None else PinballLoss(spec.quantiles)
+
+
+def row_losses(loss, y_true, y_pred):
+    """Compute the loss per row: the mean over the row's known elements.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    y_true : ndarray of shape (n_rows, n_outputs)
+    y_pred : ndarray of shape (n_rows, n_outputs) or (n_rows, n_outputs, n_quantiles)
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+    """
+    losses = KnownElementsLoss(loss).call(
+        keras.ops.convert_to_tensor(y_true, "float32"),
+        keras.ops.convert_to_tensor(y_pred, "float32"),
+    )
+    return keras.ops.convert_to_numpy(losses) / np.maximum(known_fraction(y_true), 1e-9)
+
+
+def loss_unit(loss, y, weights, guess):
+    """Return the typical size of the loss: that of a constant guess.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    y : ndarray of shape (n_rows, n_outputs)
+    weights : ndarray of shape (n_rows,)
+    guess : ndarray of shape (n_outputs,) or (n_outputs, n_quantiles)
+
+    Returns
+    -------
+    float
+        Rounded to a power of two, so that multiplication is exact; 1 where the loss is 0.
+    """
+    guesses = np.broadcast_to(guess, (len(y), *guess.shape))
+    size = abs(float(np.mean(row_losses(loss, y, guesses) * weights)))
+    return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
+
+
+def check_missing_targets(loss, y):
+    """Raise an error if targets are partly missing and the loss cannot leave elements out.
+
+    A loss can leave elements out if it is 0 for a perfect prediction.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    y : ndarray of shape (n_rows, n_outputs)
+    """
+    partly = np.isnan(y).any(axis=1)
+    if not partly.any():
+        return
+    perfect = np.nan_to_num(y[partly])
+    if not np.allclose(row_losses(loss, perfect, perfect), 0.0, atol=1e-6):
+        raise ValueError(
+            f"{partly.sum()} rows have missing target elements, and loss={loss!r} cannot leave "
+            "elements out, since it is not 0 for a perfect prediction. Choose another loss, or "
+            "drop or complete those rows."
+        )

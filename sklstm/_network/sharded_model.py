@@ -1,9 +1,9 @@
-"""Training steps for TensorFlow: several steps a call, each on all cores.
+"""Train with TensorFlow on all cores, several steps per call.
 
-On CPUs, XLA runs a recurrent loop on one core. So each batch is cut into shards, one a core; a
-compiled program works out the gradient of each, TensorFlow runs these side by side, and a
-second program takes the optimizer's step with their mean. For that alone this module speaks
-TensorFlow; other backends take Keras' own steps.
+On CPUs, XLA runs a recurrent loop on one core. Each batch is therefore cut into one shard per core.
+A compiled program computes the gradient of each shard, TensorFlow runs these programs in parallel,
+and a second program applies the mean gradient. Only this requires code for TensorFlow; other
+backends use Keras' own training steps.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import tensorflow as tf
 
 MIN_SHARD_ROWS = 16
 ON_GPU = bool(tf.config.list_physical_devices("GPU"))
-# Keras leaves XLA off for LSTM layers on TensorFlow. On CPUs XLA is faster
-# (docs/decisions.md); on GPUs Keras then takes cuDNN's kernels, which XLA cannot.
+# Keras does not use XLA for LSTM layers on TensorFlow. On CPUs XLA is faster (docs/decisions.md);
+# on GPUs Keras uses cuDNN's kernels, which XLA cannot.
 JIT = not ON_GPU if keras.backend.backend() == "tensorflow" else keras.backend.backend() == "jax"
 
 
 def number_of_shards(batch_size):
-    """Shards of equal size for a batch: at most one a core, and none of very few rows."""
+    """Return the number of equal shards: at most one per core, none with very few rows."""
     if ON_GPU:
         return 1
     most = max(1, min(joblib.cpu_count(), batch_size // MIN_SHARD_ROWS))
@@ -28,14 +28,13 @@ def number_of_shards(batch_size):
 
 
 class ShardedModel(keras.Model):
-    """A model whose steps take several batches in a row, each of them in shards.
+    """Train on several batches per step, each of them in shards.
 
-    What Keras sees as one batch are the rows of any number of batches of `batch_size`, one
-    after another.
+    What Keras passes as one batch is the concatenation of any number of batches of `batch_size`.
     """
 
     def set_batch_size(self, batch_size):
-        """Fix the shape that is compiled."""
+        """Set the batch size for which the programs are compiled."""
         self.batch_size = batch_size
         self.n_shards = number_of_shards(batch_size)
         self.mean_loss = keras.metrics.Mean(name="loss")
@@ -45,16 +44,16 @@ class ShardedModel(keras.Model):
 
     @property
     def metrics(self):
-        """What Keras reports, and sets to zero when an epoch begins: the mean loss."""
+        """Metrics that Keras reports and resets per epoch: the mean loss."""
         return [self.mean_loss]
 
     def train_step(self, data):
-        """Take one step of the optimizer for each batch."""
+        """Apply one step of the optimizer per batch."""
 
         def step(shards):
             weights, states = values_of(self)
             results = [
-                self._compiled_gradient(weights, _of_shard(states, number), *shard)
+                self._compiled_gradient(weights, _states_of_shard(states, number), *shard)
                 for number, shard in enumerate(shards)
             ]
             self._compiled_update(*zip(*results, strict=True))
@@ -62,7 +61,7 @@ class ShardedModel(keras.Model):
         return self._for_each_batch(step, data)
 
     def test_step(self, data):
-        """Add the loss of each batch."""
+        """Add the loss of each batch to the mean loss."""
 
         def step(shards):
             values = values_of(self)
@@ -111,9 +110,9 @@ class ShardedModel(keras.Model):
 
 
 def values_of(model):
-    """Values of a model's variables: trained ones, others.
+    """Copy the values of a model's variables: the trainable ones and the others.
 
-    Programs that run side by side take these, since only one can hold a variable.
+    Programs that run in parallel use values, since only one of them could hold a variable.
     """
     return [
         [tf.identity(variable.value) for variable in variables]
@@ -122,10 +121,10 @@ def values_of(model):
 
 
 def _is_random_state(value):
-    # The other variables that are not trained are floats, and fixed.
+    # All other non-trainable variables are floats, and constant.
     return value.dtype.is_integer
 
 
-def _of_shard(states, number):
-    """Give each shard random numbers of its own: the states are pairs (seed, counter)."""
+def _states_of_shard(states, number):
+    """Return other random states, pairs (seed, counter), for each shard."""
     return [state + [number, 0] if _is_random_state(state) else state for state in states]

@@ -1,12 +1,8 @@
-"""Compile networks for training, and keep idle ones by shape."""
+"""Compile networks for training with SciKeras."""
 
 from __future__ import annotations
 
 import json
-import logging
-import threading
-from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -14,24 +10,24 @@ from typing import Any
 import keras
 from scikeras.wrappers import BaseWrapper
 
-from sklstm._network.architecture import NetworkSpec, build_network
-from sklstm._network.batches import ON_TENSORFLOW, Pipeline
+from sklstm._network.architecture import build_network
+from sklstm._network.batches import ON_TENSORFLOW, BatchReader
 from sklstm._network.losses import KnownElementsLoss
 from sklstm._network.sharded_model import JIT, ShardedModel
-
-MAX_IDLE_WORKERS = 32
+from sklstm._network.spec import NetworkSpec
+from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How a network is compiled for training.
+    """Describe how a network is compiled for training.
 
     Attributes
     ----------
     network : NetworkSpec
     batch_size : int
     loss, optimizer : str, object or callable
-        As Keras takes them.
+        As in Keras.
     learning_rate : float or keras LearningRateSchedule
         Of an optimizer given by name or class; an optimizer object has its own.
     """
@@ -44,7 +40,7 @@ class TrainingSpec:
 
     @property
     def key(self):
-        """What two specs must share to use one compiled worker; None: not to be shared."""
+        """Key that specs with the same compiled program share; None: it cannot be shared."""
         rate = self.learning_rate
         try:
             return (
@@ -52,29 +48,29 @@ class TrainingSpec:
                 self.batch_size,
                 _fingerprint(self.loss),
                 _fingerprint(self.optimizer),
-                # A plain rate is a variable of the compiled optimizer.
-                None if _is_rate(rate) else _fingerprint(rate),
+                # A number is stored in a variable of the compiled optimizer.
+                None if _is_number(rate) else _fingerprint(rate),
             )
         except (TypeError, ValueError):
             return None
 
     @property
     def optimizer_key(self):
-        """What two specs must share for the one to go on from the other's optimizer."""
+        """Key that two specs must share for one to continue with the other's optimizer state."""
         try:
             return _fingerprint(self.optimizer)
         except (TypeError, ValueError):
             return repr(type(self.optimizer))
 
 
-def _is_rate(rate):
+def _is_number(rate):
     return isinstance(rate, Real)
 
 
 def _fingerprint(item):
-    """Return a text for what has a name in Keras or that Keras can write down.
+    """Return a string that identifies an object with a name or a configuration in Keras.
 
-    A function of the user's own may read variables that change: it raises TypeError.
+    Raises TypeError for a user's own function, which may read variables that change.
     """
     if isinstance(item, str):
         return item
@@ -83,76 +79,68 @@ def _fingerprint(item):
     if getattr(item, "__module__", "").startswith(("keras.", "sklstm.")):
         if not hasattr(item, "get_config") or isinstance(item, type):
             return f"{item.__module__}.{item.__qualname__}"
-        written = keras.saving.serialize_keras_object(item)
-        # Keras numbers its objects: "adam_1" is no other optimizer than "adam".
-        written["config"].pop("name", None)
-        return json.dumps(written, sort_keys=True)
-    raise TypeError(f"{item!r} cannot be told from others like it")
+        serialized = keras.saving.serialize_keras_object(item)
+        # Keras numbers its objects: "adam_1" is the same optimizer as "adam".
+        serialized["config"].pop("name", None)
+        return json.dumps(serialized, sort_keys=True)
+    raise TypeError(f"{item!r} has no name or configuration in Keras that identifies it.")
 
 
-class Worker(BaseWrapper):
-    """A SciKeras wrapper around one compiled network.
+class CompiledTrainer(BaseWrapper):
+    """Wrap one compiled network with SciKeras.
 
-    SciKeras builds the model from routed parameters, makes and compiles the optimizer and
-    the loss, and keeps the history. Its checks of X and y, which would make an array of the
-    windows, and its seeding, which turns TensorFlow's determinism on for the whole process,
-    are not passed through: the regressor validates, the network's layers are seeded.
+    SciKeras builds the model from routed parameters, creates and compiles the optimizer and the
+    loss, and keeps the history. Two of its features are bypassed: its checks of X and y, which
+    would turn the lazy windows into an array, and its seeding, which would turn on TensorFlow's
+    determinism for the whole process. The regressor validates, and the layers have seeds.
     """
 
     @classmethod
     def make(cls, spec: TrainingSpec, model=None):
-        """Compile a network for `spec`: a new one, or `model` itself."""
-        options: dict[str, Any] = {}
-        optimizer = spec.optimizer
-        if isinstance(optimizer, (str, type)):
-            rate = spec.learning_rate
-            options["optimizer__learning_rate"] = float(rate) if _is_rate(rate) else rate
-        else:
-            optimizer = keras.optimizers.get(optimizer)
-            optimizer = type(optimizer).from_config(optimizer.get_config())
+        """Compile a new network for `spec`, or `model` itself."""
+        options = _optimizer_options(spec)
         if model is None:
             options |= {"model__spec": spec.network, "model__seed": 0}
             if ON_TENSORFLOW:
                 options["model__kind"] = ShardedModel
-        worker = cls(
+        trainer = cls(
             model=build_network if model is None else model,
-            optimizer=optimizer,
             loss=KnownElementsLoss(spec.loss),
             # A sharded model compiles the parts of its steps itself.
             compile__jit_compile=JIT and "model__kind" not in options,
             shuffle=False,
             **options,
         )
-        worker._random_state = None
-        worker.model_ = worker._build_keras_model()
-        worker._ensure_compiled_model()
-        if isinstance(worker.model_, ShardedModel):
-            worker.model_.set_batch_size(spec.batch_size)
-        worker.model_.optimizer.build(worker.model_.trainable_variables)
-        worker.fresh_optimizer = worker.optimizer_state()
-        worker.pipeline_, worker.validation_ = Pipeline(), Pipeline()
-        return worker
+        trainer._random_state = None
+        trainer.model_ = trainer._build_keras_model()
+        trainer._ensure_compiled_model()
+        if isinstance(trainer.model_, ShardedModel):
+            trainer.model_.set_batch_size(spec.batch_size)
+        trainer.model_.optimizer.build(trainer.model_.trainable_variables)
+        trainer.initial_optimizer_state = trainer.optimizer_state()
+        trainer.reader_, trainer.validation_reader_ = BatchReader(), BatchReader()
+        return trainer
 
     def optimizer_state(self):
         """Copy the optimizer's variables."""
         return to_arrays(self.model_.optimizer.variables)
 
-    def take_over(self, model, spec: TrainingSpec, optimizer_state=None):
-        """Start from the weights of `model` and from a fresh or given optimizer."""
+    def load(self, model, spec: TrainingSpec, optimizer_state=None):
+        """Load the weights of `model`, and the given or initial optimizer state."""
         if self.model_ is not model:
-            copy_weights(model, self.model_)
+            copy_variables(model, self.model_)
         optimizer = self.model_.optimizer
-        state = self.fresh_optimizer if optimizer_state is None else optimizer_state
-        for variable, value in zip(optimizer.variables, state, strict=True):
-            variable.assign(value)
-        if "optimizer__learning_rate" in self.get_params() and _is_rate(spec.learning_rate):
+        state = self.initial_optimizer_state if optimizer_state is None else optimizer_state
+        assign_arrays(optimizer.variables, state)
+        if "optimizer__learning_rate" in self.get_params() and _is_number(spec.learning_rate):
             optimizer.learning_rate = float(spec.learning_rate)
 
     def train(self, batches, *, epochs, validation, callbacks, verbose):
-        """Run Keras' fit and return its history, a dict of lists."""
+        """Train with Keras and return the history, a dict of lists."""
         self.set_params(verbose=verbose)
         self._fit_callbacks = callbacks
-        with self.pipeline_.of(batches) as stream, self.validation_.of(validation) as held_out:
+        readers = self.reader_.read(batches), self.validation_reader_.read(validation)
+        with readers[0] as stream, readers[1] as validation_stream:
             self._fit_keras_model(
                 stream,
                 None,
@@ -161,73 +149,18 @@ class Worker(BaseWrapper):
                 epochs=epochs,
                 initial_epoch=0,
                 steps_per_epoch=batches.calls,
-                validation_data=held_out,
+                validation_data=validation_stream,
                 validation_steps=None if validation is None else validation.calls,
             )
         self._fit_callbacks = []
         return {name: [float(value) for value in values] for name, values in self.history_.items()}
 
 
-class IdleWorkers:
-    """Workers that wait, by key; the least recently used go when there are too many."""
-
-    def __init__(self, most):
-        self.most = most
-        self._lock = threading.Lock()
-        self._waiting: OrderedDict[Any, list] = OrderedDict()
-
-    @contextmanager
-    def borrow(self, key, make):
-        """Lend an idle worker of this key, or a newly made one, to one user at a time."""
-        with self._lock:
-            waiting = self._waiting.get(key)
-            worker = waiting.pop() if waiting else None
-        worker = make() if worker is None else worker
-        # A worker whose use failed is in an unknown state: it does not come back.
-        yield worker
-        with self._lock:
-            self._waiting.setdefault(key, []).append(worker)
-            self._waiting.move_to_end(key)
-            while sum(map(len, self._waiting.values())) > self.most:
-                oldest = next(iter(self._waiting))
-                del self._waiting[oldest][0]
-                if not self._waiting[oldest]:
-                    del self._waiting[oldest]
-
-
-def to_arrays(variables):
-    """Copy the values of Keras variables."""
-    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
-
-
-def copy_weights(source, target):
-    """Copy all variables of a model, random states of dropout included, to its twin."""
-    for there, here in zip(target.variables, source.variables, strict=True):
-        # A copy, for backends in which assigning shares memory that training then reuses.
-        there.assign(keras.ops.copy(here))
-
-
-@contextmanager
-def no_retracing_warning():
-    """Keep TensorFlow from taking the first traces of many networks for one traced again."""
-
-    def wanted(record):
-        return "triggered tf.function retracing" not in record.getMessage()
-
-    logger = logging.getLogger("tensorflow")
-    logger.addFilter(wanted)
-    try:
-        yield
-    finally:
-        logger.removeFilter(wanted)
-
-
-def model_from(network: NetworkSpec, weights):
-    """Build a network with the given values of its twin's variables."""
-    model = build_network(network, seed=0)
-    for variable, value in zip(model.variables, weights, strict=True):
-        variable.assign(value)
-    return model
-
-
-_idle = IdleWorkers(MAX_IDLE_WORKERS)
+def _optimizer_options(spec: TrainingSpec) -> dict[str, Any]:
+    """Return SciKeras' parameters for the optimizer; an optimizer object is copied."""
+    optimizer, rate = spec.optimizer, spec.learning_rate
+    if isinstance(optimizer, (str, type)):
+        rate = float(rate) if _is_number(rate) else rate
+        return {"optimizer": optimizer, "optimizer__learning_rate": rate}
+    optimizer = keras.optimizers.get(optimizer)
+    return {"optimizer": type(optimizer).from_config(optimizer.get_config())}

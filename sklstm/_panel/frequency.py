@@ -1,4 +1,4 @@
-"""Steps in time: what the next time stamps of a series are, and which are missing."""
+"""Infer the frequency of series: the step in time from one row to the next."""
 
 from __future__ import annotations
 
@@ -14,147 +14,133 @@ from pandas.tseries.frequencies import to_offset
 
 from sklstm._panel.rows import run_starts
 
-# pd.infer_freq is asked for so many series before the most common difference decides.
-N_SERIES_ASKED = 10
-# More missing rows a real one than this are a wrong time stamp or a wrong step.
+# Number of runs of rows that pd.infer_freq is tried on.
+MAX_INFERRED_RUNS = 10
+# Largest size of the grid of `fill_gaps` per given row. If it is larger, a time stamp or the step
+# is probably wrong.
 MAX_MISSING = 100
-# A time stamp may be off by this part of a step: floats are not exact.
+# Tolerance of time stamps, as a share of a step, since floats are rounded.
 TOLERANCE = 1e-3
 DAY = 86_400 * 10**9  # in nanoseconds
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """The step from one row of a series to the next.
+    """The step in time from one row of a series to the next.
 
     Attributes
     ----------
     step : number, Timedelta or pandas offset
-        What is added to a time stamp. Days and weeks are counted on the calendar, whatever
-        the clock is set to in between, and from each series' own first row.
+        The step that is added to a time stamp. Days and weeks are counted on the calendar, from
+        the first row of each series, so clock changes do not matter.
     """
 
     step: Any
 
-    def numbers(self, stamps, starts):
-        """Count each row's steps since its series' first row.
+    def numbers(self, stamps: pd.Index, starts: np.ndarray) -> np.ndarray:
+        """Count the steps from the first row of each series.
 
         Parameters
         ----------
         stamps : pandas.Index of shape (n_rows,)
             Sorted by series and time.
         starts : ndarray of shape (n_series,)
-            Position of each series' first row.
+            Positions of the first rows of the series.
 
         Returns
         -------
         ndarray of shape (n_rows,)
-            int64; 0 at each series' first row.
+            int64; 0 at the first row of each series.
+
+        Raises
+        ------
+        ValueError
+            If a time stamp is not a whole number of steps after the first one of its series.
         """
-        days = _whole_days(self.step)
-        if isinstance(stamps, pd.PeriodIndex):
-            ordinals, length = stamps.asi8, self.step.n
-        elif isinstance(stamps, pd.DatetimeIndex) and days is not None:
-            ordinals, length = _nanoseconds(stamps.tz_localize(None)), days * DAY
-        elif isinstance(stamps, pd.DatetimeIndex) and not _is_clock_time(self.step):
-            wall = stamps.tz_localize(None)
-            every = pd.date_range(wall.min(), wall.max(), freq=self.step.base)
-            ordinals = every.get_indexer(wall).astype(float)
-            ordinals[ordinals < 0] = np.nan
-            length = self.step.n
-        elif isinstance(stamps, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-            ordinals, length = _nanoseconds(stamps), pd.Timedelta(self.step).value
-        else:
-            ordinals, length = stamps.to_numpy(), self.step
+        ordinals, length = _ordinals(stamps, self.step)
         first = np.repeat(ordinals[starts], np.diff(starts, append=len(ordinals)))
         position = (ordinals - first) / length
         rounded = np.rint(position)
-        off = ~(np.abs(position - rounded) < TOLERANCE)  # (NaN is off as well)
-        if off.any():
+        is_off = ~(np.abs(position - rounded) < TOLERANCE)  # also True for NaN
+        if is_off.any():
             raise ValueError(
-                f"{off.sum()} rows do not stand a whole number of steps ({self.step!r}) after "
-                f"their series' first row; the first is {stamps[np.flatnonzero(off)[0]]}. Resample "
-                "the series to regular steps, or name the step with freq=."
+                f"{is_off.sum()} rows are not a whole number of steps ({self.step!r}) after the "
+                f"first row of their series; the first of them is "
+                f"{stamps[np.flatnonzero(is_off)[0]]}. Resample the series to regular steps, or "
+                "pass the step as freq=."
             )
-        return rounded.astype(np.int64)
+        counts: np.ndarray = rounded.astype(np.int64)
+        return counts
 
-    def after(self, stamps, horizon):
-        """Return the next `horizon` stamps after each of `stamps`, one after another."""
+    def after(self, stamps: pd.Index, horizon: int) -> pd.Index:
+        """Return the next time stamps after each of `stamps`.
+
+        Parameters
+        ----------
+        stamps : pandas.Index of shape (n_series,)
+        horizon : int
+            Number of time stamps after each of them.
+
+        Returns
+        -------
+        pandas.Index of shape (n_series * horizon,)
+            All time stamps of the first series, then those of the second, and so on.
+        """
         step, days = self.step, _whole_days(self.step)
         if isinstance(stamps, pd.DatetimeIndex) and days is not None:
-            step = pd.DateOffset(days=days)  # (pd.offsets.Week would go to its own weekday)
+            step = pd.DateOffset(days=days)  # pd.offsets.Week may move to another weekday
         with warnings.catch_warnings():
-            # Some calendar offsets are added one by one; there are few stamps.
+            # pandas adds some calendar offsets one by one; the time stamps are few.
             warnings.simplefilter("ignore", pd.errors.PerformanceWarning)
             ahead = [stamps + k * step for k in range(1, horizon + 1)]
         order = np.arange(horizon * len(stamps)).reshape(horizon, len(stamps)).T.ravel()
         return ahead[0].append(ahead[1:]).take(order)
 
 
-def infer_frequency(stamps, starts, freq=None) -> Frequency:
-    """Find the step in time of a panel.
+def infer_frequency(stamps: pd.Index, starts: np.ndarray, freq: Any = None) -> Frequency:
+    """Infer the frequency of a panel.
 
     Parameters
     ----------
     stamps : pandas.Index of shape (n_rows,)
         Numbers, datetimes, periods or timedeltas, sorted by series and time.
     starts : ndarray of shape (n_series,)
-        Position of each series' first row.
+        Positions of the first rows of the series.
     freq : number, str, pandas offset or timedelta, default=None
-        The step, where the user knows it.
+        The step, if the user passed it.
 
     Returns
     -------
     Frequency
-        A period's own; else what pandas infers from one of the longest series without gaps,
-        if that is no fixed length of time (months, business days); else the most common
-        difference between neighbouring rows, where days are business days if no row is on
-        a weekend.
+        In this order of precedence:
+
+        - `freq`;
+        - the frequency of periods;
+        - the calendar step (such as months or business days) that pandas infers from one of the
+          longest series without gaps;
+        - the most common difference of successive rows. One day becomes a business day if no row
+          is on a weekend.
 
     Raises
     ------
     ValueError
-        If `freq` does not go with the time stamps, or nothing tells the step.
+        If `freq` does not match the time stamps, or if there is no series with two rows.
     """
     if freq is not None:
         return Frequency(_check_freq(stamps, freq))
     if isinstance(stamps, pd.PeriodIndex):
         return Frequency(stamps.freq)
-    dates = isinstance(stamps, pd.DatetimeIndex)
-    if dates and (found := _infer(stamps, starts)) is not None:
-        return Frequency(found)
-    numeric = not (dates or isinstance(stamps, pd.TimedeltaIndex))
-    numbers = stamps.to_numpy() if numeric else _nanoseconds(stamps)
-    same = np.ones(len(numbers), bool)
-    same[starts] = False
-    if not same.any():
-        # Series of one row each: nothing tells the step.
-        if numeric:
-            return Frequency(1)
-        raise ValueError(
-            "No series has two rows, so that the step in time is unknown: name it with freq=."
-        )
-    differences = np.diff(numbers)[same[1:]]
-    each, counts = np.unique(differences, return_counts=True)
-    step = each[np.argmax(counts)]
-    if dates and step >= 28 * DAY:
-        # Parts without gaps may show months, quarters or years.
-        codes = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(stamps)))
-        found = _infer(stamps, run_starts(codes, numbers, max_gap=1.5 * step))
-        if found is not None:
-            return Frequency(found)
-    if numbers.dtype.kind == "f":
-        # The mean over all differences has more digits than one of them.
-        step = differences.sum() / np.rint(differences / step).sum()
-    if dates and step == DAY and differences.max() > 2 * DAY and (stamps.day_of_week < 5).all():
-        return Frequency(pd.offsets.BusinessDay())
-    if numeric:
-        return Frequency(step.item())
-    return Frequency(_offset(pd.Timedelta(step, "ns").as_unit(stamps.unit)))
+    if isinstance(stamps, pd.DatetimeIndex):
+        return Frequency(_infer_date_step(stamps, starts))
+    if isinstance(stamps, pd.TimedeltaIndex):
+        step = _most_common(_differences(_nanoseconds(stamps), starts))
+        return Frequency(_fixed_offset(step, stamps))
+    differences = _differences(stamps.to_numpy(), starts)
+    return Frequency(_most_common(differences).item() if len(differences) else 1)
 
 
-def fill_gaps(codes, numbers):
-    """Places of rows on a grid on which no step is missing.
+def fill_gaps(codes: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of rows on a grid without missing steps.
 
     Parameters
     ----------
@@ -174,24 +160,61 @@ def fill_gaps(codes, numbers):
     if lengths.sum() > MAX_MISSING * len(codes):
         raise ValueError(
             f"The {len(codes)} rows would have {lengths.sum() - len(codes)} missing steps between "
-            "them. Is a time stamp wrong, or the step? Name the step with freq=."
+            "them. Check the time stamps, or pass the step as freq=."
         )
     offsets = np.cumsum(lengths) - lengths
     at = numbers + np.repeat(offsets, ends - starts + 1)
     return at, np.repeat(codes[starts], lengths)
 
 
-def _infer(stamps, starts):
-    """Infer a calendar step from one of the longest runs of dates; None if pandas sees none.
+def _ordinals(stamps: pd.Index, step: Any) -> tuple[np.ndarray, Any]:
+    """Convert time stamps to numbers, and return the length of a step in their unit."""
+    if isinstance(stamps, pd.PeriodIndex):
+        return stamps.asi8, step.n
+    days = _whole_days(step)
+    if isinstance(stamps, pd.DatetimeIndex) and days is not None:
+        return _nanoseconds(stamps.tz_localize(None)), days * DAY
+    if isinstance(stamps, pd.DatetimeIndex) and not _is_clock_time(step):
+        local = stamps.tz_localize(None)
+        calendar = pd.date_range(local.min(), local.max(), freq=step.base)
+        ordinals = calendar.get_indexer(local).astype(float)
+        ordinals[ordinals < 0] = np.nan
+        return ordinals, step.n
+    if isinstance(stamps, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        return _nanoseconds(stamps), pd.Timedelta(step).value
+    return stamps.to_numpy(), step
 
-    Steps of fixed length are left to the most common difference: three rows in a row say
-    little of whether the week has seven days.
+
+def _infer_date_step(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
+    """Infer the step of dates: a calendar offset, or the most common difference."""
+    offset = _infer_offset(stamps, starts)
+    if offset is not None:
+        return offset
+    numbers = _nanoseconds(stamps)
+    differences = _differences(numbers, starts)
+    step = _most_common(differences)
+    if step >= 28 * DAY:
+        # Every series has gaps, but runs of rows without gaps may show months, quarters or years.
+        codes = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(stamps)))
+        offset = _infer_offset(stamps, run_starts(codes, numbers, max_gap=1.5 * step))
+        if offset is not None:
+            return offset
+    if step == DAY and differences.max() > 2 * DAY and (stamps.day_of_week < 5).all():
+        return pd.offsets.BusinessDay()
+    return _fixed_offset(step, stamps)
+
+
+def _infer_offset(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
+    """Infer a calendar offset from one of the longest runs of dates; None if there is none.
+
+    Offsets of fixed length are not inferred here, since three rows are too few to decide whether
+    weeks have seven days or five. The most common difference decides.
     """
     ends = np.append(starts[1:], len(stamps))
-    longest = np.argsort(starts - ends, kind="stable")[:N_SERIES_ASKED]
+    longest = np.argsort(starts - ends, kind="stable")[:MAX_INFERRED_RUNS]
     for i in longest[(ends - starts)[longest] > 2]:
         with warnings.catch_warnings():
-            # pandas 3.1 tells that a later one will return an offset, which does as well.
+            # pandas 3.1 announces that a later version returns an offset; to_offset takes both.
             warnings.simplefilter("ignore")
             found = pd.infer_freq(stamps[starts[i] : ends[i]])
         step = None if found is None else to_offset(found)
@@ -200,21 +223,48 @@ def _infer(stamps, starts):
     return None
 
 
-def _check_freq(stamps, freq):
-    """Make the step of what the user says it is."""
+def _differences(numbers: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return the differences of successive rows of each series."""
+    is_first = np.zeros(len(numbers), bool)
+    is_first[starts] = True
+    return np.diff(numbers)[~is_first[1:]]
+
+
+def _most_common(differences: np.ndarray) -> Any:
+    """Return the most common difference; of floats, averaged over all differences."""
+    if len(differences) == 0:
+        raise ValueError(
+            "No series has two rows, so the step in time cannot be inferred: pass it as freq=."
+        )
+    values, counts = np.unique(differences, return_counts=True)
+    step = values[np.argmax(counts)]
+    if differences.dtype.kind == "f":
+        # The mean is more precise than a single rounded difference.
+        step = differences.sum() / np.rint(differences / step).sum()
+    return step
+
+
+def _fixed_offset(nanoseconds: Any, stamps: Any) -> Any:
+    return _offset(pd.Timedelta(nanoseconds, "ns").as_unit(stamps.unit))
+
+
+def _check_freq(stamps: pd.Index, freq: Any) -> Any:
+    """Convert `freq` to a step, and check that it is positive and matches the time stamps."""
     if isinstance(stamps, pd.PeriodIndex):
-        raise ValueError(f"freq={freq!r}, but periods have a step of their own: leave freq=None.")
-    plain = isinstance(freq, Real) and not isinstance(freq, np.timedelta64)
+        raise ValueError(
+            f"freq={freq!r}, but the time holds periods, which have a frequency: leave freq=None."
+        )
+    is_number = isinstance(freq, Real) and not isinstance(freq, np.timedelta64)
     if isinstance(stamps, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        if plain:
+        if is_number:
             raise ValueError(
                 f"freq={freq!r} is a plain number, but the time holds dates: pass a pandas offset "
                 "such as 'h' or 'MS'."
             )
         step = _offset(freq)
         positive = step.n > 0 if isinstance(step, pd.offsets.BaseOffset) else step.value > 0
-    elif not plain:
-        raise ValueError(f"freq={freq!r} must be a number, as the time is.")
+    elif not is_number:
+        raise ValueError(f"freq={freq!r} must be a number, since the time holds numbers.")
     else:
         step, positive = freq, freq > 0
     if not positive:
@@ -222,27 +272,28 @@ def _check_freq(stamps, freq):
     return step
 
 
-def _offset(freq):
-    """Read an offset or a length of time; whole days are days of the calendar."""
+def _offset(freq: Any) -> Any:
+    """Convert `freq` to an offset or a Timedelta; whole days become calendar days."""
     if not isinstance(freq, (timedelta, np.timedelta64)):
         return to_offset(freq)
     step = pd.Timedelta(freq)
-    whole = step.value and step.value % pd.Timedelta(days=1).value == 0
-    return pd.offsets.Day(step.days) if whole else step
+    is_whole = step.value and step.value % pd.Timedelta(days=1).value == 0
+    return pd.offsets.Day(step.days) if is_whole else step
 
 
-def _nanoseconds(stamps):
-    return stamps.as_unit("ns").asi8
+def _nanoseconds(stamps: Any) -> np.ndarray:
+    numbers: np.ndarray = stamps.as_unit("ns").asi8
+    return numbers
 
 
-def _is_clock_time(step):
+def _is_clock_time(step: Any) -> bool:
     return isinstance(step, (pd.Timedelta, pd.tseries.offsets.Tick))
 
 
-def _whole_days(step):
-    """Days in a step of days or weeks; None for other steps."""
+def _whole_days(step: Any) -> int | None:
+    """Return the days in a step of days or weeks; None for other steps."""
     if isinstance(step, pd.offsets.Day):
-        return step.n
+        return int(step.n)
     if isinstance(step, pd.offsets.Week):
-        return 7 * step.n
+        return 7 * int(step.n)
     return None

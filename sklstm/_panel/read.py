@@ -1,4 +1,4 @@
-"""Read a panel: find its ids, its time and its features."""
+"""Read the ids, the time and the features of a panel."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FLOATS = [np.float64, np.float32]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Panel(SeriesRows):
-    """The rows of many series, in the order in which they came: ids and features.
+    """Hold the ids, the time and the features of a panel, with its rows in their given order.
 
     Attributes
     ----------
     positions : list of int
-        Positions of the chosen features among the columns of X.
+        Positions of the selected features among the columns of X.
     values : ndarray of shape (n_rows, n_features)
-        These features, float32 or float64.
+        The selected features, float32 or float64.
     """
 
     positions: list[int]
@@ -33,29 +33,30 @@ class Panel(SeriesRows):
 
 
 def read_panel(
-    X,
+    X: Any,
     *,
-    columns=None,
-    series=None,
-    time=None,
-    estimator=None,
-    reset=True,
-    ensure_all_finite="allow-nan",
+    columns: Any = None,
+    series: str | int | None = None,
+    time: str | int | None = None,
+    estimator: Any = None,
+    reset: bool = True,
+    ensure_all_finite: bool | str = "allow-nan",
 ) -> Panel:
-    """Split `X` into features and ids, and find the order of its rows.
+    """Validate a panel, and separate its features from its ids.
 
     Parameters
     ----------
     X : DataFrame or array-like of shape (n_rows, n_columns)
+        A panel.
     columns : list of str or int, default=None
-        The features to read, by default every column but the ids and the time. The
-        others are not looked at.
+        The features to read; other columns are not validated. None: every column but the ids and
+        the time.
     series, time : str, int or None
         Column name, index level name or column position of the ids and of the time.
     estimator : estimator, default=None
-        Its ``n_features_in_`` and ``feature_names_in_`` are set or checked.
+        An estimator whose ``n_features_in_`` and ``feature_names_in_`` are set or checked.
     reset : bool, default=True
-        Whether to set (in fit) or to check (afterwards).
+        Whether to set these attributes (in `fit`) or to check them (afterwards).
     ensure_all_finite : bool or "allow-nan", default="allow-nan"
         As in :func:`sklearn.utils.check_array`, for the features.
 
@@ -66,13 +67,14 @@ def read_panel(
     Raises
     ------
     ValueError
-        Whatever the panel is unfit by: see the messages.
+        If X is empty or has no features, if features are not numeric or not finite, or if ids or
+        time are not valid (see `read_series_rows`).
     """
     checked, name = estimator, None if estimator is None else type(estimator).__name__
     options: dict[str, Any] = {"dtype": FLOATS, "ensure_all_finite": ensure_all_finite}
     if not isinstance(X, pd.DataFrame):
         if columns is None and series is None and time is None and estimator is not None:
-            # A plain table: scikit-learn's own validation, with its own messages.
+            # Without ids, scikit-learn's validation is sufficient, and its messages are familiar.
             X = validate_data(estimator, X, reset=reset, **options)
             estimator = None
         else:
@@ -89,16 +91,19 @@ def read_panel(
     values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
     if checked is not None:
         check_time_kind(checked, rows.time_kind, reset)
-    return Panel(**vars(rows), positions=positions, values=values)
+    index = (rows.codes, rows.ids, rows.time, rows.time_kind, rows.order)
+    return Panel(*index, positions=positions, values=values)
 
 
-def read_series_rows(X, series=None, time=None) -> SeriesRows:
+def read_series_rows(
+    X: Any, series: str | int | None = None, time: str | int | None = None
+) -> SeriesRows:
     """Index the rows of any X by series: the one reader of ids.
 
     Parameters
     ----------
     X : Windows, DataFrame or array-like of shape (n_rows, ...)
-        Only its ids and times are read. `Windows` carry theirs.
+        Only the ids and the time are read. `Windows` contain their ids.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time. Leave both
         out for `Windows`. If both are None, all rows are one series, in the order given.
@@ -112,20 +117,20 @@ def read_series_rows(X, series=None, time=None) -> SeriesRows:
     ValueError
         If an id or a time is missing, a (series, time) pair repeats, or a name is not in X.
     """
-    named = series is not None or time is not None
+    is_named = series is not None or time is not None
     if isinstance(X, Windows):
-        if named:
+        if is_named:
             raise ValueError(
-                f"X are Windows, which know their series and order themselves: leave out "
-                f"series={series!r} and time={time!r}."
+                f"X are Windows, which contain their series, got series={series!r} and "
+                f"time={time!r}: leave both None."
             )
         return X.series_rows
-    if not named:
+    if not is_named:
         return SeriesRows(*encode_ids(None, X.shape[0] if hasattr(X, "shape") else len(X)))
     X = as_table(X)
     ids = None if series is None else id_values(X, series, "series")
     stamps = None if time is None else id_values(X, time, "time")
-    if series is not None and time is not None and _same_column(X, series, time):
+    if series is not None and time is not None and _is_same_column(X, series, time):
         raise ValueError(
             f"series={series!r} and time={time!r} name the same column; each needs its own."
         )
@@ -134,35 +139,40 @@ def read_series_rows(X, series=None, time=None) -> SeriesRows:
     return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids))
 
 
-def as_table(X, name=None):
-    """X itself where it is a DataFrame, else an array of two dimensions."""
+def as_table(X: Any, name: str | None = None) -> Any:
+    """Return X if it is a DataFrame, otherwise a 2-D array of it.
+
+    `name` is the name of the estimator, for messages.
+    """
     if isinstance(X, pd.DataFrame) or (isinstance(X, np.ndarray) and X.ndim == 2):
         return X
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
 
 
-def check_time_kind(estimator, kind, reset):
-    """Remember the kind of the time (in fit), or refuse another one."""
+def check_time_kind(estimator: Any, kind: str | None, reset: bool) -> None:
+    """Store the kind of the time on the estimator (in `fit`), or check that it is the same."""
     if reset:
         estimator._time_kind = kind
     elif kind != (before := getattr(estimator, "_time_kind", None)):
         raise ValueError(f"The time was {before} in fit and is {kind} now.")
 
 
-def _same_column(X, series, time):
+def _is_same_column(X: Any, series: str | int, time: str | int) -> bool:
     position = column_position(X, series)
     return series == time or (position is not None and position == column_position(X, time))
 
 
-def check_unchanged(estimator, names, *, reset):
-    """Remember the parameters that `fit` relied on, or refuse to apply others.
+def check_unchanged(estimator: Any, names: list[str], *, reset: bool) -> None:
+    """Store the parameters that the fitted state depends on, or check that they are the same.
 
     Parameters
     ----------
     estimator : estimator
+        The estimator.
     names : list of str
+        Names of the parameters.
     reset : bool
-        Whether to remember (in fit) or to check (afterwards).
+        Whether to store them (in `fit`) or to check them (afterwards).
     """
     now = {name: repr(getattr(estimator, name)) for name in names}
     if reset:
@@ -171,13 +181,13 @@ def check_unchanged(estimator, names, *, reset):
     changed = [name for name in names if now[name] != estimator._fitted_with[name]]
     if changed:
         raise ValueError(
-            f"{', '.join(changed)} changed since fit, and what fit learned no longer suits it: "
-            "fit again."
+            f"{', '.join(changed)} changed since fit, and the fitted state depends on the old "
+            "value: call fit again."
         )
 
 
-def column_position(X, name) -> int | None:
-    """Position of the column called `name`, or at position `name`; None if there is none."""
+def column_position(X: Any, name: str | int) -> int | None:
+    """Return the position of a column, given by name or position; None if X has no such column."""
     if isinstance(X, pd.DataFrame):
         hits = np.flatnonzero([column == name for column in X.columns])
         if len(hits) > 1:
@@ -187,41 +197,67 @@ def column_position(X, name) -> int | None:
         if name in X.index.names:
             return None
     if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
-        if -X.shape[1] <= name < X.shape[1]:
-            return int(name) % X.shape[1]
+        n_columns = int(X.shape[1])
+        if -n_columns <= name < n_columns:
+            return int(name) % n_columns
     return None
 
 
-def column_names(X, positions) -> list[str]:
-    """Names of the columns at `positions`; ``x0``, ``x1``... where X has none."""
+def column_names(X: Any, positions: list[int]) -> list[str]:
+    """Return the names of the columns at `positions`; ``x0``, ``x1``... if X has no names."""
     if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
         return [X.columns[position] for position in positions]
     return [f"x{position}" for position in positions]
 
 
-def id_label(X, name, default):
-    """Name under which a result shows the ids or the time; `default` where none is named."""
+def id_label(X: Any, name: str | int | None, default: str) -> Any:
+    """Return the name of the ids or the time in results; `default` if `name` is None."""
     if name is None:
         return default
     position = column_position(X, name)
     return name if position is None else X.columns[position]
 
 
-def select_features(X, columns, series, time, parameter="columns") -> list[int]:
-    """Positions of the features that `columns` names; None means every feature.
+def select_features(
+    X: Any,
+    columns: Any,
+    series: str | int | None,
+    time: str | int | None,
+    parameter: str = "columns",
+) -> list[int]:
+    """Return the positions of the features that `columns` names.
 
-    `parameter` is what the messages call them. Raises ValueError for a name or position that
-    is not there, one that is the id or the time, one named twice, and an empty list.
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        A panel.
+    columns : str, int, list of them or None
+        None: every column but the ids and the time.
+    series, time : str, int or None
+        Column name, index level name or column position of the ids and of the time.
+    parameter : str, default="columns"
+        Name of `columns` in messages.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    ValueError
+        If a column is not in X, is the id or the time, or is named twice, or if `columns` is
+        empty.
     """
-    taken = {column_position(X, name) for name in (series, time) if name is not None}
+    ids = {column_position(X, name) for name in (series, time) if name is not None}
     if columns is None:
-        return [position for position in range(X.shape[1]) if position not in taken]
+        return [position for position in range(X.shape[1]) if position not in ids]
     found: list[int] = []
-    for name in [columns] if isinstance(columns, (str, int, np.integer)) else columns:
+    names: Any = [columns] if isinstance(columns, (str, int, np.integer)) else columns
+    for name in names:
         position = column_position(X, name)
         if position is None:
             raise ValueError(f"{parameter} names {name!r}, which is not in X ({_describe(X)}).")
-        if position in taken:
+        if position in ids:
             raise ValueError(f"{parameter} names {name!r}, which is the series id or the time.")
         if position in found:
             raise ValueError(f"{parameter} names {name!r} twice.")
@@ -231,15 +267,18 @@ def select_features(X, columns, series, time, parameter="columns") -> list[int]:
     return found
 
 
-def _describe(X) -> str:
+def _describe(X: Any) -> str:
     if not isinstance(X, pd.DataFrame):
         return f"an array of {X.shape[1]} columns without names"
     levels = [level for level in X.index.names if level is not None]
     return f"columns: {list(X.columns)}; index levels: {levels}"
 
 
-def id_values(X, name, parameter):
-    """Values of the column or index level called `name`, a Series, Index or ndarray."""
+def id_values(X: Any, name: str | int, parameter: str) -> Any:
+    """Return the values of the column or index level `name`: a Series, Index or ndarray.
+
+    `parameter` is the name of the parameter in messages, "series" or "time".
+    """
     position = column_position(X, name)
     if position is not None:
         return X.iloc[:, position] if isinstance(X, pd.DataFrame) else X[:, position]
@@ -247,23 +286,23 @@ def id_values(X, name, parameter):
         return X.index.get_level_values(name)
     raise ValueError(
         f"{parameter}={name!r} is neither a column nor an index level of X ({_describe(X)}). "
-        "An earlier step may have dropped it: a stock scikit-learn transformer returns a plain "
-        "array unless set_output(transform='pandas') is on, and a ColumnTransformer puts the "
-        "step's name before it unless verbose_feature_names_out=False."
+        "An earlier step may have dropped it or changed its name: transformers of scikit-learn "
+        "return arrays without names unless set_output(transform='pandas') is called, and a "
+        "ColumnTransformer adds the name of the step unless verbose_feature_names_out=False."
     )
 
 
-def _features(X, positions):
-    """Feature block of X, or a clear error where there is none or a column is not numeric."""
+def _features(X: Any, positions: list[int]) -> Any:
+    """Return the feature columns of X; raise if there are none or if some are not numeric."""
     if not positions:
         raise ValueError(
             f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required: X has no column "
             f"besides the ids ({_describe(X)})."
         )
-    chosen = as_slice(positions)
+    selected = as_slice(positions)
     if not isinstance(X, pd.DataFrame):
-        return X[:, chosen]
-    features = X.iloc[:, chosen]
+        return X[:, selected]
+    features = X.iloc[:, selected]
     other = [column for column in features.columns if not _is_numeric(features[column])]
     if other:
         raise ValueError(
@@ -273,15 +312,15 @@ def _features(X, positions):
     return features
 
 
-def as_slice(positions):
-    """Positions of neighbouring columns as a slice, which NumPy and pandas need not copy."""
+def as_slice(positions: list[int]) -> slice | list[int]:
+    """Return adjacent positions as a slice, with which NumPy and pandas make no copy."""
     first, last = positions[0], positions[-1]
     return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions
 
 
-def _is_numeric(column) -> bool:
+def _is_numeric(column: Any) -> bool:
     if isinstance(column, pd.DataFrame) or pd.api.types.is_numeric_dtype(column.dtype):
-        return True  # (columns of one name come as a frame; check_array reads them)
+        return True  # a DataFrame holds columns of equal names, which check_array validates
     if not pd.api.types.is_object_dtype(column.dtype):
         return False
     try:
@@ -291,19 +330,20 @@ def _is_numeric(column) -> bool:
     return True
 
 
-def time_stamps(X, name):
-    """Time stamps of the rows of a panel, as they are added to and shown.
+def time_stamps(X: Any, name: str | int) -> pd.Index:
+    """Return the time stamps of a panel for arithmetic and results.
 
     Parameters
     ----------
     X : DataFrame or ndarray of shape (n_rows, n_columns)
+        A panel.
     name : str or int
-        Where the time is.
+        Column name, index level name or column position of the time.
 
     Returns
     -------
     pandas.Index of shape (n_rows,)
-        Datetimes, timedeltas and periods as they are; numbers as int64 or float64.
+        Datetimes, timedeltas and periods are unchanged; numbers are int64 or float64.
     """
     index = time_index(id_values(X, name, "time"))
     numbers, kind = time_numbers(index)

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from sklstm._panel.read import read_series_rows, select_features
 
 
-def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
-    """Stack arrays of unequal length into one panel.
+def stack_series(
+    arrays: Iterable[ArrayLike] | Mapping[Any, ArrayLike],
+    names: Iterable[Any] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Stack arrays of unequal length into a panel.
 
     Parameters
     ----------
     arrays : list or dict of array-like of shape (n_steps_i, n_features) or (n_steps_i,)
-        One array a series, oldest row first. The keys of a dict are the names. DataFrames
-        and Series with an index of their own (dates, say) give the time by it.
+        One array per series, oldest row first. The keys of a dict are the ids of the series.
     names : array-like of shape (n_series,), default=None
-        Ids of the series, by default 0, 1, 2...
+        Ids of the series. None: 0, 1, 2...
     columns : list of str, default=None
-        Names of the features, by default those of the arrays where they are DataFrames,
-        else ``x0``, ``x1``...
+        Names of the features. None: those of the first array if it is a DataFrame, otherwise
+        ``x0``, ``x1``...
 
     Returns
     -------
     DataFrame of shape (sum of n_steps_i, n_features)
-        With index levels ``series`` and ``time`` (the index of a DataFrame, or 0, 1, 2... in
-        each series).
+        A panel with index levels ``series`` and ``time``. The time of a DataFrame or Series is
+        its index, unless that is a default (range) index. The time of all other arrays is
+        0, 1, 2... in each series.
 
     Raises
     ------
+    TypeError
+        If `arrays` is a single table.
     ValueError
-        If there is no array, one has no rows, their features differ, or names repeat.
+        If there are no arrays, if an array has no rows, if their features differ, or if names
+        repeat.
 
     See Also
     --------
-    unstack_series : The way back.
+    unstack_series : Split a panel into arrays, the inverse.
 
     Examples
     --------
@@ -50,14 +59,33 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
            1     3.0  4.0
     1      0     5.0  6.0
     """
+    tables, ids = _check_arrays(arrays, names)
+    if columns is None and isinstance(tables[0], pd.DataFrame):
+        columns = list(tables[0].columns)
+    blocks = _check_blocks(tables, ids)
+    if columns is None:
+        columns = [f"x{position}" for position in range(blocks[0].shape[1])]
+    times = [_times(table) for table in tables]
+    index = pd.MultiIndex.from_arrays(
+        [
+            pd.Index(ids).repeat([len(block) for block in blocks]),
+            times[0].append(times[1:]),
+        ],
+        names=["series", "time"],
+    )
+    return pd.DataFrame(np.concatenate(blocks), index=index, columns=columns)
+
+
+def _check_arrays(arrays: Any, names: Any) -> tuple[list[Any], Sequence[Any]]:
+    """Return the arrays as a list, and their ids."""
     if isinstance(arrays, Mapping):
         if names is not None:
-            raise ValueError("The keys of the dict are the names already: leave names=None.")
+            raise ValueError("arrays is a dict, and its keys are the names: leave names=None.")
         names, arrays = list(arrays.keys()), list(arrays.values())
     elif isinstance(arrays, pd.DataFrame) or (isinstance(arrays, np.ndarray) and arrays.ndim == 2):
         raise TypeError(
             f"stack_series takes a list of arrays, got one table of shape {arrays.shape}. Put it "
-            "in a list if it is one series; a long table with ids is a panel already."
+            "in a list if it is one series. A long table with ids is a panel already."
         )
     else:
         arrays = list(arrays)
@@ -65,25 +93,28 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
         raise ValueError("stack_series needs at least one array, got none.")
     names = range(len(arrays)) if names is None else list(names)
     if len(names) != len(arrays):
-        raise ValueError(f"Got {len(names)} names for {len(arrays)} arrays.")
+        raise ValueError(f"Got {len(names)} names for {len(arrays)} arrays; pass one per array.")
     if len(set(names)) < len(names):
-        raise ValueError("names holds an id more than once; every series needs its own.")
-    first = arrays[0]
-    if columns is None and isinstance(first, pd.DataFrame):
-        columns = list(first.columns)
+        raise ValueError("names contains an id more than once; ids must be unique.")
+    return arrays, names
+
+
+def _check_blocks(tables: list[Any], ids: Sequence[Any]) -> list[np.ndarray]:
+    """Return the values of the series, each of shape (n_steps, n_features)."""
+    first = tables[0]
     blocks: list[np.ndarray] = []
-    for name, array in zip(names, arrays, strict=True):
-        if isinstance(array, pd.DataFrame) and isinstance(first, pd.DataFrame):
-            if list(array.columns) != list(first.columns):
+    for name, table in zip(ids, tables, strict=True):
+        if isinstance(table, pd.DataFrame) and isinstance(first, pd.DataFrame):
+            if list(table.columns) != list(first.columns):
                 raise ValueError(
-                    f"Series {name!r} has columns {list(array.columns)}, the first series has "
+                    f"Series {name!r} has columns {list(table.columns)}, the first series has "
                     f"{list(first.columns)}."
                 )
-        block = np.asarray(array)
+        block = np.asarray(table)
         block = block[:, np.newaxis] if block.ndim == 1 else block
         if block.ndim != 2 or block.shape[0] == 0:
             raise ValueError(
-                f"Series {name!r} has shape {np.shape(array)}; expected (n_steps, n_features) "
+                f"Series {name!r} has shape {np.shape(table)}; expected (n_steps, n_features) "
                 "with at least one step."
             )
         if blocks and block.shape[1] != blocks[0].shape[1]:
@@ -92,48 +123,48 @@ def stack_series(arrays, names=None, columns=None) -> pd.DataFrame:
                 f"{blocks[0].shape[1]}."
             )
         blocks.append(block)
-    if columns is None:
-        columns = [f"x{position}" for position in range(blocks[0].shape[1])]
-    lengths = [len(block) for block in blocks]
-    index = pd.MultiIndex.from_arrays(
-        [
-            pd.Index(names).repeat(lengths),
-            _concatenate([_steps_of(array) for array in arrays]),
-        ],
-        names=["series", "time"],
+    return blocks
+
+
+def _times(table: Any) -> pd.Index:
+    """Return the index of a DataFrame or Series, or 0, 1, 2... if that is a default index."""
+    has_times = isinstance(table, (pd.DataFrame, pd.Series)) and not isinstance(
+        table.index, pd.RangeIndex
     )
-    return pd.DataFrame(np.concatenate(blocks), index=index, columns=columns)
+    return table.index if has_times else pd.RangeIndex(len(table))
 
 
-def _steps_of(array) -> pd.Index:
-    """Time of the steps of one series: its own index where that says something."""
-    own = isinstance(array, (pd.DataFrame, pd.Series)) and not isinstance(
-        array.index, pd.RangeIndex
-    )
-    return array.index if own else pd.RangeIndex(len(array))
-
-
-def _concatenate(indexes) -> pd.Index:
-    return indexes[0].append(list(indexes[1:]))
-
-
-def unstack_series(panel, *, series="series", time="time", as_dict=False):
-    """Split a panel into one array a series, the way back from :func:`stack_series`.
+def unstack_series(
+    panel: pd.DataFrame | pd.Series,
+    *,
+    series: str | int = "series",
+    time: str | int | None = "time",
+    as_dict: bool = False,
+) -> list[np.ndarray] | dict[Any, np.ndarray]:
+    """Split a panel into one array per series, the inverse of :func:`stack_series`.
 
     Parameters
     ----------
     panel : DataFrame or Series of shape (n_rows, ...)
-        With the ids and the time in columns or index levels; a Series (of targets or
-        predictions, say) in index levels.
+        A panel with the ids and the time in columns or index levels. A Series (for example of
+        targets or predictions) has them in index levels.
     series, time : str or int, default="series" and "time"
-        Where the ids and the time are. ``time=None``: rows are in time order as given.
+        Column name, index level name or column position of the ids and of the time.
+        ``time=None``: the rows of a series are in time order as given.
     as_dict : bool, default=False
-        Whether to return a dict by id and not a list.
+        Whether to return a dict by id instead of a list.
 
     Returns
     -------
     list or dict of ndarray of shape (n_steps_i, n_features) or (n_steps_i,)
-        In order of first appearance, oldest row first.
+        The series in order of first appearance, oldest row first.
+
+    Raises
+    ------
+    TypeError
+        If `panel` is not a DataFrame or Series.
+    ValueError
+        If an id or a time is missing, or if a series has two rows at one time.
 
     Examples
     --------
@@ -143,11 +174,11 @@ def unstack_series(panel, *, series="series", time="time", as_dict=False):
     >>> [array.shape for array in unstack_series(panel)]
     [(3, 2), (1, 2)]
     """
-    flat = isinstance(panel, pd.Series)
-    frame = panel.to_frame("value") if flat else panel
+    is_flat = isinstance(panel, pd.Series)
+    frame = panel.to_frame("value") if is_flat else panel
     if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"unstack_series takes a DataFrame or a Series, got {type(panel)!r}.")
+        raise TypeError(f"panel must be a DataFrame or a Series, got {type(panel)!r}.")
     rows = read_series_rows(frame, series, time)
-    values = frame.iloc[:, select_features(frame, None, series, time)].to_numpy()[rows.sorting]
-    arrays = np.split(values[:, 0] if flat else values, rows.bounds[1:-1])
+    values = rows.sort(frame.iloc[:, select_features(frame, None, series, time)].to_numpy())
+    arrays = np.split(values[:, 0] if is_flat else values, rows.bounds[1:-1])
     return dict(zip(rows.ids, arrays, strict=True)) if as_dict else arrays

@@ -42,7 +42,7 @@ class SeriesRows:
     time_kind: str | None = None
     order: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.codes)
 
     @property
@@ -72,7 +72,7 @@ class SeriesRows:
         last = self.bounds[1:] - 1
         return self.time[last if self.order is None else self.order[last]]
 
-    def sort(self, values):
+    def sort(self, values: np.ndarray) -> np.ndarray:
         """Sort values of rows by series and time.
 
         Parameters
@@ -86,7 +86,7 @@ class SeriesRows:
         """
         return values if self.order is None else take_blocks(values, self.order)
 
-    def unsort(self, values):
+    def unsort(self, values: np.ndarray) -> np.ndarray:
         """Undo `sort`.
 
         Parameters
@@ -108,7 +108,7 @@ class SeriesRows:
             out[self.order[block]] = values[block]
         return out
 
-    def run_starts(self, max_gap=None) -> np.ndarray:
+    def run_starts(self, max_gap: float | None = None) -> np.ndarray:
         """Find where runs of rows start in the sorted rows.
 
         Parameters
@@ -123,7 +123,7 @@ class SeriesRows:
         time = None if max_gap is None else self.sort(self.time)
         return run_starts(self.sort(self.codes), time, max_gap)
 
-    def tail(self, n_rows) -> np.ndarray:
+    def tail(self, n_rows: int) -> np.ndarray:
         """Find the last rows of each series.
 
         Parameters
@@ -143,7 +143,7 @@ class SeriesRows:
         kept += np.arange(len(kept), dtype=dtype)
         return kept if self.order is None else self.order[kept]
 
-    def take(self, positions) -> SeriesRows:
+    def take(self, positions: np.ndarray) -> SeriesRows:
         """Index chosen rows alone.
 
         Parameters
@@ -159,7 +159,7 @@ class SeriesRows:
         time = None if self.time is None else self.time[positions]
         return SeriesRows(self.codes[positions], self.ids, time, self.time_kind)
 
-    def continues(self, ids, last_times) -> np.ndarray:
+    def continues(self, ids: pd.Index, last_times: np.ndarray | None) -> np.ndarray:
         """Mark the rows that continue a fitted series.
 
         A row continues its series if the series was fitted, its time is known, and it is later
@@ -228,7 +228,7 @@ def join_context(context: SeriesRows, rows: SeriesRows) -> tuple[SeriesRows, np.
     return joined, chosen
 
 
-def encode_ids(values, n_rows):
+def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:
     """Return (codes, ids): ids in order of appearance, and each row's position among them."""
     if values is None:
         return np.zeros(n_rows, np.int32), pd.Index([0])
@@ -270,12 +270,12 @@ def _factorize(values):
     return codes, pd.Index(ids.view(numbers.dtype))
 
 
-def position_dtype(n_rows):
+def position_dtype(n_rows: int) -> type[np.signedinteger]:
     """Return the smaller type that can number so many rows."""
     return np.int32 if n_rows < 2**31 else np.int64
 
 
-def group_order(codes) -> np.ndarray:
+def group_order(codes: np.ndarray) -> np.ndarray:
     """Positions that sort `codes`, equal ones in the order in which they stand.
 
     The same as ``np.argsort(codes, kind="stable")``, but counted and not compared: turning
@@ -325,7 +325,7 @@ def _is_sorted(codes, time) -> bool:
     return bool(later.all())
 
 
-def take_rows(values, at):
+def take_rows(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     """``values[at]`` for an array of positions, in the way that is fastest for the layout."""
     if values.flags.c_contiguous:
         return values.take(at, axis=0)
@@ -351,7 +351,7 @@ def run_starts(codes, time=None, max_gap=None) -> np.ndarray:
     return np.concatenate(starts)
 
 
-def take_blocks(values, order):
+def take_blocks(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     """``values[order]``, C-contiguous, in blocks that stay in the cache."""
     out = np.empty((len(order), *values.shape[1:]), values.dtype)
     for start in range(0, len(order), BLOCK_ROWS):

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from sklstm._panel.read import column_names, read_panel
 
 
-def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
-    """Row-aligned targets: the next `horizon` rows' values of the same series.
+def make_targets(
+    panel: ArrayLike | pd.DataFrame,
+    horizon: int = 1,
+    columns: str | int | Sequence[str | int] | None = None,
+    *,
+    series: str | int | None = None,
+    time: str | int | None = None,
+) -> pd.DataFrame | np.ndarray:
+    """Make the targets of each row: the values of the next `horizon` rows of its series.
 
     Parameters
     ----------
     panel : DataFrame or array-like of shape (n_rows, n_columns)
+        A panel.
     horizon : int, default=1
-        How many rows to look ahead.
+        Number of next rows.
     columns : list of str or int, default=None
-        The columns to predict, by default every feature.
+        The columns to predict. None: all features.
     series, time : str, int or None, default=None
-        Column name, index level name or column position of the ids and of the time.
+        Column name, index level name or column position of the ids and of the time. If both are
+        None, id columns are treated as features.
 
     Returns
     -------
-    DataFrame or ndarray of shape (n_rows, n_columns * horizon)
-        Rows as in `panel`, a DataFrame for a DataFrame. Target-major: all steps of the
-        first column, then all steps of the second. NaN where the series has ended. Steps
-        are rows: fill gaps in time first where a step must be a unit of time. Without
-        `series` and `time`, id columns are taken for features.
+    DataFrame or ndarray of shape (n_rows, n_targets * horizon)
+        A DataFrame if `panel` is one, with the rows of `panel`. The columns are target-major: all
+        steps of the first target, then all steps of the second. NaN after the last row of a
+        series. One step is one row; if steps must be equal in time, fill gaps in time first.
 
     Examples
     --------
@@ -43,16 +54,15 @@ def make_targets(panel, horizon=1, columns=None, *, series=None, time=None):
     """
     if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
         raise ValueError(f"horizon={horizon!r} must be a positive integer.")
-    table = read_panel(panel, columns=columns, series=series, time=time)
-    values, codes = table.sort(table.values), table.sort(table.codes)
+    rows = read_panel(panel, columns=columns, series=series, time=time)
+    values, codes = rows.sort(rows.values), rows.sort(rows.codes)
     targets = np.full((*values.shape, horizon), np.nan, values.dtype)
     for step in range(1, min(horizon, len(values) - 1) + 1):
         same = codes[step:] == codes[:-step]
         targets[:-step, :, step - 1][same] = values[step:][same]
-    out = table.unsort(targets)
-    out = out.reshape(len(values), -1)
+    out: np.ndarray = rows.unsort(targets).reshape(len(values), -1)
     if not isinstance(panel, pd.DataFrame):
         return out
-    names = column_names(panel, table.positions)
+    names = column_names(panel, rows.positions)
     labels = [f"{name}_lead{step}" for name in names for step in range(1, horizon + 1)]
     return pd.DataFrame(out, index=panel.index, columns=labels)

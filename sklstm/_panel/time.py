@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 
-def time_numbers(values) -> tuple[np.ndarray, str]:
-    """Time stamps as numbers that sort and subtract as the stamps do.
+def time_numbers(values: Any) -> tuple[np.ndarray, str]:
+    """Convert time stamps to numbers with the same order and differences.
 
     Parameters
     ----------
@@ -22,6 +23,11 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
         int64 or float64; nanoseconds for datetimes and timedeltas, ordinals for periods.
     kind : str
         "number", "datetime", "datetime with time zone", "timedelta" or "period[freq]".
+
+    Raises
+    ------
+    ValueError
+        If a time stamp is missing or infinite, or if the values are of another kind.
     """
     index = time_index(values)
     if index.hasnans:
@@ -33,15 +39,15 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
     if isinstance(index, pd.PeriodIndex):
         return index.asi8, str(index.dtype)
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        zoned = getattr(index, "tz", None) is not None
+        has_zone = getattr(index, "tz", None) is not None
         kind = "timedelta" if isinstance(index, pd.TimedeltaIndex) else "datetime"
-        return index.as_unit("ns").asi8, kind + (" with time zone" if zoned else "")
+        return index.as_unit("ns").asi8, kind + (" with time zone" if has_zone else "")
     if pd.api.types.is_bool_dtype(index.dtype) or not pd.api.types.is_any_real_numeric_dtype(
         index.dtype
     ):
         raise ValueError(
             f"The time must hold numbers, dates or periods, got dtype {index.dtype} (the first "
-            f"value is {index[0]!r}). pandas.to_datetime reads dates from text."
+            f"value is {index[0]!r}). Convert text to dates with pandas.to_datetime."
         )
     numbers = index.to_numpy()
     if numbers.dtype.kind == "f":
@@ -51,23 +57,37 @@ def time_numbers(values) -> tuple[np.ndarray, str]:
     return numbers.astype(np.int64, copy=False), "number"
 
 
-def time_index(values):
+def time_index(values: Any) -> pd.Index:
+    """Return time stamps as an Index, whose dtype is inferred for objects."""
     index = pd.Index(values)
     return index.infer_objects() if index.dtype == object else index
 
 
-def gap_number(max_gap, kind: str | None) -> float | None:
-    """`max_gap` in the unit of :func:`time_numbers`; dates take anything Timedelta does."""
+def gap_number(max_gap: Any, kind: str | None) -> float | None:
+    """Convert `max_gap` to the unit of :func:`time_numbers`.
+
+    Parameters
+    ----------
+    max_gap : number, timedelta, str or None
+        For datetimes and timedeltas, anything that pandas.Timedelta takes.
+    kind : str or None
+        Kind of the time; None if the time is unknown.
+
+    Returns
+    -------
+    float or None
+        None if `max_gap` is None.
+    """
     if max_gap is None:
         return None
     if kind is None:
         raise ValueError("max_gap needs the time of each row: name it with time=.")
-    plain = isinstance(max_gap, Real) and not isinstance(max_gap, (bool, np.timedelta64))
+    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, (bool, np.timedelta64))
     if kind.startswith(("datetime", "timedelta")):
-        if plain:
+        if is_number:
             raise ValueError(
                 f"max_gap={max_gap!r} is a plain number, but the time holds dates: "
-                "pass a timedelta or a text such as '2h'."
+                "pass a timedelta or a string such as '2h'."
             )
         try:
             gap = float(pd.Timedelta(max_gap).as_unit("ns").value)
@@ -75,11 +95,11 @@ def gap_number(max_gap, kind: str | None) -> float | None:
             raise ValueError(
                 f"max_gap={max_gap!r} is no length of time that pandas.Timedelta can read."
             ) from error
-    elif plain:
+    elif is_number:
         gap = float(max_gap)
     else:
-        unit = "a number of periods" if kind.startswith("period") else "a number, as the time is"
-        raise ValueError(f"max_gap={max_gap!r} must be {unit}.")
+        expected = "number of periods" if kind.startswith("period") else "number, like the time"
+        raise ValueError(f"max_gap={max_gap!r} must be a {expected}.")
     if not gap > 0:
         raise ValueError(f"max_gap={max_gap!r} must be positive.")
     return gap

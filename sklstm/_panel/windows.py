@@ -1,89 +1,35 @@
-"""Lazy windows over the sorted rows of a panel."""
+"""Represent windows over the sorted rows of a panel without copying the rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.lib.stride_tricks import as_strided
 
-from sklstm._panel.rows import SeriesRows, position_dtype, take_rows
+from sklstm._panel.gather import gather
+from sklstm._panel.rows import SeriesRows, position_dtype
 
 
-def gather(rows, ends, n_observed, window_length, spacing=1, padding="edge"):
-    """Copy windows out of sorted rows.
+def count_observed(starts: np.ndarray, n_rows: int, window_length: int, spacing: int) -> np.ndarray:
+    """Count the observed rows in the window that ends at each row.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_features)
-        Rows sorted by series and time.
-    ends : ndarray of shape (n_windows,)
-        Position of each window's last row.
-    n_observed : ndarray of shape (n_windows,)
-        Real rows in each window, at least one.
-    window_length, spacing : int
-        Rows in a window and their spacing.
-    padding : {"edge", "zero", "nan"}
-        What stands where a window has no real row: its oldest real row, 0 or NaN.
+    starts : ndarray of shape (n_runs,)
+        Positions of the first row of each run of rows without a gap.
+    n_rows, window_length, spacing : int
+        Number of all rows, number of rows in a window, and the distance between them.
 
     Returns
     -------
-    ndarray of shape (n_windows, window_length, n_features)
-        C-contiguous, dtype as `rows`.
+    ndarray of shape (n_rows,)
+        int32, at least 1.
     """
-    if spacing > 1 or len(rows) < window_length or not rows_stand_whole(rows):
-        return _gather_row_by_row(rows, ends, n_observed, window_length, spacing, padding)
-    out = _gather_whole(rows, ends, window_length)
-    short = np.flatnonzero(n_observed < window_length)
-    if len(short):
-        ends, n_observed = ends[short], n_observed[short]
-        out[short] = _gather_row_by_row(rows, ends, n_observed, window_length, spacing, padding)
-    return out
-
-
-def rows_stand_whole(rows):
-    """Whether each row's values are neighbours in memory, and one row comes after another."""
-    far, near = rows.strides
-    return (near == rows.itemsize or rows.shape[1] == 1) and far > 0 and far % rows.itemsize == 0
-
-
-def _gather_whole(rows, ends, window_length):
-    """Copy windows of neighbouring rows, each as one piece of memory.
-
-    Rows may be some columns of a wider array; then the pieces hold the others too.
-    """
-    n_features, width = rows.shape[1], rows.strides[0] // rows.itemsize
-    n_values = (window_length - 1) * width + n_features
-    pieces = as_strided(
-        rows,
-        (len(rows) - window_length + 1, n_values),
-        (rows.strides[0], rows.itemsize),
-        writeable=False,
-    )
-    # Too short a history may start before the first row; its window is filled in later.
-    copied = pieces[np.maximum(ends - (window_length - 1), 0)]
-    shape = (len(ends), window_length, n_features)
-    if width == n_features:
-        return copied.reshape(shape)
-    strides = (copied.strides[0], width * rows.itemsize, rows.itemsize)
-    return as_strided(copied, shape, strides).copy()
-
-
-def _gather_row_by_row(rows, ends, n_observed, window_length, spacing, padding):
-    lags = np.arange(window_length - 1, -1, -1)
-    back = np.minimum(lags, n_observed[:, np.newaxis] - 1)
-    at = ends[:, np.newaxis] - spacing * back
-    out = take_rows(rows, at)
-    if padding != "edge":
-        out[lags >= n_observed[:, np.newaxis]] = 0 if padding == "zero" else np.nan
-    return out
-
-
-def count_observed(starts, n_rows, window_length, spacing):
-    """Real rows in the window that ends at each row, where runs of rows start at `starts`."""
     dtype = position_dtype(n_rows)
     observed = np.arange(n_rows, dtype=dtype)
     observed -= starts.astype(dtype).repeat(np.diff(starts, append=n_rows))
@@ -92,34 +38,37 @@ def count_observed(starts, n_rows, window_length, spacing):
     return np.minimum(observed, window_length, out=observed).astype(np.int32, copy=False)
 
 
-def whole_length(codes, starts, which, spacing=1):
-    """Rows of a window that is as long as a whole series.
+def whole_series_length(
+    rows: SeriesRows, which: str, spacing: int = 1, max_gap: float | None = None
+) -> int:
+    """Return the number of rows in a window that covers a whole series.
 
     Parameters
     ----------
-    codes : ndarray of shape (n_rows,)
-        Number of each row's series, sorted; no number is left out.
-    starts : ndarray of shape (n_runs,)
-        Positions of the first row of each run without a gap.
+    rows : SeriesRows
+        The rows of the series; every series has at least one.
     which : {"longest", "shortest"}
-        The series that counts; a series is as long as its longest run.
+        The series to cover. The length of a series is that of its longest run without a gap.
     spacing : int, default=1
-        Spacing of the rows inside a window.
+        Distance between the rows of a window.
+    max_gap : number, default=None
+        Largest distance in time of two rows of one run. None: no limit.
 
     Returns
     -------
     int
         At least 1.
     """
-    series = codes[starts]
-    longest_runs = np.zeros(series[-1] + 1, np.intp)
-    np.maximum.at(longest_runs, series, np.diff(starts, append=len(codes)))
+    starts = rows.run_starts(max_gap)
+    longest_runs = np.zeros(len(rows.ids), np.intp)
+    run_lengths = np.diff(starts, append=len(rows))
+    np.maximum.at(longest_runs, rows.sort(rows.codes)[starts], run_lengths)
     n_rows = longest_runs.max() if which == "longest" else longest_runs.min()
     return int((n_rows - 1) // spacing + 1)
 
 
-def _full_key(key):
-    """Spell an index of a 3-D array out: a tuple of three, its Ellipsis as full slices."""
+def _expand_key(key: Any) -> tuple[Any, ...]:
+    """Return an index of a 3-D array as a tuple of three, with slices in place of an Ellipsis."""
     key = key if isinstance(key, tuple) else (key,)
     at = next((i for i, part in enumerate(key) if part is Ellipsis), len(key))
     rest = key[at + 1 :]
@@ -135,7 +84,8 @@ class WindowNormalization:
     Attributes
     ----------
     center, scale : ndarray of shape (n_windows, n_normalized)
-        Of each window, for its first `n_normalized` features; the others keep their values.
+        Center and scale of each window, for its first `n_normalized` features. The other features
+        are not changed.
     limit : float
         Soft bound of the normalised values, against outliers: ``x`` becomes
         ``x / sqrt(1 + (x / limit) ** 2)``.
@@ -145,50 +95,51 @@ class WindowNormalization:
     scale: np.ndarray
     limit: float
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> WindowNormalization:
         return WindowNormalization(self.center[key], self.scale[key], self.limit)
 
-    def apply(self, values):
+    def apply(self, values: np.ndarray) -> None:
         """Normalise windows of shape (n_windows, window_length, n_features) in place."""
-        chosen = values[:, :, : self.center.shape[1]]
-        chosen -= self.center[:, np.newaxis]
-        chosen /= self.scale[:, np.newaxis]
-        chosen /= np.sqrt(1 + np.square(chosen / self.limit))
+        normalized = values[:, :, : self.center.shape[1]]
+        normalized -= self.center[:, np.newaxis]
+        normalized /= self.scale[:, np.newaxis]
+        normalized /= np.sqrt(1 + np.square(normalized / self.limit))
 
 
 class Windows:
-    """Windows over the rows of a panel, looked at as one 3-D array.
+    """Represent the windows over the rows of a panel as one lazy 3-D array.
 
-    The rows are held once and each window as the position of its last row, so memory
-    grows with the rows and not with rows times window length. NumPy sees an array
-    of shape ``(n_rows, window_length, n_features)``: ``np.asarray`` makes it, and an
-    integer gives one window as an ndarray. The rows may be the caller's own array, not a
-    copy: change that, and the windows change. A slice, a mask or an array of positions gives
-    `Windows` again, over the same rows.
+    The windows share their rows: each row is stored once, and a window is stored as the position
+    of its last row. So memory grows with the number of rows, whatever the window length.
+
+    For NumPy, `Windows` are an array of shape ``(n_rows, window_length, n_features)``.
+    ``np.asarray`` creates this array, and an integer index returns one window as an ndarray. A
+    slice, a mask or an array of positions returns `Windows` over the same rows. The rows may be
+    the array that was passed and not a copy; if it is modified, the windows change too.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_held, n_features)
+    rows : ndarray of shape (n_stored, n_features)
         Rows sorted by series and time.
     ends : ndarray of shape (n_rows,)
-        Position in `rows` of each window's last row.
+        Position in `rows` of the last row of each window.
     n_observed : ndarray of shape (n_rows,)
-        Real rows in each window; the others are padding.
+        Number of observed rows in each window; the other rows are padding.
     window_length : int
-        Rows in a window.
+        Number of rows in a window.
     spacing : int, default=1
-        Spacing of the rows inside a window.
+        Distance between the rows of a window: 2 takes every second row.
     padding : {"edge", "zero", "nan"}, default="edge"
-        What stands in front of too short a history.
+        Value of the rows before the observed ones: the oldest observed row, 0 or NaN.
     codes : ndarray of shape (n_rows,), default=None
-        Number of each window's series: its position in `ids`. By default one series.
+        Series of each window, as position in `ids`. None: one series.
     ids : pandas.Index of shape (n_series,), default=None
-        The ids.
+        Ids of the series.
     names : list of str, default=None
         Names of the features.
     normalization : WindowNormalization of n_rows windows, default=None
-        Center and scale of each window, by which its values are normalised. Padding "zero" is 0
-        after normalisation.
+        Center and scale of each window, by which its values are normalised. With "zero" padding,
+        the padding is 0 after normalisation.
 
     Examples
     --------
@@ -209,18 +160,18 @@ class Windows:
 
     def __init__(
         self,
-        rows,
-        ends,
-        n_observed,
-        window_length,
+        rows: np.ndarray,
+        ends: np.ndarray,
+        n_observed: np.ndarray,
+        window_length: int,
         *,
-        spacing=1,
-        padding="edge",
-        codes=None,
-        ids=None,
-        names=None,
-        normalization=None,
-    ):
+        spacing: int = 1,
+        padding: str = "edge",
+        codes: np.ndarray | None = None,
+        ids: pd.Index | None = None,
+        names: list[str] | None = None,
+        normalization: WindowNormalization | None = None,
+    ) -> None:
         self.rows = rows
         self.ends = ends
         self.n_observed = n_observed
@@ -233,20 +184,28 @@ class Windows:
         self.normalization = normalization
 
     @classmethod
-    def from_array(cls, array):
-        """Look at a 3-D array (n_windows, window_length, n_features) as Windows.
+    def from_array(cls, array: np.ndarray) -> Self:
+        """Make Windows from an array of windows.
 
-        Rows of NaN in front of the others are padding, "nan" then. Behind them they are not:
-        that may be a reading that is missing.
+        Rows of NaN at the start of a window are padding. Later rows of NaN are not, since they
+        may be missing observations.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n_windows, window_length, n_features)
+
+        Returns
+        -------
+        Windows
         """
         n_windows, window_length, n_features = array.shape
         n_observed = np.full(n_windows, window_length, np.int32)
         with np.errstate(invalid="ignore", over="ignore"):
-            any_missing = np.isnan(array.sum())  # one pass without a mask
+            any_missing = np.isnan(array.sum())  # needs no memory, unlike a mask
         if any_missing:
-            real = ~np.isnan(array).all(axis=2)
-            padded = real.any(axis=1)
-            n_observed[padded] -= real[padded].argmax(axis=1).astype(np.int32)
+            observed = ~np.isnan(array).all(axis=2)
+            has_rows = observed.any(axis=1)
+            n_observed[has_rows] -= observed[has_rows].argmax(axis=1).astype(np.int32)
         return cls(
             array.reshape(n_windows * window_length, n_features),
             np.arange(window_length - 1, n_windows * window_length, window_length),
@@ -256,53 +215,55 @@ class Windows:
         )
 
     @property
-    def shape(self):
-        """Shape as an array: (n_rows, window_length, n_features)."""
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of the array: (n_rows, window_length, n_features)."""
         return (len(self.ends), self.window_length, self.rows.shape[1])
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         """Data type of the values."""
         return self.rows.dtype
 
     @property
-    def size(self):
-        """Number of values that the array would hold."""
+    def size(self) -> int:
+        """Number of values in the array."""
         return int(np.prod(self.shape))
 
     @property
-    def nbytes(self):
-        """Bytes really held, shared rows included."""
-        held = (self.rows, self.ends, self.n_observed, self.codes)
-        return sum(array.nbytes for array in held)
+    def nbytes(self) -> int:
+        """Number of bytes in memory, shared rows included; the array would take more."""
+        stored = (self.rows, self.ends, self.n_observed, self.codes)
+        return sum(array.nbytes for array in stored)
 
     @property
     def series_rows(self) -> SeriesRows:
-        """Index of the windows by series; the order is that of their last rows."""
+        """Index of the windows by series, in the order of their last rows."""
         return SeriesRows(self.codes, self.ids, order=np.lexsort((self.ends, self.codes)))
 
     @property
-    def series(self):
-        """The id of each window's series, a pandas Index."""
+    def series(self) -> pd.Index:
+        """Id of the series of each window."""
         return self.ids.take(self.codes)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.ends)
 
-    def __repr__(self):
-        return f"<Windows of shape {self.shape}, {self.dtype}, {self.nbytes / 1e6:.1f} MB held>"
+    def __repr__(self) -> str:
+        return f"<Windows of shape {self.shape}, {self.dtype}, {self.nbytes / 1e6:.1f} MB>"
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("Windows hold each row once; making an array of them takes a copy.")
+            raise ValueError(
+                "Windows cannot be converted to an array without a copy: use copy=True or None."
+            )
         array = self.gather(slice(None))
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    def __getitem__(self, key):
-        first, *rest = _full_key(key)
+    def __getitem__(self, key: Any) -> Any:
+        first, *rest = _expand_key(key)
         if isinstance(first, Integral) and not isinstance(first, (bool, np.bool_)):
             return self.gather(np.array([range(len(self))[first]]))[(0, *rest)]
         if not isinstance(first, slice):
@@ -310,7 +271,7 @@ class Windows:
             if first.size == 0:
                 first = first.astype(np.intp)
             if first.ndim != 1:
-                raise IndexError(f"Windows take one-dimensional row keys, got {first.ndim}-D.")
+                raise IndexError(f"The first index of Windows must be 1-D, got {first.ndim}-D.")
         if all(isinstance(part, slice) and part == slice(None) for part in rest):
             return self._with(
                 ends=self.ends[first],
@@ -319,12 +280,22 @@ class Windows:
                 normalization=None if self.normalization is None else self.normalization[first],
             )
         block = self.gather(first)
-        # NumPy pairs the elements of index arrays, so the rows must be an index array too.
+        # NumPy combines index arrays element by element, so the rows must be an index array too.
         rows = slice(None) if isinstance(first, slice) else np.arange(len(block))
         return block[(rows, *rest)]
 
-    def gather(self, key):
-        """Windows chosen by a slice, mask or position array, as a new 3-D ndarray."""
+    def gather(self, key: Any) -> np.ndarray:
+        """Copy chosen windows into a new array.
+
+        Parameters
+        ----------
+        key : slice or ndarray
+            A slice, a mask or positions.
+
+        Returns
+        -------
+        ndarray of shape (n_chosen, window_length, n_features)
+        """
         n_observed = self.n_observed[key]
         values = gather(
             self.rows, self.ends[key], n_observed, self.window_length, self.spacing, self.padding
@@ -336,22 +307,50 @@ class Windows:
                 values[lags >= n_observed[:, np.newaxis]] = 0
         return values
 
-    def used_rows(self):
-        """Mark the rows that stand in some window: a mask over `rows`."""
+    def used_rows(self) -> np.ndarray:
+        """Mark the rows that are in at least one window.
+
+        Returns
+        -------
+        ndarray of shape (n_held,)
+            A mask over `rows`.
+        """
         mask = np.zeros(len(self.rows), bool)
         for lag in range(self.window_length):
             mask[self.ends - self.spacing * np.minimum(lag, self.n_observed - 1)] = True
         return mask
 
-    def with_series(self, codes, ids):
-        """Return the same windows under other series ids."""
+    def with_series(self, codes: np.ndarray, ids: pd.Index) -> Windows:
+        """Replace the ids of the series.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows,)
+            Number of each window's series: its position in `ids`.
+        ids : pandas.Index of shape (n_series,)
+
+        Returns
+        -------
+        Windows
+            Over the same rows.
+        """
         return self._with(codes=codes, ids=ids)
 
-    def with_rows(self, rows):
-        """Return the same windows over rows of other values or another dtype."""
+    def with_rows(self, rows: np.ndarray) -> Windows:
+        """Replace the rows by rows with other values or another dtype.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_held, n_features)
+
+        Returns
+        -------
+        Windows
+            With the same positions.
+        """
         return self._with(rows=rows)
 
-    def _with(self, **changed):
-        twin = copy(self)
-        vars(twin).update(changed)
-        return twin
+    def _with(self, **changed: Any) -> Windows:
+        other = copy(self)
+        vars(other).update(changed)
+        return other

@@ -1,4 +1,4 @@
-"""Panels to try things on: one real, embedded in the package, and one made on demand."""
+"""Load a panel of real machines, or generate a random panel."""
 
 from sklstm.datasets._synthetic import make_series_panel
 from sklstm.datasets._turbofan import load_turbofan

@@ -1,4 +1,6 @@
-"""A made-up panel whose series share one law but not one scale."""
+"""Generate a random panel."""
+
+from __future__ import annotations
 
 from numbers import Integral, Real
 
@@ -8,8 +10,8 @@ from scipy.signal import lfilter
 from sklearn.utils import check_random_state, check_scalar
 
 PERIOD = 12  # rows in a season
-PERSISTENCE = 0.7  # of the autoregressive part
-MEMORY = 10  # rows that the target looks back on, its own included
+PERSISTENCE = 0.7  # coefficient of the autoregressive process
+MEMORY = 10  # rows that a target depends on, including its own row
 
 
 def make_series_panel(
@@ -21,35 +23,37 @@ def make_series_panel(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Generate a panel of series that obey one law, each at its own level and scale.
+    """Generate a panel of series with the same dynamics but different levels and scales.
 
-    Every feature of every series is a season plus an autoregressive process, shifted and
-    stretched by a level and a scale of its own; scales are lognormal and spread over more than an
-    order of magnitude. The target depends on the last ten rows before that shift and stretch. To
-    learn it, a model needs each series' scale and its recent past: a row by itself says little.
+    Every feature of every series is the sum of a season and an autoregressive process, multiplied
+    by a random scale and shifted by a random level. Scales are lognormal and vary by more than an
+    order of magnitude. The target depends on the last ten rows before scaling and shifting. So a
+    model needs the scale of each series and its last rows to predict it; a single row is not
+    enough.
 
     Parameters
     ----------
     n_series : int, default=20
         Number of series.
     n_steps : int or (int, int), default=(40, 120)
-        Rows in a series: the shortest and the longest length, both included, between which
-        lengths are drawn evenly; an int makes all series of that length.
+        Smallest and largest number of rows of a series, both included; the lengths are drawn
+        uniformly. An int: all series have this length.
     n_features : int, default=3
         Number of features.
     noise : float, default=0.1
-        Standard deviation of the Gaussian noise in the target, whose own deviation is about 0.8.
+        Standard deviation of the Gaussian noise in the target. Without noise, the standard
+        deviation of the target is about 0.8.
     missing : float, default=0.0
-        Share of feature values, in [0, 1), that are replaced by NaN. The target is made before.
+        Share of feature values that are replaced by NaN, in [0, 1). The target is not affected.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same panel on every call. `noise` changes the target only and `missing`
-        the NaN only.
+        Pass an int for the same panel on every call. With the same int, `noise` changes the
+        target only, and `missing` changes only which values are NaN.
 
     Returns
     -------
     X : DataFrame of shape (n_rows, 2 + n_features)
-        Integer columns `series` (from 0) and `time` (from 0 in each series), float columns `x0`,
-        `x1`, ...; rows are in order of series and time.
+        Integer columns `series` (from 0) and `time` (from 0 in each series) and float columns
+        `x0`, `x1`, ..., sorted by series and time.
     y : Series of shape (n_rows,)
         Target of each row, named "y".
 
@@ -79,14 +83,14 @@ def make_series_panel(
     rng = check_random_state(random_state)
 
     lengths = rng.randint(shortest, longest + 1, size=n_series)
-    # All series are made at full length, side by side, and cut to their own length at the end.
+    # All series are generated at full length and then cut to their lengths.
     steps = np.arange(longest)
     series, time = np.nonzero(steps < lengths[:, np.newaxis])
 
-    one_per_series = (n_series, 1, n_features)
-    level = rng.normal(scale=10, size=one_per_series)
-    scale = rng.lognormal(sigma=1.25, size=one_per_series)
-    phase = rng.uniform(0, 2 * np.pi, size=one_per_series)
+    per_series = (n_series, 1, n_features)
+    level = rng.normal(scale=10, size=per_series)
+    scale = rng.lognormal(sigma=1.25, size=per_series)
+    phase = rng.uniform(0, 2 * np.pi, size=per_series)
     standardised = _season_plus_autoregression(steps, phase, rng)
 
     features = (level + scale * standardised)[series, time]
@@ -119,15 +123,18 @@ def _season_plus_autoregression(
     n_series, _, n_features = phase.shape
     season = np.sin(2 * np.pi * steps[:, np.newaxis] / PERIOD + phase)
     shocks = rng.normal(size=(n_series, len(steps), n_features))
-    # With this deviation of all shocks but the first, the process has variance 1 from the start,
-    # and 1/2 when scaled: as much as the season has.
+    # With this standard deviation of the later shocks, the process has variance 1 from the first
+    # row on. It is scaled to variance 1/2, the variance of the season.
     shocks[:, 1:] *= np.sqrt(1 - PERSISTENCE**2)
-    return season + np.sqrt(0.5) * lfilter([1], [1, -PERSISTENCE], shocks, axis=1)
+    process = lfilter([1], [1, -PERSISTENCE], shocks, axis=1)
+    standardised: np.ndarray = season + np.sqrt(0.5) * process
+    return standardised
 
 
 def _target(standardised: np.ndarray) -> np.ndarray:
-    """Return `(n_series, n_steps)` targets; rows before the first one count as 0."""
+    """Return `(n_series, n_steps)` targets, with 0 for the rows before the first one."""
     mixed = standardised.sum(axis=2) / np.sqrt(standardised.shape[2])
     level = lfilter(np.full(MEMORY, 1 / np.sqrt(MEMORY)), [1], mixed, axis=1)
     change = lfilter(np.r_[1, np.zeros(MEMORY - 2), -1], [1], mixed, axis=1)
-    return np.tanh(level) + 0.5 * np.abs(change)
+    target: np.ndarray = np.tanh(level) + 0.5 * np.abs(change)
+    return target

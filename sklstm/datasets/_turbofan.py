@@ -1,4 +1,6 @@
-"""NASA's C-MAPSS turbofan engines: many machines, many sensors, unequal histories."""
+"""Load NASA's C-MAPSS turbofan engines."""
+
+from __future__ import annotations
 
 import os
 import zlib
@@ -18,22 +20,24 @@ FEATURES = [f"setting{i}" for i in range(1, 4)] + [f"sensor{i}" for i in range(1
 COLUMNS = ["unit", "cycle", *FEATURES]
 
 
-def load_turbofan(subset: str = "FD001", *, data_home: str | os.PathLike | None = None) -> Bunch:
-    """Load a subset of the C-MAPSS turbofan engines: predict how many cycles are left.
+def load_turbofan(
+    subset: str = "FD001", *, data_home: str | os.PathLike[str] | None = None
+) -> Bunch:
+    """Load a subset of the C-MAPSS turbofan engines, to predict remaining useful life.
 
-    Training engines run until they fail, test engines stop earlier. Every row has its own target,
-    so the tables are panels with `unit` as series and `cycle` as time. FD001 comes with the
-    package; the other subsets are read from NASA's files.
+    Training engines run until they fail; test engines stop earlier. Every row has a target, the
+    number of cycles left. The tables are panels with `unit` as series and `cycle` as time. FD001
+    is included in the package; the other subsets are read from NASA's files.
 
     Parameters
     ----------
     subset : {"FD001", "FD002", "FD003", "FD004"}, default="FD001"
-        FD001 and FD003 have one operating condition, FD002 and FD004 have six. FD003 and FD004
-        have two fault modes, the others one.
+        Name of the subset. FD001 and FD003 have one operating condition, FD002 and FD004 have
+        six. FD001 and FD002 have one fault mode, FD003 and FD004 have two.
     data_home : str or path-like, default=None
-        Folder with NASA's files, for FD002 `train_FD002.txt`, `test_FD002.txt` and
-        `RUL_FD002.txt`; each may be gzipped, with `.gz` after its name. Needed for every subset
-        but FD001; if given, FD001 is read from there too.
+        Folder with NASA's files: for FD002, these are `train_FD002.txt`, `test_FD002.txt` and
+        `RUL_FD002.txt`, or gzipped files with `.gz` after these names. Required for all subsets
+        but FD001. If given, FD001 is read from it too.
 
     Returns
     -------
@@ -42,22 +46,23 @@ def load_turbofan(subset: str = "FD001", *, data_home: str | os.PathLike | None 
 
         train, test : DataFrame of shape (n_rows, 26)
             Columns `unit` and `cycle` (int64), then `setting1` to `setting3` and `sensor1` to
-            `sensor21` (float32). Rows are in order of unit and cycle. Test engines are numbered
-            after the training engines, so that no id names two machines.
+            `sensor21` (float32), sorted by unit and cycle. The numbers of test engines start
+            after those of the training engines, so ids are unique.
         train_rul, test_rul : Series of shape (n_rows,)
-            Cycles left (int64) at each row of `train` and `test`, named "rul" and not capped.
+            Number of cycles left (int64) for each row of `train` and `test`, named "rul" and not
+            capped.
         feature_names : list of str
             Names of the 24 settings and sensors.
         DESCR : str
-            Description of the columns, source and licence.
+            Description of the columns, the source and the licence.
 
     Raises
     ------
     ValueError
-        If `subset` is unknown, if it is not embedded and `data_home` is None, or if the content
-        of a file is not as expected.
+        If `subset` is unknown, if it is not included and `data_home` is None, or if a file has
+        unexpected content.
     FileNotFoundError
-        If `data_home` lacks one of the files.
+        If a file is missing in `data_home`.
 
     Notes
     -----
@@ -80,7 +85,7 @@ def load_turbofan(subset: str = "FD001", *, data_home: str | os.PathLike | None 
     >>> turbofan.train_rul.head(3).tolist()
     [191, 190, 189]
 
-    The label that most published work trains on is capped:
+    Most published work trains on a capped target:
 
     >>> turbofan.train_rul.clip(upper=125).head(3).tolist()
     [125, 125, 125]
@@ -104,15 +109,17 @@ def load_turbofan(subset: str = "FD001", *, data_home: str | os.PathLike | None 
     )
 
 
-def _folder(subset: str, data_home: str | os.PathLike | None, embedded: Traversable) -> Traversable:
-    """Return the folder to read from, the embedded one unless `data_home` is given."""
+def _folder(
+    subset: str, data_home: str | os.PathLike[str] | None, embedded: Traversable
+) -> Traversable:
+    """Return `data_home`, or the folder in the package if `data_home` is None."""
     if subset not in SUBSETS:
         raise ValueError(f"subset must be one of {', '.join(SUBSETS)}; got {subset!r}.")
     if data_home is not None:
         return Path(data_home).expanduser()
     if subset != EMBEDDED:
         raise ValueError(
-            f"Only {EMBEDDED} is embedded in the package; {subset} needs data_home, a folder with "
+            f"Only {EMBEDDED} is included in the package; {subset} needs data_home, a folder with "
             f"the files train_{subset}.txt, test_{subset}.txt and RUL_{subset}.txt (or the same "
             "names with .gz). They are part of the 'Turbofan Engine Degradation Simulation' "
             "(C-MAPSS) data set of NASA's Prognostics Center of Excellence."
@@ -121,7 +128,7 @@ def _folder(subset: str, data_home: str | os.PathLike | None, embedded: Traversa
 
 
 def _read_table(folder: Traversable, name: str, n_columns: int) -> tuple[np.ndarray, Traversable]:
-    """Read a headerless table of numbers; return it with the file that it came from."""
+    """Read a table of numbers without a header; return it and its file."""
     file = next((f for f in (folder / name, folder / f"{name}.gz") if f.is_file()), None)
     if file is None:
         raise FileNotFoundError(f"Found neither {name} nor {name}.gz in the folder '{folder}'.")
@@ -133,14 +140,14 @@ def _read_table(folder: Traversable, name: str, n_columns: int) -> tuple[np.ndar
             )
     except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
         raise ValueError(
-            f"Cannot read '{file}' as {n_columns} columns of numbers separated by blanks: {error}"
+            f"Cannot read '{file}' as {n_columns} columns of numbers separated by spaces: {error}"
         ) from error
     if table.shape[1] != n_columns:
         raise ValueError(
             f"'{file}' must have {n_columns} columns of numbers; it has {table.shape[1]}."
         )
     values = table.to_numpy()
-    # Short lines come out of the parser filled up with NaN.
+    # The parser fills short lines with NaN.
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if len(bad):
         raise ValueError(
@@ -154,18 +161,18 @@ def _read_engines(folder: Traversable, name: str) -> pd.DataFrame:
     values, file = _read_table(folder, name, n_columns=len(COLUMNS))
     data = pd.DataFrame(values, columns=COLUMNS)
     n_engines = data["unit"].nunique()
-    # Targets rest on this numbering: the RUL file has one line an engine and no ids.
+    # The RUL file has no ids: its lines are for engines 1, 2, ... in this order.
     in_order = np.array_equal(data["unit"].unique(), np.arange(1, n_engines + 1))
     if not in_order or (data["cycle"] != data.groupby("unit").cumcount() + 1).any():
         raise ValueError(
             f"'{file}' must hold the engines 1, 2, ... in this order, each with the cycles "
-            "1, 2, ...: unit is the first column, cycle the second."
+            "1, 2, ...; the first column is the unit, the second the cycle."
         )
     return data.astype({"unit": "int64", "cycle": "int64"} | dict.fromkeys(FEATURES, "float32"))
 
 
 def _read_rul(folder: Traversable, name: str, n_engines: int) -> np.ndarray:
-    """Read the cycles left at the last row of each test engine."""
+    """Read the number of cycles left after the last row of each test engine."""
     values, file = _read_table(folder, name, n_columns=1)
     rul = values[:, 0]
     if len(rul) != n_engines:
@@ -179,5 +186,6 @@ def _read_rul(folder: Traversable, name: str, n_engines: int) -> np.ndarray:
 
 
 def _cycles_to_last(data: pd.DataFrame) -> pd.Series:
+    """Return the number of cycles after each row until the last row of its engine."""
     last = data.groupby("unit")["cycle"].transform("max")
     return (last - data["cycle"]).rename("rul")

@@ -1,7 +1,8 @@
-"""Numbers of a forecast: what each window is measured in, and what the future is measured from.
+"""Compute the normalisation of windows and the seasonal naive forecast.
 
-All arrays hold rows sorted by series and time on a grid without missing steps; `starts` holds,
-for each row, the position of its series' first row. Nothing at a row depends on a later one.
+All arrays hold rows on a regular grid: sorted by series and time, with no time step missing.
+`starts` holds, for each row, the position of the first row of its series. No result depends on
+later rows, except for `next_values`, which reads the targets.
 """
 
 from __future__ import annotations
@@ -11,31 +12,31 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-# Rows of a typical series that every window's scale is mixed with, and the smallest scale as
-# a part of the typical one: windows in which nothing happens still have a unit.
-PRIOR_ROWS = 1
-LEAST_SCALE = 0.01
-LARGEST = np.finfo(float).max
+# Differences of the typical size that are added to the mean difference of every window, and the
+# smallest scale as a fraction of the typical one. They keep the scale of flat windows positive.
+N_PRIOR_DIFFERENCES = 1
+MIN_SCALE = 0.01
+MAX_FLOAT = np.finfo(float).max
 
 
 @dataclass(frozen=True)
 class ValueScale:
-    """Scale on which values are compared: their logarithm, or as they are.
+    """Transform the values of one target: logarithmic or unchanged.
 
     Attributes
     ----------
     unit : float or None
-        ``arcsinh(x / unit)``: the logarithm well above `unit`, a straight line around zero.
-        None: values as they are.
+        The transform is ``arcsinh(x / unit)``: a logarithm well above `unit`, linear around zero.
+        None leaves the values unchanged.
     """
 
     unit: float | None
 
     @classmethod
-    def of(cls, values):
-        """Choose the scale by training values: logarithmic where none is negative.
+    def learn(cls, values):
+        """Choose the transform from training values: logarithmic if none is negative.
 
-        The unit is a small value of these data: the 5 % quantile of the positive ones.
+        The unit is the 5 % quantile of the positive values.
         """
         known = values[~np.isnan(values)]
         positive = known[known > 0]
@@ -43,28 +44,28 @@ class ValueScale:
             return cls(None)
         return cls(float(np.quantile(positive, 0.05)))
 
-    def apply(self, values):
-        """Convert from the user's units."""
+    def transform(self, values):
+        """Transform values given in the user's units."""
         return values if self.unit is None else np.arcsinh(values / self.unit)
 
-    def undo(self, values):
-        """Convert to the user's units. What is too large for a float becomes the largest one."""
+    def inverse_transform(self, values):
+        """Return values in the user's units, clipped to the range of floats."""
         if self.unit is not None:
             with np.errstate(over="ignore"):
                 values = np.sinh(values) * self.unit
-        return np.clip(values, -LARGEST, LARGEST)
+        return np.clip(values, -MAX_FLOAT, MAX_FLOAT)
 
 
-def fill_missing(values, known, starts, season, window):
-    """Put earlier values where values are missing.
+def fill_missing(values, known, starts, season_length, window_length):
+    """Replace missing values by earlier values of the same series.
 
-    The last known value a whole number of seasons earlier, else the last known value; never
-    from `window` rows back or farther.
+    The replacement is the latest known value a whole number of seasons earlier, or else the latest
+    known value. Values `window_length` or more rows back are never used.
 
     Parameters
     ----------
     values, known, starts : ndarray of shape (n_rows,)
-    season, window : int
+    season_length, window_length : int
 
     Returns
     -------
@@ -75,10 +76,10 @@ def fill_missing(values, known, starts, season, window):
         return values
     row = np.arange(len(values))
     source = np.maximum.accumulate(np.where(known, row, -1))
-    source[(source < starts) | (source <= row - window)] = -1
-    if season > 1:
+    source[(source < starts) | (source <= row - window_length)] = -1
+    if season_length > 1:
         missing = np.flatnonzero(~known)
-        for lag in range(season, window, season):
+        for lag in range(season_length, window_length, season_length):
             missing = missing[missing - lag >= starts[missing]]
             found = known[missing - lag]
             source[missing[found]] = missing[found] - lag
@@ -87,13 +88,13 @@ def fill_missing(values, known, starts, season, window):
 
 
 def trailing_sums(values, known, starts, first):
-    """Sum and number of the known values from row `first` up to each row.
+    """Sum and count the known values from row `first` up to each row.
 
     Parameters
     ----------
     values, known, starts : ndarray of shape (n_rows,)
     first : ndarray of shape (n_rows,)
-        Not before `starts`. Later than the row itself, it gives 0 and 0.
+        Not before `starts`. Where it is later than the row itself, sum and count are 0.
 
     Returns
     -------
@@ -102,29 +103,37 @@ def trailing_sums(values, known, starts, first):
     first = np.minimum(first, np.arange(1, len(values) + 1))
 
     def since_first(array):
-        # Each series by itself: large values of one must not cost another one its digits.
+        # Sums per series, so that large values of one series cost no digits in another.
         total = pd.Series(array).groupby(starts).cumsum().to_numpy()
         return total - np.where(first > starts, total[first - 1], 0)
 
     return since_first(np.where(known, values, 0.0)), since_first(known.astype(np.int64))
 
 
-def seasonal_differences(values, known, starts, season):
-    """Absolute difference of each row from the row a season earlier, and where it is known."""
+def seasonal_differences(values, known, starts, season_length):
+    """Compute the absolute difference of each row from the row one season earlier.
+
+    Returns
+    -------
+    difference : ndarray of shape (n_rows,)
+        0 where either value is unknown.
+    both_known : ndarray of shape (n_rows,)
+    """
     difference, both = np.zeros(len(values)), np.zeros(len(values), bool)
-    row = np.arange(season, len(values))
-    both[season:] = known[season:] & known[:-season] & (row - season >= starts[season:])
-    difference[both] = np.abs(values[both] - values[np.flatnonzero(both) - season])
+    row = np.arange(season_length, len(values))
+    earlier = row - season_length
+    both[row] = known[row] & known[earlier] & (earlier >= starts[row])
+    difference[both] = np.abs(values[both] - values[np.flatnonzero(both) - season_length])
     return difference, both
 
 
-def typical_scale(values, known, starts, season):
-    """Scale of a typical series: the median over series of the mean seasonal difference.
+def typical_scale(values, known, starts, season_length):
+    """Compute the median over series of the mean absolute seasonal difference.
 
-    Where no series has a season and a row, neighbouring rows are compared instead; 1 where
-    nothing varies.
+    If no series is longer than a season, or no seasonal difference is positive, neighbouring rows
+    are compared instead. The result is 1 if the values never vary.
     """
-    for lag in (season, 1):
+    for lag in (season_length, 1):
         difference, both = seasonal_differences(values, known, starts, lag)
         total = np.bincount(starts, weights=difference)
         count = np.bincount(starts, weights=both)
@@ -134,68 +143,71 @@ def typical_scale(values, known, starts, season):
     return 1.0
 
 
-def window_units(values, known, starts, *, season, window, otherwise):
-    """Units in which each row's window is given.
+def window_centers_and_scales(
+    values, known, starts, *, season_length, window_length, default_center
+):
+    """Compute the center and the scale of the window that ends at each row.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows,)
-        In units of the scale of a typical series.
+        Divided by the typical scale.
     known, starts : ndarray of shape (n_rows,)
-    season, window : int
-    otherwise : ndarray of shape (n_rows,)
-        Center of a window that holds nothing known.
+    season_length, window_length : int
+    default_center : ndarray of shape (n_rows,)
+        Center of windows without known values.
 
     Returns
     -------
     center : ndarray of shape (n_rows,)
-        Mean of the last season.
+        Mean of the last season, or of the window if no value of the season is known.
     scale : ndarray of shape (n_rows,)
-        Mean absolute difference of rows a season apart in the window, positive.
+        Mean absolute seasonal difference in the window. Positive.
     """
     row = np.arange(len(values))
-    center = otherwise
-    for length in (window, season):
+    center = default_center
+    for length in (window_length, season_length):
         first = np.maximum(starts, row - length + 1)
         total, count = trailing_sums(values, known, starts, first)
         center = np.where(count > 0, total / np.maximum(count, 1), center)
-    difference, both = seasonal_differences(values, known, starts, season)
-    first = np.maximum(starts, row - window + 1) + season
+    difference, both = seasonal_differences(values, known, starts, season_length)
+    first = np.maximum(starts, row - window_length + 1) + season_length
     total, count = trailing_sums(difference, both, starts, first)
-    return center, np.maximum((total + PRIOR_ROWS) / (count + PRIOR_ROWS), LEAST_SCALE)
+    scale = (total + N_PRIOR_DIFFERENCES) / (count + N_PRIOR_DIFFERENCES)
+    return center, np.maximum(scale, MIN_SCALE)
 
 
-def seasonal_naive(filled, starts, rows, season, horizon):
-    """Values a whole number of seasons before each of the next rows.
+def seasonal_naive(filled, starts, rows, season_length, horizon):
+    """Compute the seasonal naive forecast: the last season, repeated.
 
-    Where the history is shorter than that, the last value.
+    Where the history does not reach back one season, the last value stands instead.
 
     Parameters
     ----------
     filled, starts : ndarray of shape (n_rows,)
-        Values, NaN where the history has not begun.
+        Values without gaps, NaN before the first known value of a series.
     rows : ndarray of shape (n_chosen,)
         Positions of the rows to forecast from.
-    season, horizon : int
+    season_length, horizon : int
 
     Returns
     -------
     ndarray of shape (n_chosen, horizon)
     """
     rows = rows[:, np.newaxis]
-    at = rows + 1 - season + np.arange(horizon) % season
-    seasonal = filled[np.where(at >= starts[rows], at, rows)]
+    source = rows + 1 - season_length + np.arange(horizon) % season_length
+    seasonal = filled[np.where(source >= starts[rows], source, rows)]
     return np.where(np.isnan(seasonal), filled[rows], seasonal)
 
 
 def next_values(values, stops, rows, horizon):
-    """Values of the next rows of the same series; NaN where it has ended.
+    """Return the next values of the same series; NaN after its end.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows,)
     stops : ndarray of shape (n_rows,)
-        One past the position of each row's series' last row.
+        One past the position of the last row of each row's series.
     rows : ndarray of shape (n_chosen,)
     horizon : int
 
@@ -203,38 +215,6 @@ def next_values(values, stops, rows, horizon):
     -------
     ndarray of shape (n_chosen, horizon)
     """
-    at = rows[:, np.newaxis] + np.arange(1, horizon + 1)
-    inside = at < stops[rows, np.newaxis]
-    return np.where(inside, values[np.minimum(at, len(values) - 1)], np.nan)
-
-
-def conformal_shifts(errors, levels):
-    """Find what gives each quantile its share of held-out values below it when it is added.
-
-    Parameters
-    ----------
-    errors : ndarray of shape (n_rows, n_outputs, n_quantiles)
-        Held-out values minus their quantiles; NaN where they are missing.
-    levels : ndarray of shape (n_quantiles,)
-
-    Returns
-    -------
-    ndarray of shape (n_outputs, n_quantiles)
-        0 for the median, and for outputs without a held-out value.
-
-    References
-    ----------
-    Y. Romano, E. Patterson, E. Candes, "Conformalized quantile regression", NeurIPS 2019.
-    """
-    shifts = np.zeros(errors.shape[1:])
-    for i, level in enumerate(levels):
-        if level == 0.5:
-            continue
-        ordered = np.sort(errors[..., i], axis=0)  # NaN comes last
-        count = (~np.isnan(ordered)).sum(axis=0)
-        # The share of one more value, which is the one to come, rounded to the safe side.
-        rank = np.ceil((count + 1) * level) if level > 0.5 else np.floor((count + 1) * level)
-        at = np.clip(rank - 1, 0, np.maximum(count - 1, 0)).astype(np.intp)
-        found = np.take_along_axis(ordered, at[np.newaxis], axis=0)[0]
-        shifts[:, i] = np.where(count > 0, found, 0.0)
-    return shifts
+    position = rows[:, np.newaxis] + np.arange(1, horizon + 1)
+    inside = position < stops[rows, np.newaxis]
+    return np.where(inside, values[np.minimum(position, len(values) - 1)], np.nan)

@@ -1,4 +1,4 @@
-"""Windows to forecast from: a panel on a grid without gaps, and what fit learns of its values."""
+"""Build normalised windows and targets from a regular grid."""
 
 from __future__ import annotations
 
@@ -7,285 +7,236 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_array
 
-from sklstm._panel.frequency import fill_gaps
-from sklstm._panel.rows import SeriesRows, run_starts
 from sklstm._panel.windows import WindowNormalization, Windows
+from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
     ValueScale,
     fill_missing,
     next_values,
     seasonal_naive,
     typical_scale,
-    window_units,
+    window_centers_and_scales,
 )
 
-# Farther from a typical level than so many typical scales, a value counts as being there:
-# what the net gets must fit into float32, squared.
-FARTHEST = 1e15
+# Values are clipped at this distance from a typical level, in typical scales. The squares of the
+# regressor's inputs must not overflow float32.
+MAX_DISTANCE = 1e15
 
 
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Rows of many series, sorted by series and time, without missing steps.
+@dataclass(frozen=True)
+class TargetScale:
+    """Hold the scale of one target over all training series.
 
     Attributes
     ----------
-    values : ndarray of shape (n_rows, n_targets)
-        Targets, NaN where they are missing.
-    past, future : ndarray of shape (n_rows, n_columns)
-        Covariates known up to now, and those known beforehand.
-    starts, stops : ndarray of shape (n_rows,)
-        Positions of each row's series' first row, and of one past its last.
-    codes : ndarray of shape (n_rows,)
-        Number of each row's series in `ids`.
-    ids : pandas.Index
-    at : ndarray of shape (n_given,)
-        Position of each given row, in the order in which they were given.
+    transform : ValueScale
+        The attributes below belong to transformed values.
+    typical : float
+        Scale of a typical series.
+    level : float
+        Median of all values. It stands where nothing else is known.
+    """
+
+    transform: ValueScale
+    typical: float
+    level: float
+
+    @classmethod
+    def learn(cls, values, starts, season_length):
+        """Learn the scale of values on a grid; at least one must be known."""
+        transform = ValueScale.learn(values)
+        transformed = transform.transform(values)
+        typical = typical_scale(transformed, ~np.isnan(values), starts, season_length)
+        return cls(transform, typical, float(np.nanmedian(transformed)))
+
+
+@dataclass(frozen=True, eq=False)
+class NormalizedTarget:
+    """Hold one target, normalised for the windows that end at chosen rows.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows,)
+        Values on the grid, in typical scales from the first value of their series.
+    observed : ndarray of shape (n_rows,)
+        Mask of the rows whose value is known or filled in.
+    center, scale : ndarray of shape (n_chosen,)
+        Normalisation of each window.
+    naive : ndarray of shape (n_chosen, horizon)
+        Seasonal naive forecast of the transformed values.
     """
 
     values: np.ndarray
-    past: np.ndarray
-    future: np.ndarray
-    starts: np.ndarray
-    stops: np.ndarray
-    codes: np.ndarray
-    ids: pd.Index
-    at: np.ndarray
-
-    @classmethod
-    def read(cls, table, rows: SeriesRows, *, target, past, future, stamps=None, step=None):
-        """Sort the rows of a checked table, and make place for the missing ones.
-
-        Parameters
-        ----------
-        table : DataFrame of shape (n_given, n_columns)
-        rows : SeriesRows
-            Of the table.
-        target, past, future : list of int
-            Positions of columns.
-        stamps : pandas.Index of shape (n_given,), default=None
-            Time of each row; None: no row is missing.
-        step : Frequency, default=None
-            Goes with `stamps`.
-        """
-        order = rows.sorting
-        codes = rows.codes[order]
-        if stamps is None:
-            sorted_at = np.arange(len(codes))
-        else:
-            numbers = step.numbers(stamps[order], run_starts(codes))
-            sorted_at, codes = fill_gaps(codes, numbers)
-        at = np.empty(len(order), np.intp)
-        at[order] = sorted_at
-
-        def block(positions):
-            out = np.full((len(codes), len(positions)), np.nan)
-            if positions:
-                out[at] = check_array(
-                    table.iloc[:, positions],
-                    dtype=np.float64,
-                    ensure_all_finite="allow-nan",
-                    input_name="X",
-                )
-            return out
-
-        first = run_starts(codes)
-        counts = np.diff(first, append=len(codes))
-        return cls(
-            block(target),
-            block(past),
-            block(future),
-            np.repeat(first, counts),
-            np.repeat(first + counts, counts),
-            codes,
-            rows.ids,
-            at,
-        )
-
-    def last(self, given):
-        """Position of each series' last row among some given ones; -1 where it has none.
-
-        Parameters
-        ----------
-        given : slice or ndarray
-            Chooses given rows.
-        """
-        last = np.full(len(self.ids), -1)
-        np.maximum.at(last, self.codes[self.at[given]], self.at[given])
-        return last
-
-    def lacks_future(self, rows, horizon):
-        """Whether what should be known beforehand is not, for the `horizon` rows after each row."""
-        end = rows + horizon + 1
-        lacks = end > self.stops[rows]
-        missing = np.cumsum(np.isnan(self.future).any(axis=1))
-        return lacks | (missing[np.minimum(end, self.stops[rows]) - 1] > missing[rows])
+    observed: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    naive: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class WindowMaker:
-    """Makes windows, and the targets of a net, from a grid.
+class WindowBuilder:
+    """Build windows, and the targets of a regressor, from a grid.
 
     Attributes
     ----------
-    horizon, season, window : int
+    horizon, season_length, window_length : int
     limit : float
-        Values of a window, in its own units, bend towards this bound.
-    scales : list of ValueScale
-        Of each target, as all that follows.
-    typical : list of float
-        Scale of a typical series.
-    level : list of float
-        Median of all values, where nothing else is known.
+        Soft bound of normalised values.
+    targets : list of TargetScale
     has_missing : bool
-        Whether targets were missing in training rows.
-    covariates : StandardScaler or None
-        Mean and deviation of past covariates and of those known beforehand, if there are any.
+        Whether target values were missing in the training rows.
+    covariate_scaler : StandardScaler or None
+        Scaler of past covariates and of columns known beforehand, if there are any.
     """
 
     horizon: int
-    season: int
-    window: int
+    season_length: int
+    window_length: int
     limit: float
-    scales: list[ValueScale]
-    typical: list[float]
-    level: list[float]
+    targets: list[TargetScale]
     has_missing: bool
-    covariates: StandardScaler | None
+    covariate_scaler: StandardScaler | None
 
     @classmethod
-    def learn(cls, grid, *, horizon, season, window, limit):
-        """Learn the scales of a grid; each of its targets has a known value."""
-        known = ~np.isnan(grid.values)
-        scales = [ValueScale.of(values) for values in grid.values.T]
-        values = [scale.apply(column) for scale, column in zip(scales, grid.values.T, strict=True)]
-        scaler, covariates = None, _covariates(grid)
-        if covariates.shape[1]:
-            with np.errstate(invalid="ignore"):  # 0 / 0 in a column that is never known
-                scaler = StandardScaler().fit(covariates)
-        return cls(
-            horizon,
-            season,
-            window,
-            limit,
-            scales,
-            [
-                typical_scale(column, is_known, grid.starts, season)
-                for column, is_known in zip(values, known.T, strict=True)
-            ],
-            [float(np.nanmedian(column)) for column in values],
-            not known.all(),
-            scaler,
-        )
+    def learn(cls, grid: RegularGrid, *, horizon, season_length, window_length, limit):
+        """Learn the scales of a grid; each of its targets must have a known value."""
+        scaler = None
+        if grid.covariates.shape[1]:
+            with np.errstate(invalid="ignore"):  # 0 / 0 in a column without known values
+                scaler = StandardScaler().fit(grid.covariates)
+        targets = [
+            TargetScale.learn(values, grid.starts, season_length) for values in grid.values.T
+        ]
+        has_missing = bool(np.isnan(grid.values).any())
+        return cls(horizon, season_length, window_length, limit, targets, has_missing, scaler)
 
     @property
-    def reach(self):
-        """How many rows the forecast from a row may depend on."""
-        # A row of the window may be filled in from `window` rows back.
-        return 2 * self.window + self.season
+    def reach(self) -> int:
+        """Number of rows on which a forecast can depend."""
+        # A row of the window may be filled with a value from `window_length` rows earlier.
+        return 2 * self.window_length + self.season_length
 
-    def make(self, grid, rows):
-        """Make the windows that end at `rows` of a grid.
+    def build(self, grid: RegularGrid, rows):
+        """Build the windows that end at chosen rows of a grid.
 
         Returns
         -------
         windows : Windows
-        scale : ndarray of shape (n_rows, n_targets)
-            Unit of each window.
-        naive : ndarray of shape (n_rows, n_targets, horizon)
-            Seasonal naive forecast.
+        scale : ndarray of shape (n_chosen, n_targets)
+            Scale of each window, in units of the transformed values.
+        naive : ndarray of shape (n_chosen, n_targets, horizon)
+            Seasonal naive forecast of the transformed values.
         """
-        features, centers, units, naive = [], [], [], []
-        reached = np.zeros(len(grid.values), bool)
-        for scale, typical, level, column in zip(
-            self.scales, self.typical, self.level, grid.values.T, strict=True
-        ):
-            values, known = scale.apply(column), ~np.isnan(column)
-            filled = fill_missing(values, known, grid.starts, self.season, self.window)
-            reached |= ~np.isnan(filled)
-            seasonal = seasonal_naive(filled, grid.starts, rows, self.season, self.horizon)
-            naive.append(np.where(np.isnan(seasonal), level, seasonal))
-            # Differences from a near number keep their digits in the net's float32.
-            near = pd.Series(values).groupby(grid.starts).transform("first").fillna(level)
-            base = near.to_numpy()
-            relative = _bounded((np.where(np.isnan(filled), level, filled) - base) / typical)
-            center, unit = window_units(
-                relative,
-                known,
-                grid.starts,
-                season=self.season,
-                window=self.window,
-                otherwise=_bounded((level - base) / typical),
-            )
-            features.append(relative)
-            centers.append(center[rows])
-            units.append(unit[rows])
-        features.extend(self._covariate_features(grid))
+        parts = [
+            self._normalize(target, values, grid.starts, rows)
+            for target, values in zip(self.targets, grid.values.T, strict=True)
+        ]
+        center = np.stack([part.center for part in parts], axis=1)
+        scale = np.stack([part.scale for part in parts], axis=1)
+        features = [part.values for part in parts] + self._covariate_features(grid)
         if self.has_missing:
             features.extend(np.isnan(grid.values).T.astype(float))
-        center, unit = np.stack(centers, axis=1), np.stack(units, axis=1)
+        observed = np.any([part.observed for part in parts], axis=0)
         windows = Windows(
             np.stack(features, axis=1).astype(np.float32),
             rows,
-            self._n_observed(reached, grid.starts, rows),
-            self.window,
+            self._count_observed(observed, grid.starts, rows),
+            self.window_length,
             padding="zero",
-            codes=grid.codes[rows],
-            ids=grid.ids,
+            codes=grid.rows.codes[rows],
+            ids=grid.rows.ids,
             normalization=WindowNormalization(
-                center.astype(np.float32), unit.astype(np.float32), self.limit
+                center.astype(np.float32), scale.astype(np.float32), self.limit
             ),
         )
-        return windows, unit * self.typical, np.stack(naive, axis=1)
+        typical = [target.typical for target in self.targets]
+        return windows, scale * typical, np.stack([part.naive for part in parts], axis=1)
+
+    def _normalize(self, target, column, starts, rows) -> NormalizedTarget:
+        season_length, window_length = self.season_length, self.window_length
+        known = ~np.isnan(column)
+        values = target.transform.transform(column)
+        filled = fill_missing(values, known, starts, season_length, window_length)
+        observed = ~np.isnan(filled)
+        naive = seasonal_naive(filled, starts, rows, season_length, self.horizon)
+        # Values relative to a number of similar size keep their digits in float32.
+        first = pd.Series(values).groupby(starts).transform("first").fillna(target.level)
+        base = first.to_numpy()
+        relative = _clip((np.where(observed, filled, target.level) - base) / target.typical)
+        center, scale = window_centers_and_scales(
+            relative,
+            known,
+            starts,
+            season_length=season_length,
+            window_length=window_length,
+            default_center=_clip((target.level - base) / target.typical),
+        )
+        naive = np.where(np.isnan(naive), target.level, naive)
+        return NormalizedTarget(relative, observed, center[rows], scale[rows], naive)
 
     def _covariate_features(self, grid):
-        """Scaled covariates; those known beforehand come once more, `horizon` rows ahead."""
-        if self.covariates is None:
+        """Scale the covariates; append those known beforehand again, `horizon` rows ahead."""
+        if self.covariate_scaler is None:
             return []
-        scaled = self.covariates.transform(_covariates(grid)).T
+        scaled = self.covariate_scaler.transform(grid.covariates).T
         filled = [
-            np.nan_to_num(fill_missing(column, ~np.isnan(column), grid.starts, 1, self.window))
+            np.nan_to_num(
+                fill_missing(column, ~np.isnan(column), grid.starts, 1, self.window_length)
+            )
             for column in scaled
         ]
-        ahead = np.minimum(np.arange(len(grid.codes)) + self.horizon, grid.stops - 1)
+        ahead = np.minimum(np.arange(len(grid)) + self.horizon, grid.stops - 1)
         return filled + [column[ahead] for column in filled[grid.past.shape[1] :]]
 
-    def _n_observed(self, reached, starts, rows):
-        """Rows of each window since its first known or filled one."""
-        n_rows = len(reached)
-        position = np.where(reached, np.arange(n_rows), n_rows)
-        next_reached = np.minimum.accumulate(position[::-1])[::-1]
-        begin = next_reached[np.maximum(starts[rows], rows - self.window + 1)]
-        return np.maximum(rows - begin + 1, 1).astype(np.int32)
+    def _count_observed(self, observed, starts, rows):
+        """Count the rows of each window from its first observed one."""
+        n_rows = len(observed)
+        position = np.where(observed, np.arange(n_rows), n_rows)
+        next_observed = np.minimum.accumulate(position[::-1])[::-1]
+        first = next_observed[np.maximum(starts[rows], rows - self.window_length + 1)]
+        return np.maximum(rows - first + 1, 1).astype(np.int32)
 
-    def targets(self, grid, rows, scale, naive):
-        """Take what a net is to learn, in the units of the windows that `make` made.
+    def residuals(self, grid: RegularGrid, rows, scale, naive):
+        """Compute the targets of a regressor: normalised residuals of the naive forecast.
+
+        Parameters
+        ----------
+        grid : RegularGrid
+        rows : ndarray of shape (n_chosen,)
+        scale, naive : ndarray
+            As `build` returns them.
 
         Returns
         -------
-        ndarray of shape (n_rows, n_targets * horizon)
-            float32; NaN where the future is not known.
+        ndarray of shape (n_chosen, n_targets * horizon)
+            float32; NaN where the future is unknown.
         """
-        true = [
-            next_values(value_scale.apply(values), grid.stops, rows, self.horizon)
-            for value_scale, values in zip(self.scales, grid.values.T, strict=True)
+        future = [
+            next_values(target.transform.transform(values), grid.stops, rows, self.horizon)
+            for target, values in zip(self.targets, grid.values.T, strict=True)
         ]
-        left = _bounded((np.stack(true, axis=1) - naive) / scale[:, :, np.newaxis])
-        return left.reshape(len(rows), -1).astype(np.float32)
+        residuals = _clip((np.stack(future, axis=1) - naive) / scale[:, :, np.newaxis])
+        return residuals.reshape(len(rows), -1).astype(np.float32)
 
-    def forecasts(self, outputs, scale, naive):
-        """Turn outputs of a net, (n_rows, n_targets, horizon, n), into the user's units."""
-        found = naive[..., np.newaxis] + outputs * scale[:, :, np.newaxis, np.newaxis]
-        for i, value_scale in enumerate(self.scales):
-            found[:, i] = value_scale.undo(found[:, i])
-        return found
+    def forecasts(self, residuals, scale, naive):
+        """Convert predicted residuals to forecasts in the user's units.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_chosen, n_targets, horizon, n_outputs)
+        scale, naive : ndarray
+            As `build` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_chosen, n_targets, horizon, n_outputs)
+        """
+        forecasts = naive[..., np.newaxis] + residuals * scale[:, :, np.newaxis, np.newaxis]
+        for i, target in enumerate(self.targets):
+            forecasts[:, i] = target.transform.inverse_transform(forecasts[:, i])
+        return forecasts
 
 
-def _covariates(grid):
-    return np.concatenate([grid.past, grid.future], axis=1)
-
-
-def _bounded(relative):
-    return np.clip(relative, -FARTHEST, FARTHEST)
+def _clip(relative):
+    return np.clip(relative, -MAX_DISTANCE, MAX_DISTANCE)

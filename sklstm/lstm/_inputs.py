@@ -1,104 +1,251 @@
-"""What a net reads: windows of whatever X is, in numbers that it can tell apart."""
+"""Convert inputs to validated float32 windows."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklstm._panel.read import FLOATS, select_features
+from sklstm._panel.read import FLOATS, column_names, read_panel, select_features
+from sklstm._panel.rows import encode_ids
 from sklstm._panel.windows import Windows
+from sklstm.lstm._warnings import warn_user
 
 
-def all_finite(array):
+def as_array_like(X):
+    """Return X itself if it has a number of dimensions, else an array of a nested list."""
+    if hasattr(X, "ndim"):
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        if isinstance(X, Iterable):
+            raise ValueError(
+                "X is a list that cannot be converted to an array. If it holds series of unequal "
+                "length, sklstm.stack_series makes a panel of them and WindowTransformer its "
+                "windows."
+            ) from error
+        raise
+
+
+def count_rows(X) -> int:
+    """Return the number of rows of X, 0 for a number."""
+    return X.shape[0] if X.ndim else 0
+
+
+def read_windows(estimator, X, series_ids=None, *, reset) -> Windows:
+    """Convert inputs to validated float32 windows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameters `series`, `time` and `series_embedding` are used, and ``n_features_in_`` and
+        ``feature_names_in_`` are set or checked.
+    X : Windows, ndarray of shape (n_rows, window_length, n_features) or 2-D table
+        From `as_array_like`. A table becomes windows of length one.
+    series_ids : array-like of shape (n_rows,), default=None
+        Ids of the series, where X carries none.
+    reset : bool
+        Whether to set attributes (in a first fit) or to check X against them.
+
+    Returns
+    -------
+    Windows
+    """
+    if isinstance(X, Windows) or X.ndim == 3:
+        windows = X if isinstance(X, Windows) else _windows_of_array(X, estimator)
+        _check_values(windows, estimator)
+        if reset:
+            _set_features(estimator, windows)
+        else:
+            _check_features(windows, estimator)
+        if isinstance(X, Windows) and not reset:
+            _check_padding(windows, estimator)
+    else:
+        windows = _windows_of_table(X, estimator, reset)
+    ids_in_X = isinstance(X, Windows) or (estimator.series is not None and X.ndim == 2)
+    if series_ids is not None:
+        windows = _with_series_ids(windows, series_ids, ids_in_X, estimator)
+    _check_ids(estimator, ids_in_X, reset)
+    values = to_float32(windows.rows, "X")
+    if reset:  # predict need not repeat the warnings of fit
+        _warn_of_lost_digits(windows.rows, "X")
+    return windows.with_rows(values)
+
+
+def _windows_of_array(X, estimator):
+    array = check_array(
+        X, allow_nd=True, dtype=FLOATS, ensure_all_finite=False, estimator=estimator, input_name="X"
+    )
+    return Windows.from_array(np.ascontiguousarray(array))
+
+
+def _windows_of_table(X, estimator, reset):
+    """Convert a 2-D table to windows of length one."""
+    panel = read_panel(
+        X,
+        series=estimator.series,
+        time=estimator.time,
+        estimator=estimator,
+        reset=reset,
+        ensure_all_finite=True,
+    )
+    if not reset and estimator.window_length_ != 1:
+        raise ValueError(
+            f"X is a 2-D table, but {type(estimator).__name__} was fitted on windows of "
+            f"{estimator.window_length_} rows."
+        )
+    named = hasattr(estimator, "feature_names_in_")
+    return Windows(
+        np.ascontiguousarray(panel.sort(panel.values)),
+        panel.unsort(np.arange(len(panel))),
+        np.ones(len(panel), np.int32),
+        1,
+        codes=panel.codes,
+        ids=panel.ids,
+        names=column_names(X, panel.positions) if named else None,
+    )
+
+
+def _check_values(windows, estimator):
+    """Raise an error for empty windows, NaN and infinity."""
+    name = type(estimator).__name__
+    n_rows, _, n_features = windows.shape
+    if n_rows == 0 or n_features == 0:
+        raise ValueError(
+            f"Found array with {n_rows} sample(s) and {n_features} feature(s) "
+            f"(shape={windows.shape}) while a minimum of 1 is required by {name}."
+        )
+    if not all_finite(windows.rows) and not all_finite(windows.rows[windows.used_rows()]):
+        missing = np.isnan(windows.rows).any()
+        raise ValueError(
+            f"Input X contains {'NaN' if missing else 'infinity'}: {name} needs finite features. "
+            "Impute before the windows, with SimpleImputer for example."
+        )
+
+
+def _set_features(estimator, windows):
+    """Set the number of features; windows have no column names as scikit-learn defines them."""
+    estimator.n_features_in_ = windows.shape[2]
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def _check_features(windows, estimator):
+    """Compare the shape and the feature names with those of fit."""
+    name = type(estimator).__name__
+    _, window_length, n_features = windows.shape
+    if n_features != estimator.n_features_in_ or window_length != estimator.window_length_:
+        raise ValueError(
+            f"X has windows of {window_length} rows x {n_features} features, but {name} is "
+            f"expecting {estimator.window_length_} rows x {estimator.n_features_in_} features as "
+            "input."
+        )
+    fitted_names = estimator._network.feature_names
+    if windows.names and fitted_names and windows.names != fitted_names:
+        raise ValueError(
+            f"The windows hold the features {windows.names}, but {name} was fitted on "
+            f"{fitted_names}, in this order."
+        )
+
+
+def _check_padding(windows, estimator):
+    """Raise an error if padding is masked now and was not in fit, or the reverse."""
+    padded = (windows.n_observed < windows.window_length).any()
+    masked = estimator._network.spec.masked
+    if padded and (windows.padding == "nan") != masked:
+        raise ValueError(
+            f"The windows are padded with {windows.padding!r}, and those of fit were "
+            f"{'' if masked else 'not '}padded with 'nan': use the same padding in fit and predict."
+        )
+
+
+def _with_series_ids(windows, series_ids, ids_in_X, estimator):
+    """Set the ids that were passed beside X."""
+    if ids_in_X:
+        raise ValueError("X carries its series ids already: leave series_ids=None.")
+    if estimator.series_embedding:
+        raise ValueError(
+            "series_embedding needs the ids in X itself, since predict takes no others: pass "
+            "Windows, or a table with the ids named by series=."
+        )
+    check_consistent_length(windows, series_ids)
+    return windows.with_series(*encode_ids(pd.Index(series_ids), len(windows)))
+
+
+def _check_ids(estimator, ids_in_X, reset):
+    """Check that an embedding can look up the ids in X, in fit and in predict alike."""
+    if reset:
+        estimator._ids_in_X = ids_in_X
+        if estimator.series_embedding and not ids_in_X:
+            warn_user(
+                "X carries no ids, so all rows are one series and series_embedding has no effect. "
+                "Pass Windows, or name the ids with series=."
+            )
+    elif estimator.embedded_ids_ is not None and ids_in_X != estimator._ids_in_X:
+        raise ValueError(
+            "series_embedding looks up the ids that X carries: X carried "
+            f"{'ids' if estimator._ids_in_X else 'none'} in fit, but "
+            f"{'ids' if ids_in_X else 'none'} now. Pass Windows, or a table with the ids named by "
+            "series=."
+        )
+
+
+def all_finite(array) -> bool:
     """Whether an array holds neither NaN nor infinity."""
-    # The sum is finite where all elements are, and costs one pass without a mask.
+    # The sum is finite if all elements are, and takes one pass without a mask.
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
-def to_float32(array, name):
-    """Convert to float32, the net's numbers, unless that makes a number infinite."""
+def to_float32(array, name) -> np.ndarray:
+    """Convert to float32; raise an error if a finite value becomes infinite."""
     if array.dtype == np.float32:
         return array
     with np.errstate(over="ignore"):
         converted = array.astype(np.float32)
     if np.isinf(converted).any() and not np.isinf(array).any():
         raise ValueError(
-            f"Input {name} contains a value too large for dtype('float32'), in which the net "
+            f"Input {name} contains a value too large for dtype('float32'), in which the network "
             "computes: scale it first."
         )
     return converted
 
 
-def warn_of_lost_digits(array, name):
-    """Warn of columns whose variation is too small, beside their level, for float32."""
+def check_float32(array, name) -> None:
+    """Check that float32 can hold the values, and warn of columns that lose most of their digits.
+
+    These are columns whose variation is small compared with their level.
+    """
+    to_float32(array, name)
+    _warn_of_lost_digits(array, name)
+
+
+def _warn_of_lost_digits(array, name):
+    """Warn of columns whose variation, compared with their level, is too small for float32."""
     if array.dtype == np.float32:
         return
     with np.errstate(over="ignore", invalid="ignore"):
         known = ~np.isnan(array)
         count = np.maximum(known.sum(axis=0), 1)
         mean = np.where(known, array, 0).sum(axis=0) / count
-        spread = np.sqrt((np.where(known, array - mean, 0) ** 2).sum(axis=0) / count)
+        deviation = np.sqrt((np.where(known, array - mean, 0) ** 2).sum(axis=0) / count)
         level = np.abs(mean)
-        # float32 has 24 bits: a level of 2 ** 14 deviations leaves ten bits for the rest.
-        lost = np.flatnonzero((spread > 0) & (spread * 2**14 < level))
+        # float32 has 24 bits: at a level of 2 ** 14 deviations, ten bits are left.
+        lost = np.flatnonzero((deviation > 0) & (deviation * 2**14 < level))
     if len(lost):
-        warnings.warn(
+        warn_user(
             f"Column(s) {lost[:10].tolist()} of {name} vary by little beside their level (by "
-            f"{spread[lost[0]]:.3g} around {level[lost[0]]:.3g} in the first): the net computes in "
-            "float32 and sees few digits of it. Scale the features, or subtract the level.",
-            UserWarning,
-            stacklevel=4,
+            f"{deviation[lost[0]]:.3g} around {level[lost[0]]:.3g} in the first): the network "
+            "computes in float32 and loses most of their digits. Scale them, or subtract the "
+            "level."
         )
 
 
-def array_of(X):
-    """Make an array of a nested list."""
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        if isinstance(X, Iterable):
-            raise ValueError(
-                "X is a list that makes no array. Are these series of unequal length? "
-                "sklstm.stack_series makes a panel of them, WindowTransformer its windows."
-            ) from error
-        raise
-
-
-def windows_of(X, name):
-    """Make `Windows` of a 3-D array, for an estimator of that name."""
-    array = check_array(
-        X, allow_nd=True, dtype=FLOATS, ensure_all_finite=False, estimator=name, input_name="X"
-    )
-    return Windows.from_array(np.ascontiguousarray(array))
-
-
-def series_numbers(windows, embedded_ids):
-    """Look up the number of each window's series, 0 for one without a vector.
-
-    Parameters
-    ----------
-    windows : Windows
-    embedded_ids : pandas.Index or None
-        The series that have vectors; None: there are none.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) or None
-        int32.
-    """
-    if embedded_ids is None:
-        return None
-    numbers = embedded_ids.get_indexer(windows.ids) + 1
-    return numbers.astype(np.int32)[windows.codes]
-
-
-def static_places(windows, static_features):
-    """Find the positions of the static features in a window, and check that they are static.
+def static_positions(windows: Windows, static_features) -> tuple[int, ...]:
+    """Find the static features in a window, and check that they are constant within each series.
 
     Parameters
     ----------
@@ -108,6 +255,7 @@ def static_places(windows, static_features):
     Returns
     -------
     tuple of int
+        Positions.
     """
     if static_features is None:
         return ()
@@ -116,19 +264,19 @@ def static_places(windows, static_features):
     chosen = select_features(table, static_features, None, None, "static_features")
     if len(chosen) == len(names):
         raise ValueError(
-            f"static_features names all {len(names)} features: none is left for the LSTM."
+            f"static_features names all {len(names)} features: leave at least one for the LSTM."
         )
     values = windows.rows[:, chosen][windows.ends]
     first = np.zeros(len(windows.ids), np.intp)
     first[windows.codes[::-1]] = np.arange(len(values))[::-1]
-    # Scalers leave a constant constant up to rounding.
-    away = np.abs(values - values[first][windows.codes]) > 1e-5 * np.ptp(values, axis=0)
-    if away.any():
-        row, column = np.argwhere(away)[0]
+    # Scalers keep a constant constant up to rounding.
+    differs = np.abs(values - values[first][windows.codes]) > 1e-5 * np.ptp(values, axis=0)
+    if differs.any():
+        row, column = np.argwhere(differs)[0]
         raise ValueError(
             f"The feature {names[chosen[column]]!r} is named in static_features and is not "
-            f"constant within series {windows.ids.tolist()[windows.codes[row]]!r}. Leave it out "
-            "there, or mend it: a scaler may have changed it ahead of the windows, and an array "
-            "that carries no ids is one series (pass series_ids)."
+            f"constant within series {windows.ids.tolist()[windows.codes[row]]!r}. Leave it out of "
+            "static_features, or correct it: a scaler may have changed it before the windows, and "
+            "an array without ids is one series (pass series_ids)."
         )
     return tuple(chosen)

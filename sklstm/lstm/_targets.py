@@ -1,8 +1,9 @@
-"""What is predicted: reading, moments and score of targets of which some are missing."""
+"""Check and score targets with missing elements."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
@@ -10,27 +11,24 @@ from sklstm._panel.read import FLOATS
 from sklstm._panel.weights import check_weights
 
 
-def target_moments(y, weights):
-    """Weighted mean and deviation of each output, missing elements left out."""
-    w = np.where(np.isnan(y), 0.0, weights[:, np.newaxis])
-    total = w.sum(axis=0)
-    mean = np.where(np.isnan(y), 0.0, y * w).sum(axis=0) / np.where(total > 0, total, 1)
-    squares = np.where(np.isnan(y), 0.0, (y - mean) ** 2 * w).sum(axis=0)
-    deviation = np.sqrt(squares / np.where(total > 0, total, 1))
-    return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
-
-
-def read_targets(y, n_rows, name):
-    """Return y as a float array of two dimensions, and whether it had one.
+def check_targets(y, n_rows, name) -> tuple[np.ndarray, bool]:
+    """Convert y to a two-dimensional float array.
 
     Parameters
     ----------
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
         NaN elements are missing.
     n_rows : int
-        The rows of X.
+        Number of rows of X.
     name : str
-        Whose targets they are, for the messages.
+        Name of the estimator, for error messages.
+
+    Returns
+    -------
+    targets : ndarray of shape (n_rows, n_outputs)
+        float32 or float64.
+    one_dimensional : bool
+        Whether y had one dimension.
     """
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
@@ -43,42 +41,54 @@ def read_targets(y, n_rows, name):
             f"y has {len(y)}."
         )
     if np.isnan(y).all():
-        raise ValueError("Input y contains NaN only: there is no target to learn.")
+        raise ValueError("Input y contains NaN only: pass at least one known target.")
     return y.reshape(n_rows, -1), y.ndim == 1
 
 
-def r2_of_known(true, predicted, sample_weight=None):
-    """Mean R2 over the outputs that have a known target, missing elements left out.
+def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the weighted mean and standard deviation per output, without missing elements.
+
+    The deviation of a constant output is 1.
+    """
+    w = np.where(np.isnan(y), 0.0, weights[:, np.newaxis])
+    total = w.sum(axis=0)
+    mean = np.where(np.isnan(y), 0.0, y * w).sum(axis=0) / np.where(total > 0, total, 1)
+    squares = np.where(np.isnan(y), 0.0, (y - mean) ** 2 * w).sum(axis=0)
+    deviation = np.sqrt(squares / np.where(total > 0, total, 1))
+    return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
+
+
+def r2_score_known(y_true, y_pred, sample_weight: npt.ArrayLike | None = None) -> float:
+    """Compute the mean R2 over the outputs with known targets, without missing elements.
 
     Parameters
     ----------
-    true, predicted : ndarray of shape (n_rows, n_outputs)
+    y_true, y_pred : ndarray of shape (n_rows, n_outputs)
     sample_weight : array-like of shape (n_rows,), default=None
     """
-    weights = check_weights(sample_weight, len(true))
+    weights = check_weights(sample_weight, len(y_true))
     scores = [
-        r2_score(true[known, j], predicted[known, j], sample_weight=weights[known])
-        for j, known in enumerate(~np.isnan(true).T)
+        r2_score(y_true[known, j], y_pred[known, j], sample_weight=weights[known])
+        for j, known in enumerate(~np.isnan(y_true).T)
         if known.any()
     ]
     return float(np.mean(scores))
 
 
-def check_quantiles(quantiles):
-    """Return the levels as floats, refused unless they rise within (0, 1)."""
+def check_quantiles(quantiles) -> np.ndarray:
+    """Convert quantile levels to floats and check that they ascend within (0, 1)."""
     try:
         levels = np.asarray(quantiles, dtype=float)
     except (TypeError, ValueError):
-        levels = None
+        levels = np.empty(0)
     if (
-        levels is None
-        or levels.ndim != 1
+        levels.ndim != 1
         or len(levels) == 0
         or not ((levels > 0) & (levels < 1)).all()
         or not (np.diff(levels) > 0).all()
     ):
         raise ValueError(
-            "quantiles must be numbers between 0 and 1, both excluded, each larger than the one "
-            f"before, such as (0.1, 0.5, 0.9); got {quantiles!r}."
+            "quantiles must be numbers between 0 and 1, both excluded, in ascending order, such "
+            f"as (0.1, 0.5, 0.9); got {quantiles!r}."
         )
     return levels

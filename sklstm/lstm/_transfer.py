@@ -1,25 +1,25 @@
-"""Begin with the weights of a fitted regressor: which one, and what of it fits."""
+"""Copy the weights of a fitted network into a new one."""
 
 from __future__ import annotations
-
-import warnings
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm.lstm._warnings import warn_user
+
 
 def frozen_source(init_from, kind):
-    """Return the fitted regressor that `init_from` holds.
+    """Return the fitted regressor inside `init_from`.
 
     Parameters
     ----------
     init_from : FrozenEstimator
-        Around a fitted regressor, or a pipeline, a search or a regressor of scaled targets
-        that holds one.
+        Around a fitted regressor, or around a pipeline, a search or a regressor of scaled targets
+        that contains one.
     kind : type
-        What the regressor must be.
+        Required type of the regressor.
 
     Returns
     -------
@@ -28,8 +28,8 @@ def frozen_source(init_from, kind):
     if not isinstance(init_from, FrozenEstimator):
         raise ValueError(
             f"init_from must be frozen, got {type(init_from).__name__}: pass "
-            "sklearn.frozen.FrozenEstimator(fitted). A plain estimator would lose what it learned "
-            "when a search clones it."
+            "sklearn.frozen.FrozenEstimator(fitted). A search would clone an estimator that is not "
+            "frozen, and a clone is not fitted."
         )
     source = init_from.estimator
     while not isinstance(source, kind):
@@ -37,43 +37,102 @@ def frozen_source(init_from, kind):
             source = source[-1]
         elif hasattr(source, "best_estimator_"):  # a search
             source = source.best_estimator_
-        elif hasattr(source, "regressor_"):  # around scaled targets
+        elif hasattr(source, "regressor_"):  # a regressor of scaled targets
             source = source.regressor_
         else:
             raise ValueError(
-                f"init_from must hold a fitted {kind.__name__}, or a Pipeline, a search or a "
-                f"regressor of scaled targets around one, got {type(source).__name__}."
+                "init_from must hold a fitted MultiSeriesLSTMRegressor, or a Pipeline, a search or "
+                f"a regressor of scaled targets around one, got {type(source).__name__}."
             )
     check_is_fitted(source, "model_")
     return source
 
 
-def copy_fitting(source, target, *, rows=None, head=True):
-    """Copy the weights of a network that have the same name and shape in another one.
+def transfer_weights(source, target) -> None:
+    """Copy the weights of a fitted network where name and shape agree.
+
+    The names of the other weights are stored in ``target.reinitialized_weights``, and a warning
+    lists them.
+
+    Parameters
+    ----------
+    source : FittedNetwork
+        Is not changed.
+    target : FittedNetwork
+        A new network, whose model is changed.
+
+    Raises
+    ------
+    ValueError
+        If no LSTM weights could be copied, the features have another order, or weights that
+        training would not change could not be copied.
+    """
+    _check_compatible(source, target)
+    here, there = target.spec, source.spec
+    rows = np.zeros(here.n_series + 1, np.intp)
+    if target.embedded_ids is not None and source.embedded_ids is not None:
+        found = source.embedded_ids.get_indexer(target.embedded_ids) + 1
+        rows[1 : len(found) + 1] = found
+    same_head = there.output_shape == here.output_shape and there.quantiles == here.quantiles
+    new = copy_matching(source.model, target.model, rows=rows, head=same_head)
+    frozen = {weight.path for weight in target.model.non_trainable_variables}.intersection(new)
+    if frozen:
+        raise ValueError(
+            f"init_from has no weights for {sorted(frozen)}, and trainable={here.trainable} would "
+            "keep their random initial values. Train these layers too: set trainable='all' or a "
+            "larger number."
+        )
+    if new:
+        warn_user(
+            f"init_from has no weights for {new}: the number of features or outputs, the segment "
+            "length or the layers differ. These weights are reinitialised; all others are copied."
+        )
+    target.reinitialized_weights = new
+
+
+def _check_compatible(source, target):
+    """Raise an error if no LSTM weights fit, or if the features have another order."""
+    here, there = target.feature_names, source.feature_names
+    if here and there and here != there and sorted(here) == sorted(there):
+        raise ValueError(
+            f"init_from was fitted on the features {there}; X has the same in another order: "
+            f"{here}. Put them into the same order."
+        )
+    new, old = target.spec, source.spec
+    if (old.hidden_units, old.bidirectional) != (new.hidden_units, new.bidirectional):
+        raise ValueError(
+            f"init_from was fitted with hidden_units={old.hidden_units} and bidirectional="
+            f"{old.bidirectional}, this regressor has {new.hidden_units} and {new.bidirectional}: "
+            "none of its LSTM weights could be copied. Set both to the same values."
+        )
+
+
+def copy_matching(source, target, *, rows, head) -> list[str]:
+    """Copy the weights of a model that have the same name and shape in another one.
 
     Parameters
     ----------
     source, target : keras.Model
         `target` is changed.
-    rows : ndarray of shape (n_target_rows,), default=None
-        For each row of the target's table of series vectors, the row of the source's.
-    head : bool, default=True
-        Whether the outputs mean the same. If not, or if the head sees something else, it
-        begins anew as a whole, with the scale of its outputs.
+    rows : ndarray of shape (n_target_rows,)
+        Row of the source's embedding for each row of the target's.
+    head : bool
+        Whether the outputs have the same meaning. If not, or if the inputs of the output layer
+        differ, the whole layer and the scale of its outputs are kept as they are.
 
     Returns
     -------
     list of str
-        Names of the target's weights that stay as they are, since the source has no such.
+        Names of the target's weights that were not copied.
     """
     values = {weight.path: np.array(weight.value) for weight in source.variables}
     kernel = next(weight for weight in target.variables if weight.path == "head/kernel")
     head = head and values[kernel.path].shape == tuple(kernel.shape)
-    remade = []
+    new = []
     for weight in target.variables:
         layer = weight.path.split("/")[0]
         if not weight.dtype.startswith(("float", "bfloat")):
-            continue  # random states are the target's own
+            continue  # each network has its own random states
         found = values.get(weight.path)
         if layer == "embedding" and found is not None:
             found = found[rows]
@@ -81,52 +140,6 @@ def copy_fitting(source, target, *, rows=None, head=True):
             found = None
         if found is not None and found.shape == tuple(weight.shape):
             weight.assign(found)
-        elif layer != "target_scale":  # it goes with the head
-            remade.append(weight.path)
-    return remade
-
-
-def begin_with(source, model, network, numbers):
-    """Copy what fits of a fitted regressor into a new network, and say what does not.
-
-    Parameters
-    ----------
-    source : MultiSeriesLSTMRegressor
-        Fitted; it stays as it is.
-    model : keras.Model
-        Changed.
-    network : NetworkSpec
-        Of `model`.
-    numbers : ndarray of shape (n_series,)
-        The numbers that the series of `model` have in the source, 0 for unseen ones.
-
-    Returns
-    -------
-    list of str
-        Names of the weights that are new.
-    """
-    there = source._network
-    if (there.hidden_units, there.bidirectional) != (network.hidden_units, network.bidirectional):
-        raise ValueError(
-            f"init_from was fitted with hidden_units={there.hidden_units} and bidirectional="
-            f"{there.bidirectional}, this regressor has {network.hidden_units} and "
-            f"{network.bidirectional}: none of its LSTM's weights would fit. Set them alike."
-        )
-    rows = np.zeros(network.n_series + 1, np.intp)
-    rows[1 : len(numbers) + 1] = numbers
-    head = there.output_shape == network.output_shape and there.quantiles == network.quantiles
-    remade = copy_fitting(source.model_, model, rows=rows, head=head)
-    frozen = {weight.path for weight in model.non_trainable_variables}.intersection(remade)
-    if frozen:
-        raise ValueError(
-            f"init_from has no weights that fit {sorted(frozen)}, and trainable would keep them as "
-            "they were drawn: let training reach them, with trainable='all' or a larger number."
-        )
-    if remade:
-        warnings.warn(
-            f"init_from has no weights that fit {remade}: other numbers of features or outputs, "
-            "other segments or layers. They begin anew; all others are copied.",
-            UserWarning,
-            stacklevel=5,
-        )
-    return remade
+        elif layer != "target_scale":  # part of the head
+            new.append(weight.path)
+    return new

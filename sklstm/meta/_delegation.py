@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import has_fit_parameter
 
-from sklstm.lstm._targets import r2_of_known, read_targets
+from sklstm.lstm._targets import check_targets, r2_score_known
 
 # -------------------------------------------------------------------------- fit parameters
 
@@ -122,14 +122,14 @@ def score_known(predicted, y, sample_weight, name: str) -> float:
     -------
     float
     """
-    true, _ = read_targets(y, len(predicted), name)
+    true, _ = check_targets(y, len(predicted), name)
     predicted = predicted.reshape(len(predicted), -1)
     if predicted.shape != true.shape:
         raise ValueError(
             f"y has {true.shape[1]} outputs, {name} predicts {predicted.shape[1]}. Pass the "
             "outputs seen in fit."
         )
-    return r2_of_known(true, predicted, sample_weight)
+    return r2_score_known(true, predicted, sample_weight)
 
 
 def copy_tags(tags, inner) -> None:

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.weights import check_weights
-from sklstm.lstm._targets import read_targets
+from sklstm.lstm._targets import check_targets
 from sklstm.meta._assignment import usable_series
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
 from sklstm.meta._combination import combine_rows, inverse_weights, mean_squared_errors
@@ -201,7 +201,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         """
         self._validate_params()
         X, rows, has_ids = self._read(X, series_ids)
-        targets, one_dimensional = read_targets(y, len(rows), type(self).__name__)
+        targets, one_dimensional = check_targets(y, len(rows), type(self).__name__)
         weights = check_weights(sample_weight, len(rows))
         params = self._fit_params(sample_weight, series_ids, fit_params)
         random = check_random_state(self.random_state)

@@ -19,7 +19,7 @@ from sklstm._panel.read import as_table, check_unchanged, column_position, read_
 from sklstm._panel.statistics import SCALER_STATISTICS
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
-from sklstm.lstm._targets import read_targets
+from sklstm.lstm._targets import check_targets
 from sklstm.meta._delegation import (
     copy_tags,
     has_quantiles,
@@ -186,7 +186,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
         self
         """
         self._validate_params()
-        targets, one_dimensional = read_targets(y, _num_samples(X), type(self).__name__)
+        targets, one_dimensional = check_targets(y, _num_samples(X), type(self).__name__)
         weights = check_weights(sample_weight, len(targets))
         if self.target is None:
             scaler, scaled = self._scale_by_targets(X, targets, weights)

@@ -1,4 +1,4 @@
-"""Splits in time, scores by series and rolling origins."""
+"""Splitters, scorers and rolling-origin evaluation for panels."""
 
 from sklstm.model_selection._backtest import backtest
 from sklstm.model_selection._scorer import make_series_scorer

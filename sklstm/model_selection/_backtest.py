@@ -1,16 +1,14 @@
-"""Compare the forecasts of rolling origins with the observed values."""
+"""Evaluate forecasts from rolling origins against the observed values."""
 
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils._param_validation import (
-    Interval,
-    validate_params,
-)
+from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
@@ -32,103 +30,62 @@ RESULT_COLUMNS = (
 
 
 class _RollingPanel:
-    """A panel that can be cut at any row of each series, read as a forecaster reads it."""
+    """Cut a panel at any row of each series, and compare forecasts with the rows after the cut.
 
-    def __init__(self, forecaster, panel):
+    The columns are those that the forecaster's parameters name. A cut is an array with the number
+    of rows of each series before it.
+    """
+
+    def __init__(self, forecaster: BaseEstimator, panel: pd.DataFrame) -> None:
         settings = forecaster.get_params(deep=False)
+        self.horizon = _positive_integer("horizon", settings["horizon"])
+        season_length = settings.get("season_length") or 1
+        self.season_length = _positive_integer("season_length", season_length)
+        self.ids = {"series": settings.get("series"), "time": settings.get("time")}
         self.panel = panel
-        self.horizon = settings["horizon"]
-        self.season_length = settings.get("season_length") or 1
-        for name in ("horizon", "season_length"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name}={value!r} must be a positive integer.")
-        self.series, self.time = settings.get("series"), settings.get("time")
-        self.rows = read_series_rows(panel, self.series, self.time)
-        self.rank, self.sizes = self.rows.rank, self.rows.sizes
-        known = settings.get("known_future") or None
-        self.known = [] if known is None else self._positions(known)
-        target = settings.get("target")
-        positions = self._positions(target)
-        if target is None:
-            positions = [position for position in positions if position not in self.known]
-            if not positions:
-                raise ValueError("No column is left to forecast: all are ids or in known_future.")
-        elif shared := set(positions) & set(self.known):
-            raise ValueError(
-                f"{list(panel.columns[list(shared)])} are both target and known_future: what is "
-                "to be forecast is not known beforehand."
-            )
-        self.targets = list(panel.columns[positions])
-        self.values = check_array(
-            panel.iloc[:, positions], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
+        self.rows = read_series_rows(panel, **self.ids)
+        self.rank = self.rows.rank
+        targets, self.unknown, self.known = _select_columns(
+            panel, settings.get("target"), settings.get("known_future") or None, **self.ids
         )
-        self.stamps = None if self.time is None else pd.Index(id_values(panel, self.time, "time"))
-        self.series_label = id_label(panel, self.series, "series")
-        self.time_label = id_label(panel, self.time, "time")
-        names = [self.series_label, self.time_label, *RESULT_COLUMNS]
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"The result would have two columns of one name: {names}, of which the first two "
-                "are the id and the time. Rename these."
-            )
+        self.targets = list(panel.columns[targets])
+        self.values = check_array(
+            panel.iloc[:, targets], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
+        )
+        time = self.ids["time"]
+        self.stamps = None if time is None else pd.Index(id_values(panel, time, "time"))
+        self.series_label, self.time_label = _id_labels(panel, **self.ids)
 
-    def _positions(self, columns):
-        return select_features(self.panel, columns, self.series, self.time)
-
-    def history(self, cut):
-        """Rows before the cut, in the order of the panel."""
+    def history(self, cut: np.ndarray) -> pd.DataFrame:
+        """Return the rows before the cut, in the order of the panel."""
         return self.panel[self.rank < cut[self.rows.codes]]
 
-    def future(self, cut):
-        """Ids, time and known columns of the rows after the cut; None without such columns."""
+    def future(self, cut: np.ndarray) -> pd.DataFrame | None:
+        """Return ids, time and known columns of the rows after the cut; None if none is known."""
         if not self.known:
             return None
         codes = self.rows.codes
         after = self.rank - cut[codes]
         taken = (cut > 0)[codes] & (after >= 0) & (after < self.horizon)
-        unknown = [position for position in self._positions(None) if position not in self.known]
-        return self.panel[taken].drop(columns=self.panel.columns[unknown])
+        return self.panel[taken].drop(columns=self.panel.columns[self.unknown])
 
-    def compare(self, origin, cut, forecast):
-        """Put a forecast beside the true rows and the errors."""
-        taken = np.flatnonzero(cut > 0)
-        index = self._expected(taken)
-        forecast = self._in_order(forecast, index)
-        time = forecast.pop(self.time_label)
-        shape = (len(taken), self.horizon, len(self.targets))
-
-        def spread(values):
-            """One value a series, or one a series and target, for all rows of the table."""
-            return np.broadcast_to(values.reshape(len(taken), 1, -1), shape).ravel()
-
-        # Positions among the sorted rows: of each series' cut, and of the rows after it.
-        at_cut = (np.cumsum(self.sizes) - self.sizes + cut)[taken]
-        order = self.rows.sorting
-        if self.stamps is None:
-            rows = order[at_cut[:, np.newaxis] + np.arange(self.horizon)]
-            rows = rows.repeat(len(self.targets))
-            cutoff, time = spread(cut[taken] - 1), self.rank[rows]
-        else:
-            rows = self._rows_at(spread(taken), time)
-            cutoff, time = self.stamps.take(spread(order[at_cut - 1])), time.array
+    def compare(self, origin: int, cut: np.ndarray, forecast: pd.DataFrame) -> pd.DataFrame:
+        """Return the forecast of one origin beside the observed values and the errors."""
+        used = np.flatnonzero(cut > 0)
+        keys = self._keys(used)
+        forecast = self._align(forecast, keys)
+        rows, cutoff, time = self._match(cut, used, forecast.pop(self.time_label))
         column = np.arange(len(rows)) % len(self.targets)
         y_true = np.where(rows < 0, np.nan, self.values[rows, column])
-        scale = seasonal_scale(
-            self.history(cut),
-            self.season_length,
-            self.targets,
-            series=self.series,
-            time=self.time,
-        )
-        scale = spread(scale.reindex(self.rows.ids[taken]).to_numpy())
-        keys = index.to_frame(index=False)
+        scale = seasonal_scale(self.history(cut), self.season_length, self.targets, **self.ids)
+        scale = self._spread(scale.reindex(self.rows.ids[used]).to_numpy())
+        key_columns = keys.to_frame(index=False)
         table = {
-            self.series_label: keys.pop(self.series_label),
+            self.series_label: key_columns.pop(self.series_label),
             "origin": origin,
             "cutoff": cutoff,
             self.time_label: time,
-            **keys,
+            **key_columns,
             "y_true": y_true,
             **{name: forecast[name].to_numpy() for name in forecast.columns},
         }
@@ -136,39 +93,106 @@ class _RollingPanel:
         table["scaled_error"] = table["absolute_error"] / np.where(scale > 0, scale, np.nan)
         return pd.DataFrame(table)
 
-    def _expected(self, taken):
-        """Key of each row of the forecast of some series: id, step and perhaps target."""
-        keys = {self.series_label: self.rows.ids[taken], "step": np.arange(1, self.horizon + 1)}
+    def _keys(self, used: np.ndarray) -> pd.MultiIndex:
+        """Return the key of each row of the result: id, step and, if there are several, target."""
+        keys = {self.series_label: self.rows.ids[used], "step": np.arange(1, self.horizon + 1)}
         if len(self.targets) > 1:
             keys["target"] = self.targets
         return pd.MultiIndex.from_product(keys.values(), names=keys.keys())
 
-    def _rows_at(self, codes, time):
-        """Rows of some series at some times; -1 where there is none."""
+    def _align(self, forecast: pd.DataFrame, keys: pd.MultiIndex) -> pd.DataFrame:
+        """Sort the rows of a forecast by `keys`; raise if they are not exactly these."""
+        if self.ids["series"] is None:
+            forecast = forecast.assign(**{self.series_label: self.rows.ids[0]})
+        forecast = forecast.set_index(list(keys.names))
+        missing = keys.difference(forecast.index)
+        if len(forecast) != len(keys) or len(missing):
+            raise ValueError(
+                f"The forecaster returned {len(forecast)} rows, expected {len(keys)}: one row for "
+                f"each combination of {', '.join(map(repr, keys.names))}. The first missing one "
+                f"is {next(iter(missing), None)}."
+            )
+        return forecast.reindex(keys)
+
+    def _match(
+        self, cut: np.ndarray, used: np.ndarray, time: pd.Series
+    ) -> tuple[np.ndarray, Any, Any]:
+        """Find row (-1 if it is not in the panel), cutoff and time of each row of the result."""
+        first = (self.rows.bounds[:-1] + cut)[used]  # positions in the sorted rows
+        order = self.rows.sorting
+        if self.stamps is None:
+            rows = order[first[:, np.newaxis] + np.arange(self.horizon)]
+            rows = rows.repeat(len(self.targets))
+            return rows, self._spread(cut[used] - 1), self.rank[rows]
+        rows = self._find(self._spread(used), time)
+        return rows, self.stamps.take(self._spread(order[first - 1])), time.array
+
+    def _find(self, codes: np.ndarray, time: pd.Series) -> np.ndarray:
+        """Find the rows of some series at some times; -1 for times without a row."""
         numbers, kind = time_numbers(time)
         if kind != self.rows.time_kind:
             raise ValueError(
-                f"The forecaster returned times of the kind {kind!r}; the panel has "
-                f"{self.rows.time_kind!r}."
+                f"The forecaster returned times of kind {kind!r}; expected "
+                f"{self.rows.time_kind!r}, as in the panel."
             )
-        there = pd.MultiIndex.from_arrays([self.rows.codes, self.rows.time])
-        return there.get_indexer(pd.MultiIndex.from_arrays([codes, numbers]))
+        known = pd.MultiIndex.from_arrays([self.rows.codes, self.rows.time])
+        found: np.ndarray = known.get_indexer(pd.MultiIndex.from_arrays([codes, numbers]))
+        return found
 
-    def _in_order(self, forecast, index):
-        """Sort the rows of a forecast as `index` names them, and make sure that all came."""
-        if self.series is None:
-            forecast = forecast.assign(**{self.series_label: self.rows.ids[0]})
-        forecast = forecast.set_index(list(index.names))
-        if len(forecast) != len(index) or len(index.difference(forecast.index)):
+    def _spread(self, values: np.ndarray) -> np.ndarray:
+        """Repeat values per series, or per series and target, for all rows of the result."""
+        shape = (len(values), self.horizon, len(self.targets))
+        return np.broadcast_to(values.reshape(len(values), 1, -1), shape).ravel()
+
+
+def _positive_integer(name: str, value: Any) -> int:
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name}={value!r} must be a positive integer.")
+    return int(value)
+
+
+def _select_columns(
+    panel: pd.DataFrame, target: Any, known_future: Any, series: Any, time: Any
+) -> tuple[list[int], list[int], list[int]]:
+    """Return the positions of the targets, and of all columns with unknown and known future."""
+    features = select_features(panel, None, series, time)
+    known = (
+        []
+        if known_future is None
+        else select_features(panel, known_future, series, time, parameter="known_future")
+    )
+    unknown = [position for position in features if position not in known]
+    if target is None:
+        if not unknown:
             raise ValueError(
-                f"The forecaster returned {len(forecast)} rows for {len(index)}: one for each of "
-                f"{', '.join(map(repr, index.names))} was expected. The first that is missing is "
-                f"{next(iter(index.difference(forecast.index)), None)}."
+                "No column is left to forecast: every column is the id, the time or in "
+                "known_future."
             )
-        return forecast.reindex(index)
+        return unknown, unknown, known
+    targets = select_features(panel, target, series, time, parameter="target")
+    if shared := set(targets) & set(known):
+        raise ValueError(
+            f"{list(panel.columns[list(shared)])} are both target and known_future. Remove them "
+            "from known_future: future values of a target are not known beforehand."
+        )
+    return targets, unknown, known
 
 
-def _forecast(forecaster, history, future, refit):
+def _id_labels(panel: pd.DataFrame, series: Any, time: Any) -> tuple[Any, Any]:
+    """Return the names of the id and the time in the result."""
+    labels = id_label(panel, series, "series"), id_label(panel, time, "time")
+    if len({*labels, *RESULT_COLUMNS}) < 2 + len(RESULT_COLUMNS):
+        raise ValueError(
+            f"The result would have two columns of one name: the id is named {labels[0]!r} and the "
+            f"time {labels[1]!r}, and the other columns are {list(RESULT_COLUMNS)}. Rename the id "
+            "or the time in the panel."
+        )
+    return labels
+
+
+def _forecast(
+    forecaster: Any, history: pd.DataFrame, future: pd.DataFrame | None, refit: bool
+) -> pd.DataFrame:
     if refit:
         forecaster = clone(forecaster).fit(history)
     return forecaster.forecast(history, future=future)
@@ -179,78 +203,90 @@ def _forecast(forecaster, history, future, refit):
         "forecaster": [BaseEstimator],
         "panel": "no_validation",
         "n_origins": [Interval(Integral, 1, None, closed="left")],
-        "step": [Interval(Integral, 1, None, closed="left"), None],
+        "stride": [Interval(Integral, 1, None, closed="left"), None],
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
     },
     prefer_skip_nested_validation=False,
 )
-def backtest(forecaster, panel, n_origins=5, step=None, *, refit=True, n_jobs=None):
-    """Forecast from several origins in the past, and compare with what came.
+def backtest(
+    forecaster: BaseEstimator,
+    panel: pd.DataFrame,
+    n_origins: int = 5,
+    stride: int | None = None,
+    *,
+    refit: bool = True,
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
+    """Forecast from several origins in the past, and compare with the observed values.
 
-    An origin cuts each series in two: the forecaster sees the rows before the cut, and its
-    forecasts are compared with the `horizon` rows after it. Origins are counted in rows
-    from each series' own end: the last one has exactly `horizon` rows after it.
+    An origin cuts each series in two. The forecaster gets the rows before the cut, and its
+    forecasts are compared with the `horizon` rows after it. Origins are counted in rows, back
+    from the end of each series: after the last origin, exactly `horizon` rows remain.
 
     Parameters
     ----------
     forecaster : estimator
-        A :class:`~sklstm.MultiSeriesForecaster`, or an estimator with its ``fit(panel)``,
-        ``forecast(panel, future)`` and its parameters `horizon`, `series` and `time`; those
-        of `target`, `season_length` and `known_future` that it has are heeded too. It is
-        cloned and stays as it is.
+        A :class:`~sklstm.MultiSeriesForecaster`, or an estimator with methods ``fit(panel)`` and
+        ``forecast(panel, future)`` and parameters `horizon`, `series` and `time`. Its parameters
+        `target`, `season_length` and `known_future` are used if it has them. It is cloned and not
+        changed.
     panel : DataFrame of shape (n_rows, n_columns)
-        With the ids and the time in columns or index levels. Rows may come in any order.
+        A panel with the ids and the time in columns or index levels. Rows may be in any order.
     n_origins : int, default=5
         Number of origins.
-    step : int, default=None
-        Rows between two origins, by default the horizon.
+    stride : int, default=None
+        Number of rows between two origins. None: the horizon.
     refit : bool, default=True
-        Whether to fit at each origin on all rows before it. False: fit once, on the rows
-        before the first origin, and forecast from the rows before each.
+        Whether to fit at each origin on all rows before it. False: fit once, on the rows before
+        the first origin, and forecast from the rows before each origin.
     n_jobs : int, default=None
-        Origins to work on at once, as in scikit-learn.
+        Number of origins to evaluate in parallel, as in scikit-learn.
 
     Returns
     -------
     DataFrame
-        A row for each origin, series, step (and target, where there are several), in this
-        order. Columns:
+        One row per origin, series and step (and target, if there are several), sorted in this
+        order, with the columns:
 
-        - the id and the time of the forecast row, under their names ("series" and "time"
-          where they have none; without `time`, the row's number in its series);
-        - ``origin``: 0 for the oldest; ``cutoff``: the time of the last row before the cut;
-        - ``step``: 1 for the first row after the cut; ``target``: name of the target column;
-        - ``y_true``, ``prediction``, and the forecast's quantile columns (``q0.1``, say);
-        - ``absolute_error``: abs(y_true - prediction), NaN where the true value is missing;
-        - ``scaled_error``: that divided by the :func:`~sklstm.metrics.seasonal_scale` of the
-          rows before the cut, whose season is `season_length`, or 1 without; NaN where the
-          scale is 0 or unknown.
+        - the id and the time of the forecast row. They keep their names; without names they are
+          called "series" and "time". Without `time`, this is the number of the row in its series;
+        - ``origin``: 0 for the oldest; ``cutoff``: time of the last row before the cut;
+        - ``step``: number of the step ahead, 1 for the first row after the cut;
+        - ``target``: name of the target column, if there are several;
+        - ``y_true``, ``prediction``, and the quantile columns of the forecast, such as ``q0.1``;
+        - ``absolute_error``: ``abs(y_true - prediction)``; NaN if `y_true` is missing;
+        - ``scaled_error``: `absolute_error` divided by the
+          :func:`~sklstm.metrics.seasonal_scale` of the rows before the cut, with the forecaster's
+          `season_length`, or 1 if it has none; NaN if the scale is 0 or unknown.
 
     Raises
     ------
+    TypeError
+        If `panel` is not a DataFrame.
     ValueError
-        If no series has a row before the first origin, or the forecaster returns other rows
-        than were asked for.
+        If no series has rows before the first origin, or if the forecaster does not return
+        exactly the expected rows.
 
     Warns
     -----
     UserWarning
-        With the number of series that are too short for all origins. They are left out of
-        those before which they have no rows.
+        If series are too short for all origins; the message counts them. A series is left out of
+        the origins before which it has no rows.
 
     Notes
     -----
-    Means over groups are the usual errors: ``result.groupby("step")["scaled_error"].mean()``
-    is MASE by step; grouped by the id it is MASE by series. :func:`sklstm.metrics.coverage` and
-    :func:`sklstm.metrics.pinball_loss` take the quantile columns.
+    **Errors by group.** Means over groups are the usual error measures. For example,
+    ``result.groupby("step")["scaled_error"].mean()`` is the MASE by step, and grouping by the id
+    gives the MASE by series. Pass the quantile columns to :func:`sklstm.metrics.coverage` and
+    :func:`sklstm.metrics.pinball_loss`.
 
-    Origins are counted in rows, steps as the forecaster counts them: the true value is that of
-    the row at the time of the forecast, NaN where the panel has a gap there. Without `time`,
-    steps are rows.
+    **Gaps.** Origins are counted in rows, but the forecaster counts steps in time. `y_true` is the
+    value of the row at the time of the forecast. It is NaN if the panel has no row at that time.
+    Without `time`, steps are rows.
 
-    Columns in `known_future` are passed to the forecaster as `future` for the rows after the
-    cut; of the other columns it never sees these rows.
+    **Future values.** Columns in `known_future` are passed to ``forecast`` as `future`, for the
+    rows after the cut. No other column of these rows is passed to the forecaster.
 
     Examples
     --------
@@ -271,16 +307,16 @@ def backtest(forecaster, panel, n_origins=5, step=None, *, refit=True, n_jobs=No
     """
     if not isinstance(panel, pd.DataFrame):
         raise TypeError(
-            f"backtest takes a DataFrame, got {type(panel).__name__}. stack_series makes one of "
-            "a list of arrays; pandas.DataFrame gives the columns of an array names."
+            f"panel must be a DataFrame, got {type(panel).__name__}. Convert a list of arrays with "
+            "stack_series, and one array with pandas.DataFrame(array, columns=...)."
         )
     rolling = _RollingPanel(forecaster, panel)
-    step = rolling.horizon if step is None else step
+    stride = rolling.horizon if stride is None else stride
     before_last = np.arange(n_origins - 1, -1, -1)[:, np.newaxis]
-    cuts = rolling.sizes - rolling.horizon - step * before_last
-    needed = f"{rolling.horizon + step * (n_origins - 1) + 1} rows"
-    # 3: the decorator stands between the user and this line.
-    check_cuts(cuts, rolling.rows.ids, "origin", needed, "n_origins, step or the horizon", 3)
+    cuts = rolling.rows.sizes - rolling.horizon - stride * before_last
+    needed = f"{rolling.horizon + stride * (n_origins - 1) + 1} rows"
+    # 3: the decorator adds a frame between the user's call and this line.
+    check_cuts(cuts, rolling.rows.ids, "origin", needed, "n_origins, stride or the horizon", 3)
     if not refit:
         forecaster = clone(forecaster).fit(rolling.history(cuts[0]))
     forecasts = Parallel(n_jobs=n_jobs)(

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
+import pandas as pd
 
-def check_cuts(cuts, ids, what, needed, remedy, stacklevel):
-    """Warn of series without rows before some cuts; raise where no series has any.
+
+def check_cuts(
+    cuts: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: str, stacklevel: int
+) -> None:
+    """Check that the series have rows before the cuts.
 
     Parameters
     ----------
     cuts : ndarray of shape (n_cuts, n_series)
-        Rows of each series that are its past, growing from cut to cut; below 1 for none.
+        Number of rows of each series before each cut, oldest cut first; below 1 for none.
     ids : pandas.Index of shape (n_series,)
+        The ids.
     what : str
-        What a cut makes: a fold, an origin.
+        Name of the part that a cut makes, such as "fold" or "origin".
     needed : str
-        How many rows a series needs to take part in all cuts, in words.
+        Number of rows that a series needs for all cuts, in words.
     remedy : str
         The parameters to lower.
     stacklevel : int
-        Of the warning, as seen from the caller.
+        Level of the warning, counted from the caller.
+
+    Raises
+    ------
+    ValueError
+        If no series has rows before the first cut.
+
+    Warns
+    -----
+    UserWarning
+        If some series have no rows before some cuts.
     """
     first = cuts[0] > 0
     if not first.any():
@@ -32,8 +48,8 @@ def check_cuts(cuts, ids, what, needed, remedy, stacklevel):
         names = ", ".join(map(repr, short[:5].tolist())) + (", ..." if len(short) > 5 else "")
         warnings.warn(
             f"{len(short)} of {len(ids)} series ({names}) are too short for all {len(cuts)} "
-            f"{what}s and stay out of those before which they have no rows; {len(never)} of them "
-            f"take part in none. To take part in all, a series needs {needed}.",
+            f"{what}s: each needs {needed}. They are left out of every {what} before which they "
+            f"have no rows, {len(never)} of them out of all {what}s.",
             UserWarning,
             stacklevel=stacklevel + 1,
         )

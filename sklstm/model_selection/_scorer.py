@@ -1,36 +1,46 @@
-"""Scores in which every series counts the same."""
+"""Score predictions per series and average the scores."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import get_scorer, make_scorer
-from sklearn.utils._param_validation import (
-    StrOptions,
-    validate_params,
-)
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils._param_validation import StrOptions, validate_params
+from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.read import read_series_rows
-from sklstm._panel.rows import run_starts
+from sklstm._panel.windows import Windows
 from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair
+
+Metric = Callable[..., float]
 
 
 class _GivenPredictions(RegressorMixin, BaseEstimator):
-    """Predicts its input: a scorer's way to predictions that are there already."""
+    """Return the input as predictions, so that scikit-learn's scorers can score them."""
 
-    def predict(self, X):
+    def predict(self, X: np.ndarray) -> np.ndarray:
         return X
 
 
 class _SeriesScorer:
-    """What `make_series_scorer` returns."""
+    """Score an estimator per series; made by `make_series_scorer`."""
 
-    def __init__(self, metric, greater_is_better, scorer, average, series, time):
+    def __init__(
+        self,
+        metric: str | Metric,
+        greater_is_better: bool | None,
+        scorer: Metric,
+        average: str | None,
+        series: str | int | None,
+        time: str | int | None,
+    ) -> None:
         self._metric = metric
         self._greater_is_better = greater_is_better
         self._scorer = scorer
@@ -38,44 +48,47 @@ class _SeriesScorer:
         self._series = series
         self._time = time
 
-    def __call__(self, estimator, X, y):
+    def __call__(
+        self, estimator: Any, X: ArrayLike | pd.DataFrame | Windows, y: ArrayLike
+    ) -> float | pd.Series:
         """Score the predictions of `estimator` for X against y."""
-        if len(X) == 0:
+        if _num_samples(X) == 0:
             raise ValueError("X has no rows: there is nothing to score.")
         rows = read_series_rows(X, self._series, self._time)
         true, predicted = check_pair(y, estimator.predict(X))
         check_consistent_length(X, true)
         if np.isnan(true).all():
-            raise ValueError("y holds missing values only: there is nothing to score.")
+            raise ValueError("All values of y are missing: there is nothing to score.")
+        true, predicted, codes = map(rows.sort, (true, predicted, rows.codes))
         name = self._series if isinstance(self._series, str) else "series"
-        order = rows.sorting
-        true, predicted, codes = true[order], predicted[order], rows.codes[order]
         labels = rows.ids.take(codes).rename(name)
+        starts = rows.run_starts()
         if self._average == "micro":
-            codes = np.zeros_like(codes)
+            codes, starts = np.zeros_like(codes), np.array([0])
         if self._average is not None and _is_weighted_mean(self._metric):
-            return _score_at_once(self._scorer, codes, labels, true, predicted)
-        starts = run_starts(codes)
+            return _score_in_one_call(self._scorer, codes, labels, true, predicted)
         scores = [
-            _score_known(self._scorer, labels[at], true[at], predicted[at])
-            for at in map(slice, starts, [*starts[1:], len(codes)])
+            _score_series(self._scorer, labels[part], true[part], predicted[part])
+            for part in map(slice, starts, [*starts[1:], len(codes)])
         ]
         scores = pd.Series(scores, index=labels[starts], name="score")
         return scores if self._average is None else float(scores.mean())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         options = {"average": self._average, "series": self._series, "time": self._time}
         if not isinstance(self._metric, str):
             options["greater_is_better"] = self._greater_is_better
-        shown = [_name(self._metric), *(f"{key}={value!r}" for key, value in options.items())]
-        return f"make_series_scorer({', '.join(shown)})"
+        shown = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        return f"make_series_scorer({_metric_name(self._metric)}, {shown})"
 
 
-def _score_known(scorer, labels, true, predicted) -> float:
-    """Score the known elements of some rows; NaN where none is known."""
+def _score_series(
+    scorer: Metric, labels: pd.Index, true: np.ndarray, predicted: np.ndarray
+) -> float:
+    """Score the known targets of some rows; NaN if none is known."""
     known = ~np.isnan(true)
 
-    def score(rows, columns):
+    def score(rows: Any, columns: Any) -> float:
         y_true = pd.DataFrame(true[rows, columns], index=labels[rows]).squeeze(axis=1)
         return scorer(_GivenPredictions(), predicted[rows, columns].reshape(y_true.shape), y_true)
 
@@ -85,11 +98,13 @@ def _score_known(scorer, labels, true, predicted) -> float:
     return float(pd.Series(by_output, dtype=float).mean())
 
 
-def _score_at_once(scorer, codes, labels, true, predicted) -> float:
-    """Mean of `_score_known` over the series, for metrics that are weighted means.
+def _score_in_one_call(
+    scorer: Metric, codes: np.ndarray, labels: pd.Index, true: np.ndarray, predicted: np.ndarray
+) -> float:
+    """Compute the mean of `_score_series` over the series, for metrics that are weighted means.
 
-    A series' mean over outputs of means over rows is one weighted mean over its elements,
-    so one call does for all series: with many series, calls are what takes time.
+    The score of a series is a mean over outputs of means over rows, that is, one weighted mean of
+    its elements. So one call scores all series. With many series, calls take most of the time.
     """
     known = ~np.isnan(true)
     counts = np.zeros((codes.max() + 1, true.shape[1]))
@@ -100,50 +115,66 @@ def _score_at_once(scorer, codes, labels, true, predicted) -> float:
     return float(scorer(_GivenPredictions(), predicted[known], y_true, sample_weight=weights))
 
 
-def _function(metric):
-    """Return the function behind a metric, and the arguments that are given already."""
-    given: dict = {}
+def _unwrap(metric: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the function inside `functools.partial` objects, and their keyword arguments."""
+    given: dict[str, Any] = {}
     while isinstance(metric, partial):
         metric, given = metric.func, {**metric.keywords, **given}
     return metric, given
 
 
-def _name(metric) -> str:
+def _metric_name(metric: str | Metric) -> str:
     if isinstance(metric, str):
         return repr(metric)
-    function, given = _function(metric)
+    function, given = _unwrap(metric)
     name = getattr(function, "__name__", repr(function))
     return f"partial({', '.join([name, *(f'{key}=...' for key in given)])})" if given else name
 
 
-def _is_weighted_mean(metric) -> bool:
+def _is_weighted_mean(metric: str | Metric) -> bool:
     """Whether a metric is known to be a mean over rows that takes weights."""
     if isinstance(metric, str):
         return metric.startswith("neg_mean_")
-    function, given = _function(metric)
+    function, given = _unwrap(metric)
     if "multioutput" in given:
         return False
     return function in WEIGHTED_MEANS or (
-        _of_scikit_learn(function) and function.__name__.startswith("mean_")
+        _is_from_sklearn(function) and function.__name__.startswith("mean_")
     )
 
 
-def _of_scikit_learn(function) -> bool:
+def _is_from_sklearn(function: Any) -> bool:
     return getattr(function, "__module__", "").startswith("sklearn.")
 
 
-def _greater_is_better(metric) -> bool:
-    """Whether a metric is a score, as far as it is known."""
-    function, _ = _function(metric)
+def _infer_greater_is_better(metric: Metric) -> bool:
+    """Whether a metric is a score (True) or a loss (False); raise if it is unknown."""
+    function, _ = _unwrap(metric)
     if function in LOSSES:
         return False
-    if _of_scikit_learn(function):
-        # What scikit-learn promises of the names of its metrics.
+    if _is_from_sklearn(function):
+        # scikit-learn documents these name endings.
         if function.__name__.endswith("_score"):
             return True
         if function.__name__.endswith(("_error", "_loss", "_deviance")):
             return False
-    raise ValueError(f"Is {_name(metric)} a score or a loss? Say greater_is_better=True or False.")
+    raise ValueError(
+        f"It is unknown whether metric={_metric_name(metric)} is a score or a loss: pass "
+        "greater_is_better=True for a score, False for a loss."
+    )
+
+
+def _get_named_scorer(name: str) -> Metric:
+    """Return scikit-learn's scorer of this name, if it needs predictions only."""
+    scorer: Metric = get_scorer(name)
+    try:
+        scorer(_GivenPredictions(), np.array([1.0, 2.0]), np.array([1.0, 2.0]))
+    except AttributeError as error:
+        raise ValueError(
+            f"The scorer {name!r} needs more than predictions; choose one that needs only "
+            "predict, such as 'neg_mean_absolute_error'."
+        ) from error
+    return scorer
 
 
 @validate_params(
@@ -156,28 +187,38 @@ def _greater_is_better(metric) -> bool:
     },
     prefer_skip_nested_validation=True,
 )
-def make_series_scorer(metric, *, average="macro", series=None, time=None, greater_is_better=None):
-    """Make a scorer in which every series counts the same, however long it is.
+def make_series_scorer(
+    metric: str | Callable[..., float],
+    *,
+    average: str | None = "macro",
+    series: str | int | None = None,
+    time: str | int | None = None,
+    greater_is_better: bool | None = None,
+) -> Callable[[Any, ArrayLike | pd.DataFrame | Windows, ArrayLike], float | pd.Series]:
+    """Make a scorer that weights every series equally, whatever its length.
 
     Parameters
     ----------
     metric : str or callable
         Name of a scikit-learn scorer that needs predictions only, such as
-        "neg_mean_absolute_error", or a function ``metric(y_true, y_pred)`` that returns one
+        "neg_mean_absolute_error", or a function ``metric(y_true, y_pred)`` that returns a
         number.
     average : {"macro", "micro"} or None, default="macro"
-        "macro": the plain mean of the scores of the series. "micro": one score over the rows
-        of all series. None: no average but a Series of scores by id, for a look; searches
-        need a number.
+        How the scores of the series are averaged.
+
+        - "macro": the mean of the scores of the series;
+        - "micro": one score over the rows of all series;
+        - None: no average. The scorer returns a Series of scores by id. Use it to look at the
+          scores; searches need a number.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time in the
         panel that is scored. ``series=None``: all rows are one series. With `time`, the
-        metric gets the rows of a series in time order. Where X are
-        :class:`~sklstm.Windows`, leave both out.
+        metric gets the rows of a series in time order. Leave both out if X are
+        :class:`~sklstm.Windows`.
     greater_is_better : bool, default=None
-        Whether `metric` is a score or a loss, whose sign the scorer turns. None: known for
-        scikit-learn's metrics and for those of :mod:`sklstm.metrics`; any other function
-        needs it.
+        Whether `metric` is a score (True) or a loss (False). The scorer negates losses. None:
+        inferred for the metrics of scikit-learn and of :mod:`sklstm.metrics`; required for other
+        functions.
 
     Returns
     -------
@@ -187,19 +228,21 @@ def make_series_scorer(metric, *, average="macro", series=None, time=None, great
     Raises
     ------
     ValueError
-        If `metric` needs more than predictions, or nobody knows whether it is a loss.
+        If `metric` needs more than predictions, or if it is a function of another package and
+        `greater_is_better` is None.
 
     Notes
     -----
-    **Missing targets.** Missing elements of y are left out. With several outputs the metric
-    gets the whole (n_rows, n_outputs) block of a series where all its elements are known;
-    else it gets one output after the other, and each output counts the same. A series
-    without a score (no known target, or NaN from the metric) does not enter the average.
+    **Missing targets.** Missing elements of y are left out. If y has several outputs and all
+    elements of a series are known, the metric gets the whole (n_rows, n_outputs) block of the
+    series. If some elements are missing, the metric is computed per output, and the score of the
+    series is the mean over its outputs. Series without a score (no known target, or NaN from the
+    metric) are left out of the average.
 
-    **What is known by id.** `y_true` comes as a Series or DataFrame whose index holds the ids
-    and has the name of `series` ("series" where that is no text). So
-    ``partial(mase, scale=seasonal_scale(train, series="shop", time="day"))`` finds the
-    scale of each shop.
+    **Values by id.** `y_true` is passed as a Series or DataFrame whose index holds the ids. The
+    index has the name of `series`, or "series" if that is not a string. For example,
+    ``partial(mase, scale=seasonal_scale(train, series="shop", time="day"))`` looks up the scale
+    of each shop.
 
     Examples
     --------
@@ -217,19 +260,13 @@ def make_series_scorer(metric, *, average="macro", series=None, time=None, great
     if isinstance(metric, str):
         if greater_is_better is not None:
             raise ValueError(
-                f"The scorer {metric!r} knows its sign: leave out greater_is_better, or pass a "
-                "function as metric."
+                f"greater_is_better={greater_is_better!r} applies to functions only; the scorer "
+                f"{metric!r} has a fixed sign. Leave greater_is_better=None, or pass a function as "
+                "metric."
             )
-        scorer = get_scorer(metric)
-        try:
-            scorer(_GivenPredictions(), np.array([1.0, 2.0]), np.array([1.0, 2.0]))
-        except AttributeError as error:
-            raise ValueError(
-                f"The scorer {metric!r} needs more than predictions; choose one that needs only "
-                "predict, such as 'neg_mean_absolute_error'."
-            ) from error
+        scorer = _get_named_scorer(metric)
     else:
         if greater_is_better is None:
-            greater_is_better = _greater_is_better(metric)
+            greater_is_better = _infer_greater_is_better(metric)
         scorer = make_scorer(metric, greater_is_better=greater_is_better)
     return _SeriesScorer(metric, greater_is_better, scorer, average, series, time)

@@ -1,56 +1,60 @@
-"""Split every series in time."""
+"""Split every series of a panel in time."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils._param_validation import (
-    Interval,
-    validate_parameter_constraints,
-)
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.read import read_series_rows
+from sklstm._panel.rows import SeriesRows
+from sklstm._panel.windows import Windows
 from sklstm.model_selection._cuts import check_cuts
 
 
 class PerSeriesTimeSplit(BaseCrossValidator):
-    """Cut every series in time: its past to train, its next rows to test.
+    """Split every series in time: train on its past, test on the rows that follow.
 
-    Each series is split as :class:`~sklearn.model_selection.TimeSeriesSplit` splits it
-    alone, counted from its own end; fold k joins the k-th folds of all series. The training
-    rows of a series are always all rows before its test rows.
+    Each series is split as :class:`~sklearn.model_selection.TimeSeriesSplit` would split it
+    alone, counted back from its own last row. Fold k of the panel joins the k-th folds of all
+    series. In each fold, the training rows of a series are all of its rows before its test rows.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds.
     test_size : int, default=None
-        Test rows of each series in a fold. None: a series of n rows has
-        ``n // (n_splits + 1)``, at least 1.
+        Number of test rows per series and fold. None: ``n // (n_splits + 1)`` for a series of
+        n rows, but at least 1.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
-        ``series=None``: all rows are one series. ``time=None``: rows of a series are in
-        time order as given. Where X are :class:`~sklstm.Windows`, leave both out.
+        ``series=None``: all rows are one series. ``time=None``: the rows of a series are in
+        time order as given. Leave both out if X are :class:`~sklstm.Windows`.
 
     See Also
     --------
-    sklearn.model_selection.GroupKFold : Whole series to test, with their ids as `groups`.
+    sklearn.model_selection.GroupKFold : Test on whole series; pass their ids as `groups`.
 
     Notes
     -----
-    **Short series.** A series without rows before its test rows of a fold takes no part in
-    that fold, neither in training nor in test. A warning counts such series.
+    **Short series.** If a series has no rows before the test rows of a fold, it is left out of
+    that fold: none of its rows are trained on or tested. A warning counts these series.
 
-    **No gap.** Where a target is the future of its row, set the regressor's `embargo` to
-    the horizon: the last training rows then carry no loss, but the windows of the test rows
-    still see them. Rows left out of the training part would tear those windows.
+    **Targets from later rows.** If targets are future values, set the regressor's `embargo` to
+    the horizon. The last training rows then add nothing to the loss, but the windows of the test
+    rows still contain them. This splitter has no gap between training and test rows, because a
+    gap would remove these rows from the windows.
 
-    **Dates.** Cuts are counted in rows of each series. Where series end at different dates,
-    one may be trained on dates at which another one is tested.
+    **Dates.** Folds are counted in rows per series. If series end at different dates, a model may
+    be trained on one series at dates on which another series is tested.
 
     Examples
     --------
@@ -63,21 +67,33 @@ class PerSeriesTimeSplit(BaseCrossValidator):
     [0 1 2 5 6] [3 4]
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "n_splits": [Interval(Integral, 1, None, closed="left")],
         "test_size": [Interval(Integral, 1, None, closed="left"), None],
         "series": [str, Integral, None],
         "time": [str, Integral, None],
     }
 
-    def __init__(self, n_splits=5, *, test_size=None, series=None, time=None):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        test_size: int | None = None,
+        series: str | int | None = None,
+        time: str | int | None = None,
+    ) -> None:
         self.n_splits = n_splits
         self.test_size = test_size
         self.series = series
         self.time = time
 
-    def split(self, X, y=None, groups=None):
-        """Make the folds.
+    def split(
+        self,
+        X: ArrayLike | pd.DataFrame | Windows,
+        y: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Return the folds.
 
         Parameters
         ----------
@@ -86,7 +102,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         y : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
             Only its length is checked.
         groups : array-like of shape (n_rows,), default=None
-            Ignored, with a warning: the ids stand in X.
+            Ignored, with a warning, since X contains the ids.
 
         Returns
         -------
@@ -96,7 +112,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If no series has rows before the first fold's test rows.
+            If no series has rows before the test rows of the first fold.
         """
         self._validate()
         if groups is not None:
@@ -106,32 +122,33 @@ class PerSeriesTimeSplit(BaseCrossValidator):
                 stacklevel=2,
             )
         check_consistent_length(X, y)
-        if len(X) == 0:
+        if _num_samples(X) == 0:
             raise ValueError("X has no rows: there is nothing to split.")
         rows = read_series_rows(X, self.series, self.time)
-        rank, sizes = rows.rank, rows.sizes
+        sizes = rows.sizes
         if self.test_size is None:
             n_test = np.maximum(sizes // (self.n_splits + 1), 1)
         else:
             n_test = np.full(len(sizes), self.test_size)
         cuts = sizes - n_test * np.arange(self.n_splits, 0, -1)[:, np.newaxis]
-        # The windows of a fold keep the ids of the whole: series without rows are not there.
-        there = sizes > 0
+        # Selected windows keep the ids of all windows; ids without rows are not checked.
+        present = sizes > 0
         needed = f"{self.n_splits * (self.test_size or 1) + 1} rows"
-        check_cuts(cuts[:, there], rows.ids[there], "fold", needed, "n_splits or test_size", 2)
-        return self._folds(rows.codes, rank, cuts, n_test)
+        check_cuts(cuts[:, present], rows.ids[present], "fold", needed, "n_splits or test_size", 2)
+        return self._folds(rows, cuts, n_test)
 
     @staticmethod
-    def _folds(codes, rank, cuts, n_test):
+    def _folds(
+        rows: SeriesRows, cuts: np.ndarray, n_test: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        rank, codes = rows.rank, rows.codes
         for cut in cuts:
             after = rank - cut[codes]
-            yield (
-                np.flatnonzero(after < 0),
-                np.flatnonzero((after >= 0) & (after < n_test[codes]) & (cut > 0)[codes]),
-            )
+            is_test = (after >= 0) & (after < n_test[codes]) & (cut > 0)[codes]
+            yield np.flatnonzero(after < 0), np.flatnonzero(is_test)
 
-    def get_n_splits(self, X=None, y=None, groups=None):
-        """Tell the number of folds.
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return the number of folds.
 
         Parameters
         ----------
@@ -145,7 +162,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         self._validate()
         return self.n_splits
 
-    def _validate(self):
+    def _validate(self) -> None:
         validate_parameter_constraints(
             self._parameter_constraints, vars(self), caller_name=type(self).__name__
         )

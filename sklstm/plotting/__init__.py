@@ -1,7 +1,7 @@
-"""Pictures of forecasts, of training and of errors by series.
+"""Draw forecasts, training losses and errors per series.
 
-As scikit-learn"s displays: a class method makes the data and draws it, `plot` draws it
-again. matplotlib is imported when something is drawn.
+The displays work like those of scikit-learn: a class method computes the data and draws it, and
+`plot` draws it again. matplotlib is imported only when something is drawn.
 """
 
 from sklstm.plotting._forecast import ForecastDisplay

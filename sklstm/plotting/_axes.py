@@ -1,28 +1,49 @@
-"""Axes that all displays share."""
+"""Make and format the axes of all displays."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-SIZE_OF_AXES = (3.6, 2.2)  # inches
-UNITS_OF_TIME = {"D": "days", "h": "hours", "min": "minutes", "s": "seconds", "ms": "milliseconds"}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+AXES_SIZE = (3.6, 2.2)  # inches
+TIME_UNITS = {"D": "days", "h": "hours", "min": "minutes", "s": "seconds", "ms": "milliseconds"}
 
-# Colours of Okabe and Ito, which most colour-blind people can tell apart.
+# From the palette of Okabe and Ito, whose colours most colour-blind people can distinguish.
 DARK, BLUE, ORANGE = "#404040", "#0072B2", "#D55E00"
 
 
-def _make_axes(ax, n_axes, n_columns, size=None):
-    """Return (axes, figure): the given axes, or those of a new figure.
+def make_axes(
+    ax: Any, n_axes: int, n_columns: int, size: tuple[float, float] | None = None
+) -> tuple[np.ndarray, Figure]:
+    """Return axes to draw on, and their figure.
 
-    A figure has `n_columns`, or where one is asked for, as many as look well.
+    Parameters
+    ----------
+    ax : matplotlib Axes, array of them or None
+        The axes to return. None: make a new figure.
+    n_axes : int
+        Number of axes that are needed.
+    n_columns : int
+        Columns of a new figure. 1: the number is chosen for a balanced layout.
+    size : (float, float), default=None
+        Width and height of a new figure in inches. None: by the number of axes.
+
+    Returns
+    -------
+    axes : ndarray of shape (n_axes,)
+    figure : matplotlib Figure
     """
     if ax is not None:
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_axes:
             raise ValueError(
-                f"ax holds {len(axes)} axes for {n_axes}: pass one for each series and target."
+                f"ax has {len(axes)} axes, expected {n_axes}: one per series and target."
             )
         return axes, axes[0].figure
     import matplotlib.pyplot as plt
@@ -31,7 +52,7 @@ def _make_axes(ax, n_axes, n_columns, size=None):
         n_columns = 2 if n_axes == 4 else min(n_axes, 3)
     n_rows = -(-n_axes // n_columns)
     if size is None:
-        width, height = SIZE_OF_AXES
+        width, height = AXES_SIZE
         size = (max(width * n_columns, 6.0), height * n_rows + 0.8)
     figure, grid = plt.subplots(
         n_rows, n_columns, squeeze=False, figsize=size, layout="constrained"
@@ -41,22 +62,22 @@ def _make_axes(ax, n_axes, n_columns, size=None):
     return grid.ravel()[:n_axes], figure
 
 
-def _described(name, value):
-    """Make a title: a text id speaks for itself, a number takes the name of the ids."""
+def series_title(name: Any, value: Any) -> str:
+    """Return the title of a series: the id if it is a string, else the id after its name."""
     return value if isinstance(value, str) else f"{name} {value}"
 
 
-def _unit_of_time(times):
-    """Choose what to count time differences in: the longest unit that fits in twice."""
+def time_unit(times: pd.Series) -> str | None:
+    """Choose the unit of time differences: the longest one that fits in at least twice."""
     if times.dtype.kind != "m":
         return None
     longest = times.abs().max()
-    fitting = (unit for unit in UNITS_OF_TIME if longest >= 2 * pd.Timedelta(1, unit))
-    return next(fitting, list(UNITS_OF_TIME)[-1])
+    fitting = (unit for unit in TIME_UNITS if longest >= 2 * pd.Timedelta(1, unit))
+    return next(fitting, list(TIME_UNITS)[-1])
 
 
-def _drawable(times, unit):
-    """Bring times into an array that matplotlib can draw: dates in local time, or numbers."""
+def drawable_times(times: pd.Series, unit: str | None) -> np.ndarray:
+    """Convert times to an array that matplotlib can draw: dates in local time, or numbers."""
     index = pd.Index(times)
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
@@ -64,11 +85,12 @@ def _drawable(times, unit):
         index = index / pd.Timedelta(1, unit)
     if isinstance(index, pd.DatetimeIndex):
         index = index.tz_localize(None)
-    return index.to_numpy()
+    drawable: np.ndarray = index.to_numpy()
+    return drawable
 
 
-def _tidy(axes, dtype):
-    """Few ticks, short dates, whole numbers for whole numbers, and no box."""
+def format_axes(axes: Axes, dtype: np.dtype) -> None:
+    """Draw few ticks, short dates and no box; ticks of integer axes are integers."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 

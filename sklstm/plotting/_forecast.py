@@ -2,65 +2,73 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from pandas.api.types import is_scalar
+from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm._panel.read import as_table, id_values, read_panel, select_features
+from sklstm._panel.read import as_table, id_values, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.plotting._axes import (
     BLUE,
     DARK,
     ORANGE,
-    UNITS_OF_TIME,
-    _described,
-    _drawable,
-    _make_axes,
-    _tidy,
-    _unit_of_time,
+    TIME_UNITS,
+    drawable_times,
+    format_axes,
+    make_axes,
+    series_title,
+    time_unit,
+)
+from sklstm.plotting._forecast_tables import (
+    as_frame,
+    by_series_and_target,
+    choose_series,
+    find_targets,
+    read_forecast,
+    read_observed,
+    rows_to_draw,
 )
 
-# Series that are drawn where none are named.
-MOST_SERIES = 6
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-
-# History that is drawn where its length is not named: in horizons, and at least so many rows.
-HORIZONS_OF_HISTORY, LEAST_HISTORY = 4, 30
+# Rows of history to draw if `n_history` is None: so many horizons, but at least MIN_HISTORY.
+HISTORY_HORIZONS, MIN_HISTORY = 4, 30
 
 
 class ForecastDisplay:
-    """Forecasts of some series beside their history, one axes for each series and target.
+    """Draw the forecasts of some series beside their history, on one axes per series and target.
 
-    Make one with :meth:`from_forecast` or :meth:`from_estimator`.
+    Create a display with :meth:`from_forecast` or :meth:`from_estimator`.
 
     Parameters
     ----------
     forecast : DataFrame
-        Columns ``series``, ``target``, ``time``, ``prediction``, and ``lower`` and ``upper``
-        where there is an interval.
+        Columns ``series``, ``target``, ``time`` and ``prediction``, and ``lower`` and ``upper``
+        if there is an interval.
     observed : DataFrame
-        Columns ``series``, ``target``, ``time`` and ``value``: the history, and what came in
-        the time of the forecast as far as it is known.
+        Columns ``series``, ``target``, ``time`` and ``value``: the history, and the observed values
+        at the times of the forecast, as far as they are known.
     interval : float, default=None
-        Probability of the interval; None where there is none.
+        Probability of the interval; None if there is no interval.
     series_name, time_name : str, default=None
         Names of the ids and of the time. ``series_name=None``: one series without an id.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        One for each series and target, targets of a series side by side.
+        One axes per series and target. The targets of a series are side by side.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        The figure of these axes.
 
     See Also
     --------
-    MultiSeriesForecaster : Makes the forecasts.
+    MultiSeriesForecaster : Forecast many series with one network.
 
     Examples
     --------
@@ -77,7 +85,15 @@ class ForecastDisplay:
     >>> display.figure_.savefig("forecast.png")  # doctest: +SKIP
     """
 
-    def __init__(self, forecast, observed, *, interval=None, series_name=None, time_name=None):
+    def __init__(
+        self,
+        forecast: pd.DataFrame,
+        observed: pd.DataFrame,
+        *,
+        interval: float | None = None,
+        series_name: Any = None,
+        time_name: Any = None,
+    ) -> None:
         self.forecast = forecast
         self.observed = observed
         self.interval = interval
@@ -87,38 +103,38 @@ class ForecastDisplay:
     @classmethod
     def from_forecast(
         cls,
-        forecast,
-        panel,
+        forecast: pd.DataFrame,
+        panel: ArrayLike | pd.DataFrame,
         *,
-        target=None,
-        series_ids=None,
-        n_history=None,
-        series=None,
-        time=None,
-        ax=None,
-    ):
-        """Draw forecasts that have been made.
+        target: Any = None,
+        series_ids: Any = None,
+        n_history: int | None = None,
+        series: str | int | None = None,
+        time: str | int | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw given forecasts.
 
         Parameters
         ----------
         forecast : DataFrame
-            As :meth:`MultiSeriesForecaster.forecast` gives it, or the rows of one origin of
-            :func:`~sklstm.backtest`.
+            A result of :meth:`MultiSeriesForecaster.forecast`, or the rows of one origin of a
+            result of :func:`~sklstm.backtest`.
         panel : DataFrame or array-like of shape (n_rows, n_columns)
-            The rows that were observed. Rows before the forecast of a series are its history;
-            rows in the time of the forecast, if there are any, are drawn beside it.
+            The observed rows. For each series, the rows before the forecast are its history. Rows
+            at the times of the forecast are optional; they are drawn as points.
         target : str, int or list of them, default=None
-            The columns of `panel` that were forecast. None: what `forecast` names in its
-            column ``target``, or else the only column of `panel` besides the ids.
+            The forecast columns of `panel`. None: the targets in column ``target`` of `forecast`;
+            without that column, the only column of `panel` besides the ids.
         series_ids : list, default=None
             The series to draw. None: the first six of `forecast`.
         n_history : int, default=None
-            Rows of history to draw. None: four times the horizon, at least 30.
+            Number of history rows to draw. None: four times the horizon, but at least 30.
         series, time : str, int or None, default=None
             Column name, index level name or column position in `panel` of the ids and of
-            the time, as they were named to the forecaster.
+            the time, as passed to the forecaster.
         ax : matplotlib Axes or array of them, default=None
-            Where to draw: one for each series and target. None: a new figure.
+            Axes to draw on, one per series and target. None: a new figure.
 
         Returns
         -------
@@ -127,32 +143,33 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            If a series, a target or a column is not there, or `forecast` holds several
-            values for one series, target and step.
+            If a series, a target or a column is missing, or if `forecast` has several values for
+            one series, target and time.
         """
         check_matplotlib_support(f"{cls.__name__}.from_forecast")
-        panel = _as_frame(panel)
-        targets = _targets(forecast, panel, target, series, time)
-        ahead, interval, names = _read_forecast(forecast, targets, series, time)
-        chosen = _choose(ahead["series"].unique(), series_ids, "forecast")
-        observed = _read_observed(panel, chosen, targets, series, time)
+        frame = as_frame(panel)
+        targets = find_targets(forecast, frame, target, series, time)
+        ahead, interval, names = read_forecast(forecast, targets, series, time)
+        chosen = choose_series(ahead["series"].unique(), series_ids, "forecast")
+        observed = read_observed(frame, chosen, targets, series, time)
         kinds = [time_numbers(table["time"])[1] for table in (ahead, observed)]
         if kinds[0] != kinds[1]:
             raise ValueError(
-                f"The time is {kinds[0]} in forecast and {kinds[1]} in panel; both must be alike."
+                f"The time is {kinds[0]} in forecast and {kinds[1]} in panel; convert one of them."
             )
-        ahead_of, observed_of = _by_pair(ahead), _by_pair(observed)
+        ahead_of, observed_of = by_series_and_target(ahead), by_series_and_target(observed)
         pairs = [pair for pair in product(chosen, targets) if pair in ahead_of]
         if n_history is None:
             horizon = max(len(ahead_of[pair]) for pair in pairs)
-            n_history = max(HORIZONS_OF_HISTORY * horizon, LEAST_HISTORY)
+            n_history = max(HISTORY_HORIZONS * horizon, MIN_HISTORY)
         check_scalar(n_history, "n_history", Integral, min_val=0)
+        forecasts = [ahead_of[pair].sort_values("time") for pair in pairs]
+        drawn = [
+            rows_to_draw(observed_of[pair], ahead_of[pair]["time"], n_history) for pair in pairs
+        ]
         display = cls(
-            pd.concat([ahead_of[pair].sort_values("time") for pair in pairs], ignore_index=True),
-            pd.concat(
-                [_near(observed_of[pair], ahead_of[pair]["time"], n_history) for pair in pairs],
-                ignore_index=True,
-            ),
+            pd.concat(forecasts, ignore_index=True),
+            pd.concat(drawn, ignore_index=True),
             interval=interval,
             series_name=names[0],
             time_name=names[1],
@@ -161,24 +178,31 @@ class ForecastDisplay:
 
     @classmethod
     def from_estimator(
-        cls, forecaster, panel, future=None, *, series_ids=None, n_history=None, ax=None
-    ):
-        """Forecast from the last rows of a panel, and draw.
+        cls,
+        forecaster: Any,
+        panel: ArrayLike | pd.DataFrame,
+        future: ArrayLike | pd.DataFrame | None = None,
+        *,
+        series_ids: Any = None,
+        n_history: int | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Forecast from the last rows of a panel, and draw the forecasts.
 
         Parameters
         ----------
         forecaster : MultiSeriesForecaster
-            Fitted.
+            A fitted forecaster.
         panel : DataFrame or array-like of shape (n_rows, n_columns)
-            Histories of series seen in fit or not, such as the panel of fit.
+            Histories of fitted or new series, for example the panel of `fit`.
         future : DataFrame or array-like, default=None
             As in :meth:`MultiSeriesForecaster.forecast`.
         series_ids : list, default=None
             The series to forecast and draw. None: the first six of `panel`.
         n_history : int, default=None
-            Rows of history to draw. None: four times the horizon, at least 30.
+            Number of history rows to draw. None: four times the horizon, but at least 30.
         ax : matplotlib Axes or array of them, default=None
-            Where to draw: one for each series and target. None: a new figure.
+            Axes to draw on, one per series and target. None: a new figure.
 
         Returns
         -------
@@ -186,26 +210,17 @@ class ForecastDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         series, time = forecaster.series, forecaster.time
-        panel = as_table(panel)
+        table = as_table(panel)
         if series is not None:
-            ids = pd.Index(id_values(panel, series, "series"))
-            series_ids = _choose(ids.unique(), series_ids, "panel")
-            panel = _safe_indexing(panel, ids.isin(series_ids))
+            ids = pd.Index(id_values(table, series, "series"))
+            series_ids = choose_series(ids.unique(), series_ids, "panel")
+            table = _select_series(table, series, series_ids)
             if future is not None:
-                future = as_table(future)
-                ids = pd.Index(id_values(future, series, "series"))
-                future = _safe_indexing(future, ids.isin(series_ids))
-        target = forecaster.target
-        if target is None:
-            target = select_features(panel, None, series, time)
-            if len(forecaster.known_future):
-                known = select_features(panel, list(forecaster.known_future), series, time)
-                target = [position for position in target if position not in known]
-            target = list(_as_frame(panel).columns[target])
+                future = _select_series(as_table(future), series, series_ids)
         return cls.from_forecast(
-            forecaster.forecast(panel, future=future),
-            panel,
-            target=target,
+            forecaster.forecast(table, future=future),
+            table,
+            target=_target_columns(forecaster, table),
             series_ids=series_ids,
             n_history=n_history,
             series=series,
@@ -213,39 +228,45 @@ class ForecastDisplay:
             ax=ax,
         )
 
-    def plot(self, ax=None):
-        """Draw.
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of them, default=None
-            Where to draw: one for each series and target. None: a new figure.
+            Axes to draw on, one per series and target. None: a new figure.
 
         Returns
         -------
         ForecastDisplay
-            Itself.
+            The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        parts, observed = _by_pair(self.forecast), _by_pair(self.observed)
+        parts = by_series_and_target(self.forecast)
+        observed = by_series_and_target(self.observed)
         targets = self.forecast["target"].unique()
-        unit = _unit_of_time(pd.concat([self.observed["time"], self.forecast["time"]]))
-        time_label = str(self.time_name) + ("" if unit is None else f" ({UNITS_OF_TIME[unit]})")
-        self.axes_, self.figure_ = _make_axes(ax, len(parts), len(targets))
+        unit = time_unit(pd.concat([self.observed["time"], self.forecast["time"]]))
+        time_label = str(self.time_name) + ("" if unit is None else f" ({TIME_UNITS[unit]})")
+        self.axes_, self.figure_ = make_axes(ax, len(parts), len(targets))
         for axes, (pair, part) in zip(self.axes_, parts.items(), strict=True):
             self._draw(axes, part, observed.get(pair, self.observed.iloc[:0]), unit)
-            title = [] if self.series_name is None else [_described(self.series_name, pair[0])]
+            title = [] if self.series_name is None else [series_title(self.series_name, pair[0])]
             title += [str(pair[1])] if len(targets) > 1 else []
             axes.set_title(", ".join(title), loc="left", size="medium")
             if ax is not None:
                 axes.set(xlabel=time_label, ylabel=pair[1])
-        handles: dict = {}
+        handles: dict[str, Any] = {}
         for axes in self.axes_:
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 handles.setdefault(label, handle)
-        if ax is not None:
+        if ax is None:
+            self._label_figure(time_label, targets, handles)
+        else:
             self.axes_[0].legend(handles.values(), handles.keys(), frameon=False)
-            return self
+        return self
+
+    def _label_figure(self, time_label: str, targets: Any, handles: dict[str, Any]) -> None:
+        """Add labels and one legend to a new figure."""
         self.figure_.supxlabel(time_label, size="medium")
         if len(targets) == 1:
             self.figure_.supylabel(targets[0], size="medium")
@@ -256,14 +277,15 @@ class ForecastDisplay:
             ncols=len(handles),
             frameon=False,
         )
-        return self
 
-    def _draw(self, axes, forecast, observed, unit):
-        """Draw one series: history, interval, forecast, and what came."""
-        times, values = _drawable(observed["time"], unit), observed["value"].to_numpy()
-        ahead = _drawable(forecast["time"], unit)
+    def _draw(
+        self, axes: Axes, forecast: pd.DataFrame, observed: pd.DataFrame, unit: str | None
+    ) -> None:
+        """Draw the history, interval, forecast and observed values of one series and target."""
+        times, values = drawable_times(observed["time"], unit), observed["value"].to_numpy()
+        ahead = drawable_times(forecast["time"], unit)
         is_past = (observed["time"] < forecast["time"].min()).to_numpy()
-        marker = "o" if len(ahead) == 1 else None  # one point makes no line
+        marker = "o" if len(ahead) == 1 else None  # a single point is not visible as a line
         axes.plot(times[is_past], values[is_past], color=DARK, lw=1, label="history")
         if self.interval is not None:
             axes.fill_between(
@@ -278,144 +300,24 @@ class ForecastDisplay:
         prediction = forecast["prediction"].to_numpy()
         axes.plot(ahead, prediction, color=BLUE, lw=1.5, marker=marker, ms=4, label="forecast")
         if not is_past.all():
-            came = {"color": ORANGE, "ls": "none", "marker": "o", "ms": 2.5, "label": "what came"}
-            axes.plot(times[~is_past], values[~is_past], **came)
-        _tidy(axes, ahead.dtype)
+            style: dict[str, Any] = {"color": ORANGE, "ls": "none", "marker": "o", "ms": 2.5}
+            axes.plot(times[~is_past], values[~is_past], label="observed", **style)
+        format_axes(axes, ahead.dtype)
 
 
-def _as_frame(panel):
-    panel = as_table(panel)
-    return panel if isinstance(panel, pd.DataFrame) else pd.DataFrame(panel)
+def _select_series(table: Any, series: str | int, series_ids: list[Any]) -> Any:
+    """Return the rows of some series of a DataFrame or array."""
+    ids = pd.Index(id_values(table, series, "series"))
+    return _safe_indexing(table, ids.isin(series_ids))
 
 
-def _targets(forecast, panel, target, series, time):
-    """Names of the columns to draw."""
-    if not isinstance(forecast, pd.DataFrame):
-        raise TypeError(f"forecast must be a DataFrame, got {type(forecast).__name__}.")
-    if target is None and "target" in forecast:
-        target = list(forecast["target"].unique())
-    targets = list(panel.columns[select_features(panel, target, series, time)])
-    if "target" in forecast:
-        if missing := [name for name in targets if name not in set(forecast["target"])]:
-            raise ValueError(
-                f"forecast holds no target {missing}: it has {list(forecast['target'].unique())}."
-            )
-    elif len(targets) != 1:
-        raise ValueError(
-            f"forecast is of one target, but {len(targets)} columns of panel may be meant: "
-            f"{targets[:10]}. Name it with target=."
-        )
-    return targets
-
-
-def _read_forecast(forecast, targets, series, time):
-    """Bring a forecast into the form that the display keeps.
-
-    Returns the table, the probability of its interval, and the names of ids and time.
-    """
-    columns = list(forecast.columns)
-    if missing := [name for name in ("step", "prediction") if name not in columns]:
-        raise ValueError(f"forecast has no column {missing}: its columns are {columns}.")
-    series_name = None if series is None else _id_column(columns, series, 0, "series")
-    # The time stands before the step, under the name that it had in the panel.
-    time_name = _id_column(columns, time, columns.index("step") - 1, "time")
-    table = pd.DataFrame(
-        {
-            "series": 0 if series is None else forecast[series_name],
-            "target": forecast["target"] if "target" in columns else targets[0],
-            "time": forecast[time_name],
-            "prediction": forecast["prediction"],
-        }
-    )
-    levels = _quantile_columns(columns)
-    interval = None
-    if len(levels) > 1:
-        low, high = min(levels), max(levels)
-        table["lower"], table["upper"] = forecast[levels[low]], forecast[levels[high]]
-        interval = high - low
-    table = table[table["target"].isin(targets)]
-    if len(table) == 0:
-        raise ValueError("forecast is empty.")
-    twice = table.duplicated(["series", "target", "time"])
-    if twice.any():
-        raise ValueError(
-            f"forecast holds {twice.sum()} rows whose series, target and time came before: name "
-            "the ids with series=, and of a backtest pass the rows of one origin."
-        )
-    return table, interval, (series_name, time_name)
-
-
-def _id_column(columns, name, position, parameter):
-    if not isinstance(name, str):
-        return columns[position]
-    if name not in columns:
-        raise ValueError(
-            f"{parameter}={name!r} is no column of forecast: its columns are {columns}."
-        )
-    return name
-
-
-def _quantile_columns(columns):
-    """Find the columns of quantiles, by their levels."""
-    found = {}
-    for name in columns:
-        if isinstance(name, str) and re.fullmatch(r"q\d[\d.e-]*", name):
-            found[float(name[1:])] = name
-    return found
-
-
-def _read_observed(panel, chosen, targets, series, time):
-    """Bring the observed rows of some series into the form that the display keeps."""
-    if series is not None:
-        ids = pd.Index(id_values(panel, series, "series"))
-        if missing := [name for name in chosen if name not in ids]:
-            raise ValueError(f"panel holds no row of series {missing[:10]}, which was forecast.")
-        panel = panel[ids.isin(chosen)]
-    rows = read_panel(panel, columns=targets, series=series, time=time)
-    order = rows.sorting
-    codes = rows.codes[order]
-    if time is None:
-        stamps = pd.Index(pd.Series(codes).groupby(codes).cumcount())
-    else:
-        stamps = pd.Index(id_values(panel, time, "time")).infer_objects().take(order)
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "series": rows.ids.take(codes),
-                    "target": name,
-                    "time": stamps,
-                    "value": rows.values[order, position],
-                }
-            )
-            for position, name in enumerate(targets)
-        ],
-        ignore_index=True,
-    )
-
-
-def _choose(ids, series_ids, where):
-    """Choose the series to draw, in the order in which they were named."""
-    if series_ids is None:
-        return list(ids[:MOST_SERIES])
-    chosen = list(dict.fromkeys([series_ids] if is_scalar(series_ids) else series_ids))
-    if not chosen:
-        raise ValueError("series_ids is empty: name at least one series, or pass None.")
-    if unknown := [name for name in chosen if name not in set(ids)]:
-        raise ValueError(
-            f"series_ids names {unknown[:10]}, which {where} does not hold: it has {len(ids)} "
-            f"series, such as {list(ids[:5])}."
-        )
-    return chosen
-
-
-def _by_pair(table):
-    """Rows of each series and target, in order of appearance."""
-    return dict(list(table.groupby(["series", "target"], sort=False, observed=True)))
-
-
-def _near(observed, ahead, n_history):
-    """Take the rows of one series shortly before its forecast, and those in its time."""
-    n_past = (observed["time"] < ahead.min()).sum()
-    n_until = (observed["time"] <= ahead.max()).sum()
-    return observed.iloc[max(n_past - n_history, 0) : n_until]
+def _target_columns(forecaster: Any, table: Any) -> Any:
+    """Return the names of the columns that a forecaster forecasts."""
+    if forecaster.target is not None:
+        return forecaster.target
+    series, time = forecaster.series, forecaster.time
+    target = select_features(table, None, series, time)
+    if len(forecaster.known_future):
+        known = select_features(table, list(forecaster.known_future), series, time)
+        target = [position for position in target if position not in known]
+    return list(as_frame(table).columns[target])

@@ -1,29 +1,34 @@
-"""Draw the report of each series."""
+"""Draw the errors of the series."""
 
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm.plotting._axes import BLUE, DARK, _make_axes
+from sklstm.plotting._axes import BLUE, DARK, make_axes
 
 
 class SeriesReportDisplay:
-    """One figure of each series, such as its error, the largest on top.
+    """Draw one value per series, such as the error, largest values on top.
 
     Parameters
     ----------
     report : DataFrame
-        A row for each series, as :meth:`MultiSeriesLSTMRegressor.series_report` gives it.
+        One row per series: a result of :meth:`MultiSeriesLSTMRegressor.series_report`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes.
     figure_ : matplotlib Figure
+        The figure of the axes.
 
     Examples
     --------
@@ -35,25 +40,34 @@ class SeriesReportDisplay:
     ['b', 'c', 'a']
     """
 
-    def __init__(self, report):
+    def __init__(self, report: pd.DataFrame) -> None:
         self.report = report
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, column="error", n_series=30, ax=None):
-        """Report a fitted net on a panel, and draw.
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        column: str = "error",
+        n_series: int = 30,
+        ax: Any = None,
+    ) -> Self:
+        """Compute the report of a fitted regressor on a panel, and draw it.
 
         Parameters
         ----------
         estimator : MultiSeriesLSTMRegressor or Pipeline that ends in one
-            Fitted.
+            A fitted estimator.
         X, y : array-like
-            As in its `predict` and `fit`.
+            Input and targets, as in `fit`.
         column : str, default="error"
             The column of the report to draw.
         n_series : int, default=30
-            The largest values that are drawn.
+            Number of series to draw: those with the largest values.
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: a new figure.
 
         Returns
         -------
@@ -64,37 +78,39 @@ class SeriesReportDisplay:
             X, estimator = estimator[:-1].transform(X), estimator[-1]
         return cls(estimator.series_report(X, y)).plot(ax, column=column, n_series=n_series)
 
-    def plot(self, ax=None, *, column="error", n_series=30):
-        """Draw.
+    def plot(self, ax: Any = None, *, column: str = "error", n_series: int = 30) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: a new figure.
         column : str, default="error"
             The column of the report to draw.
         n_series : int, default=30
-            The largest values that are drawn.
+            Number of series to draw: those with the largest values.
 
         Returns
         -------
         SeriesReportDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
         ValueError
-            If the report has no such column, or no value in it.
+            If the report has no such column, or all of its values are missing.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         check_scalar(n_series, "n_series", Integral, min_val=1)
         if column not in self.report.columns:
-            raise ValueError(f"report has no column {column!r}: {list(self.report.columns)}.")
+            raise ValueError(
+                f"report has no column {column!r}: its columns are {list(self.report.columns)}."
+            )
         values = self.report[column].dropna().sort_values(ascending=False, kind="stable")
         if len(values) == 0:
-            raise ValueError(f"The column {column!r} holds no value.")
+            raise ValueError(f"All values of the column {column!r} are missing.")
         shown = values.iloc[:n_series]
-        axes, self.figure_ = _make_axes(ax, 1, 1, size=(6.0, 1.0 + 0.2 * len(shown)))
+        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 1.0 + 0.2 * len(shown)))
         self.ax_ = axes[0]
         places = np.arange(len(shown))
         self.ax_.plot(shown.to_numpy(), places, "o", color=BLUE, ms=5, label="series")

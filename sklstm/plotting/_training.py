@@ -1,26 +1,31 @@
-"""Draw the losses of a fit by epoch."""
+"""Draw training and validation losses."""
 
 from __future__ import annotations
+
+from typing import Any, Self
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm.plotting._axes import BLUE, ORANGE, _make_axes, _tidy
+from sklstm.plotting._axes import BLUE, ORANGE, format_axes, make_axes
 
 
 class TrainingDisplay:
-    """The loss after each epoch, of the training rows and of those held out.
+    """Draw the loss of training and validation rows by epoch.
 
     Parameters
     ----------
     histories : list of dict of list of float
-        For each net the losses by epoch: ``loss``, and ``val_loss`` where rows were held out.
+        One dict per network: the losses by epoch, ``loss`` and, with validation rows,
+        ``val_loss``.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes.
     figure_ : matplotlib Figure
+        The figure of the axes.
 
     Examples
     --------
@@ -30,20 +35,21 @@ class TrainingDisplay:
     'epoch'
     """
 
-    def __init__(self, histories):
+    def __init__(self, histories: list[dict[str, list[float]]]) -> None:
         self.histories = histories
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw the losses of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
-            A :class:`MultiSeriesLSTMRegressor`, or what holds one or several: a pipeline, a
-            search, a :class:`PerSeriesTargetRegressor`, a :class:`MultiSeriesForecaster`.
+            A fitted :class:`MultiSeriesLSTMRegressor`, or an estimator that contains one or
+            several: a pipeline, a search, a :class:`PerSeriesTargetRegressor`, a
+            :class:`SeriesEnsembleRegressor` or a :class:`MultiSeriesForecaster`.
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: a new figure.
 
         Returns
         -------
@@ -52,33 +58,33 @@ class TrainingDisplay:
         Raises
         ------
         ValueError
-            If the estimator holds no fitted net.
+            If the estimator contains no fitted network.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         histories = _histories(estimator)
         if not histories:
             raise ValueError(
-                f"{type(estimator).__name__} holds no net with losses (history_): fit it first."
+                f"{type(estimator).__name__} has no network with losses (history_): fit it first."
             )
         return cls(histories).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw.
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw on. None: a new figure.
 
         Returns
         -------
         TrainingDisplay
-            Itself.
+            The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        axes, self.figure_ = _make_axes(ax, 1, 1, size=(6.0, 3.6))
+        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 3.6))
         self.ax_ = axes[0]
-        lines = {"loss": ("training", BLUE), "val_loss": ("held out", ORANGE)}
+        lines = {"loss": ("training", BLUE), "val_loss": ("validation", ORANGE)}
         for number, history in enumerate(self.histories):
             for key, (label, color) in lines.items():
                 if key in history:
@@ -94,20 +100,20 @@ class TrainingDisplay:
                     )
         self.ax_.set(xlabel="epoch", ylabel="loss")
         self.ax_.legend(frameon=False)
-        _tidy(self.ax_, np.dtype(int))
+        format_axes(self.ax_, np.dtype(int))
         return self
 
 
-def _histories(estimator):
-    """Losses of the nets that an estimator is or holds."""
+def _histories(estimator: Any) -> list[dict[str, list[float]]]:
+    """Return the losses of all networks in an estimator."""
     if isinstance(estimator, Pipeline):
         return _histories(estimator[-1])
     if hasattr(estimator, "history_"):
         return [estimator.history_]
-    held = list(getattr(estimator, "regressors_", []))
-    held += [
+    parts = list(getattr(estimator, "estimators_", []))
+    parts += [
         getattr(estimator, name)
         for name in ("best_estimator_", "regressor_")
         if hasattr(estimator, name)
     ]
-    return [history for each in held for history in _histories(each)]
+    return [history for part in parts for history in _histories(part)]

@@ -1,102 +1,106 @@
-"""Turn each row of a panel into the window that ends at it."""
+"""Transform each row of a panel to the window that ends at it."""
 
 from __future__ import annotations
 
 import warnings
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._panel.read import check_unchanged, column_names, read_panel
-from sklstm._panel.rows import join_context, position_dtype, take_blocks
+from sklstm._panel.gather import has_contiguous_rows
+from sklstm._panel.read import Panel, check_unchanged, column_names, read_panel
+from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number
 from sklstm._panel.windows import (
     Windows,
     count_observed,
-    rows_stand_whole,
-    whole_length,
+    whole_series_length,
 )
 
 
 class WindowTransformer(TransformerMixin, BaseEstimator):
-    """Turn each row of a panel into the window that ends at it.
+    """Transform each row of a panel to the window of rows that ends at it.
 
-    Rows stay rows: n rows give n windows, in the order of the input. A window holds rows
-    of one series only, none later than its own row and none across a gap in time that is
-    longer than allowed. So `window_length` is an ordinary parameter of a grid search.
+    n rows give n windows, in the order of the input. A window contains rows of one series only,
+    up to its own row, and crosses no gap in time longer than `max_gap`. Since the number of rows
+    does not change, `window_length` can be tuned in a grid search.
 
     Parameters
     ----------
     window_length : int, "longest" or "shortest", default=24
-        Rows in a window, the row itself included. "longest" and "shortest" take the rows of
-        the longest or shortest series of fit, see the notes on whole series.
+        Number of rows in a window, including its own row. "longest" and "shortest": the length of
+        the longest or shortest series in `fit`; see the notes on whole series.
     spacing : int, default=1
-        Spacing of the rows inside a window: 2 takes every second row.
+        Distance between the rows of a window: 2 takes every second row.
     padding : {"edge", "zero", "nan"}, default="edge"
-        What fills a window whose history is too short: its oldest real row, 0 or NaN.
-        `Windows.n_observed` counts the real rows.
+        Value of the missing rows if a history is shorter than the window: the oldest observed row,
+        0 or NaN. `Windows.n_observed` counts the observed rows.
     max_gap : number, timedelta or str, default=None
-        Largest step in time that a window may cross, in units of `time` (anything that
-        pandas.Timedelta takes, for dates). None: no limit. Needs `time`.
+        Largest gap in time that a window may cross, in units of `time`; for dates, anything that
+        pandas.Timedelta takes. Requires `time`. None: no limit.
     output : {"windows", "3d", "2d"}, default="windows"
-        Lazy :class:`Windows`, a 3-D array, or a 2-D lag table with names such as
-        ``pressure_lag3``, so that other regressors take the same pipeline. The arrays no
-        longer know their series nor which rows are padding.
+        Type of the result: lazy :class:`Windows`, a 3-D array, or a 2-D lag table with column
+        names such as ``pressure_lag3``, for other regressors. Arrays contain neither the series
+        ids nor the numbers of observed rows.
     columns : list of str or int, default=None
-        The features that enter the windows, by default all.
+        The features of the windows. None: all features.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
-        ``series=None``: all rows are one series. ``time=None``: rows of a series are in
+        ``series=None``: all rows are one series. ``time=None``: the rows of a series are in
         time order as given.
 
     Attributes
     ----------
     window_length_ : int
-        Rows in a window.
+        Number of rows in a window.
     n_features_in_ : int
-        Columns seen in fit, ids included.
+        Number of columns in `fit`, ids included.
     feature_names_in_ : ndarray of str
-        Their names, where X had them.
+        Names of these columns, if X had names.
     context_ : SeriesRows or None
-        Where `time` is known, the index (``codes``, ``ids``, ``time``) of the last rows of each
-        series, which `transform` puts before the rows that continue it.
+        Index (``codes``, ``ids``, ``time``) of the last fitted rows of each series, which
+        `transform` puts before the rows that continue the series. None without `time`.
 
     Notes
     -----
-    **Context.** Where `time` is known, `fit` remembers the last rows of each series. A row of a
-    fitted series that is later than its last fitted row continues it: its window holds remembered
-    rows and the later rows that are passed with it. Earlier rows passed beside it change nothing.
-    All other rows see the rows passed with them. `max_gap` applies as within the panel: None
-    bridges any gap, and a warning counts the rows that a limit separates from their context.
+    **Context.** With `time`, `fit` stores the last rows of each series. A row continues a fitted
+    series if it is later than the last fitted row of the series. Its window contains stored rows
+    and passed rows that continue the series, but no earlier passed rows. So the windows are the
+    same if the history is passed again. The windows of all other rows contain passed rows only.
+    `max_gap` applies to stored rows too; a warning counts the rows that a longer gap separates
+    from them.
 
-    Splits that shuffle the rows of a series (KFold with ``shuffle=True``, say) tear the
-    windows and are not supported: use GroupKFold by series, or splits in time.
+    Splits that shuffle the rows of a series, such as KFold with ``shuffle=True``, remove rows
+    from the windows and are not supported. Use GroupKFold by series, or splits in time.
 
-    **Whole series.** "longest" is the least length at which no window of fit is cut: the window
-    of a row holds all earlier rows of its series, and padding before them. "shortest" is the
-    greatest length that every series fills. What counts of a series is its longest run of rows
-    without a gap (`max_gap`), spaced by `spacing`. In `transform` the length stays that of fit, and
-    a longer history is cut to its latest rows.
+    **Whole series.** "longest" is the smallest length at which no window of `fit` is cut. The
+    window of a row then contains all earlier rows of its series, after padding. "shortest" is the
+    largest length at which the last window of every series has no padding. Only the longest run
+    of rows without a gap (`max_gap`) counts in a series, and of it every `spacing`-th row.
+    `transform` uses the length of `fit`: of longer histories, windows contain the latest rows.
 
-    - A fixed length is the first choice for long series, whose distant past says little.
-    - "longest" is for histories of up to a few hundred rows any part of which may matter, their
-      length itself included, and for a target a series, such as a quality or a time to repair.
-      Let y then be NaN but at each series' last row, and set ``min_observed=1`` in
-      :class:`MultiSeriesLSTMRegressor`.
-    - "shortest" is for series of nearly equal length, without padding; one short series makes
+    - Use a fixed length for long series, whose oldest rows have little effect.
+    - Use "longest" for histories of up to a few hundred rows if any part of them may matter,
+      including their length, and for one target per series, such as a quality or a time to
+      repair. In the latter case, set y to NaN except in the last row of each series, and set
+      ``min_observed=1`` in :class:`MultiSeriesLSTMRegressor`.
+    - Use "shortest" for series of nearly equal length, to avoid padding. One short series makes
       all windows short.
 
-    With "longest", pad with "nan" or "zero": the oldest row, a hundred times over, is mostly its
-    noise. Whatever the padding, a net sees how long a history is, and over masked padding it
-    counts the rows: where lengths and targets go together in training, it takes the one for a
-    hint at the other. docs/decisions.md has figures.
+    With "longest", set `padding` to "nan" or "zero": with "edge", padding repeats the oldest row
+    up to hundreds of times, including its noise. With every padding, a network can infer the
+    length of a history; if padding is masked, it counts the observed rows. If lengths and targets
+    are correlated in training, the network uses the length to predict the target.
+    docs/decisions.md has figures.
 
-    With `output` "windows" and "3d", `set_output` is accepted and has no effect.
+    **Containers.** `set_output` has an effect for ``output="2d"`` only.
 
     Examples
     --------
@@ -111,7 +115,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     2     2.0     3.0
     3     9.0     9.0
 
-    Whole series, padded in front:
+    Whole series, with padding before them:
 
     >>> whole = WindowTransformer("longest", padding="zero", series="unit").fit(X)
     >>> whole.window_length_
@@ -122,7 +126,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
            [2.]])
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, Any] = {
         "window_length": [
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"longest", "shortest"}),
@@ -138,16 +142,16 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        window_length=24,
+        window_length: int | str = 24,
         *,
-        spacing=1,
-        padding="edge",
-        max_gap=None,
-        output="windows",
-        columns=None,
-        series=None,
-        time=None,
-    ):
+        spacing: int = 1,
+        padding: str = "edge",
+        max_gap: Any = None,
+        output: str = "windows",
+        columns: Any = None,
+        series: str | int | None = None,
+        time: str | int | None = None,
+    ) -> None:
         self.window_length = window_length
         self.spacing = spacing
         self.padding = padding
@@ -157,8 +161,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self.series = series
         self.time = time
 
-    def fit(self, X, y=None):
-        """Learn the columns and, where `time` is known, each series' last rows.
+    def fit(self, X: ArrayLike | pd.DataFrame, y: Any = None) -> Self:
+        """Store the columns and, with `time`, the last rows of each series.
 
         Parameters
         ----------
@@ -170,12 +174,13 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         self
+            The fitted transformer.
         """
         self._fit(X)
         return self
 
-    def fit_transform(self, X, y=None):
-        """Learn the columns and the context, and give each row of the same panel its window.
+    def fit_transform(self, X: ArrayLike | pd.DataFrame, y: Any = None) -> Any:
+        """Fit to a panel, and return the window of each of its rows.
 
         Parameters
         ----------
@@ -187,12 +192,12 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         Windows, ndarray or DataFrame
-            As `transform` returns it.
+            As in `transform`.
         """
         return self._output(self._fit(X))
 
-    def _fit(self, X):
-        """Learn from a panel, and return it as read."""
+    def _fit(self, X: Any) -> Panel:
+        """Fit to a panel, and return the panel as it was read."""
         self._validate_params()
         panel = self._read(X, reset=True)
         self._positions = panel.positions
@@ -201,30 +206,31 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         self.window_length_ = self._length(panel, gap)
         self.context_: Any = None
         if self.time is not None:
-            # At least one row a series: its time tells which rows come later.
+            # At least one row per series, since later rows are recognised by its time.
             kept = panel.tail(max(self._reach(), 1))
             self.context_ = panel.take(kept)
             self._context_values = take_blocks(panel.values, kept)
         return panel
 
-    def transform(self, X):
-        """Give each row its window.
+    def transform(self, X: ArrayLike | pd.DataFrame) -> Any:
+        """Return the window of each row.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
-            A panel with the columns of fit.
+            A panel with the columns of `fit`.
 
         Returns
         -------
         Windows, ndarray or DataFrame
-            Of shape (n_rows, window_length, n_features), or with ``output="2d"``
-            (n_rows, window_length * n_features): oldest row first, rows as in X.
+            Of shape (n_rows, window_length, n_features), or, with ``output="2d"``,
+            (n_rows, window_length * n_features). Rows are in the order of X; in a window, the
+            oldest row is first.
         """
         check_is_fitted(self)
         return self._output(self._read(X, reset=False))
 
-    def _output(self, panel):
+    def _output(self, panel: Panel) -> Any:
         windows = self._windows(panel, gap_number(self.max_gap, panel.time_kind))
         if self.output == "windows":
             return windows
@@ -232,18 +238,18 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         return array if self.output == "3d" else array.reshape(len(array), -1)
 
     @available_if(lambda self: self.output == "2d")
-    def get_feature_names_out(self, input_features=None):
-        """Names of the lag table's columns (only with ``output="2d"``).
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+        """Return the column names of the lag table (only with ``output="2d"``).
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            The columns of fit; only checked.
+            Columns of `fit`. They are checked, and used if `fit` saw no names.
 
         Returns
         -------
         ndarray of str
-            ``<feature>_lag<rows back>``, the oldest row's features first.
+            ``<feature>_lag<number of rows>``; the features of the oldest row are first.
         """
         check_is_fitted(self)
         names = self._names
@@ -262,17 +268,18 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         lags = range(self._reach(), -1, -self.spacing)
         return np.asarray([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Set the container of the lag table (``output="2d"``).
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"}, default=None
-            As in scikit-learn; remembered, but without effect for other outputs.
+            As in scikit-learn. It has no effect for other values of `output`.
 
         Returns
         -------
         self
+            The transformer itself.
         """
         if transform is not None:
             self._sklearn_output_config = {
@@ -281,7 +288,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             }
         return self
 
-    def _read(self, X, reset):
+    def _read(self, X: Any, reset: bool) -> Panel:
         names = ["window_length", "spacing", "max_gap", "columns", "series", "time"]
         check_unchanged(self, names, reset=reset)
         return read_panel(
@@ -293,20 +300,19 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             reset=reset,
         )
 
-    def _length(self, panel, gap):
-        """Rows in a window."""
+    def _length(self, panel: Panel, gap: float | None) -> int:
+        """Return the number of rows in a window."""
         if not isinstance(self.window_length, str):
             return int(self.window_length)
-        return whole_length(
-            panel.sort(panel.codes), panel.run_starts(gap), self.window_length, self.spacing
-        )
+        return whole_series_length(panel, self.window_length, self.spacing, gap)
 
-    def _reach(self):
-        """How many rows before its own a window can hold."""
+    def _reach(self) -> int:
+        """Return the distance in rows from the oldest to the newest row of a window."""
         return (self.window_length_ - 1) * self.spacing
 
-    def _windows(self, panel, gap):
-        rows, values, n_context = panel, panel.values, 0
+    def _windows(self, panel: Panel, gap: float | None) -> Windows:
+        rows: SeriesRows = panel
+        values, n_context = panel.values, 0
         if self.context_ is not None:
             rows, chosen = join_context(self.context_, panel)
             n_context = len(chosen)
@@ -314,7 +320,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
                 context = self._context_values[chosen].astype(values.dtype, copy=False)
                 values = np.concatenate([context, values])
                 self._warn_of_cut_context(rows, n_context, gap)
-        # Values come last: the memory that the steps before them needed is free again by then.
+        # Values are sorted last, when the temporary arrays of the other steps are freed.
         observed = count_observed(
             rows.run_starts(gap), len(rows), self.window_length_, self.spacing
         )
@@ -322,7 +328,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         observed, ends = rows.unsort(observed), rows.unsort(ends)
         values = rows.sort(values)
         return Windows(
-            values if rows_stand_whole(values) else np.ascontiguousarray(values),
+            values if has_contiguous_rows(values) else np.ascontiguousarray(values),
             ends[n_context:],
             observed[n_context:],
             self.window_length_,
@@ -333,8 +339,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             names=self._names if hasattr(self, "feature_names_in_") else None,
         )
 
-    def _warn_of_cut_context(self, rows, n_context, gap):
-        """Warn where `max_gap` separates rows from the fitted rows that they continue."""
+    def _warn_of_cut_context(self, rows: SeriesRows, n_context: int, gap: float | None) -> None:
+        """Warn if `max_gap` separates rows from the fitted rows that they continue."""
         if gap is None:
             return
         starts = rows.run_starts(gap)
@@ -347,12 +353,12 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         if n_cut:
             warnings.warn(
                 f"{n_cut} of {len(continues)} rows continue a series of fit after a gap of more "
-                f"than max_gap={self.max_gap!r}: their windows hold no rows from before the gap.",
+                f"than max_gap={self.max_gap!r}: their windows contain no rows before the gap.",
                 UserWarning,
                 stacklevel=5,
             )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

@@ -1,4 +1,4 @@
-"""Tests of TensorFlow's steps: shards and calls change the cost of training, not its result."""
+"""Tests of TensorFlow's training steps: shards and calls change the speed, not the result."""
 
 import gc
 import weakref
@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm._network import batches, sharded_model, trainer
-from sklstm._network import fit as training
-from sklstm._network.architecture import NetworkSpec, build_network
+from sklstm._network import batches, program_cache, sharded_model, trainer, training
+from sklstm._network.architecture import build_network
 from sklstm._network.batches import Batches
 from sklstm._network.losses import KnownElementsLoss
+from sklstm._network.program_cache import ProgramCache
 from sklstm._network.sharded_model import ShardedModel, number_of_shards
-from sklstm._network.trainer import IdleWorkers, TrainingSpec
+from sklstm._network.spec import NetworkSpec
+from sklstm._network.trainer import TrainingSpec
+from sklstm._network.variables import to_arrays
 from sklstm._panel.windows import Windows
 
 pytestmark = pytest.mark.skipif(
@@ -31,8 +33,8 @@ EPOCHS = 3
 
 
 @pytest.fixture(autouse=True)
-def no_idle_workers(monkeypatch):
-    monkeypatch.setattr(training, "_idle", IdleWorkers(8))
+def empty_program_cache(monkeypatch):
+    monkeypatch.setattr(program_cache, "programs", ProgramCache(8))
 
 
 def stream(batch_size=64, **options):
@@ -46,7 +48,7 @@ def specify(dropout=0.0, batch_size=64):
 
 def train(spec, batches, **options):
     model = build_network(spec.network, seed=0)
-    history, _ = training.fit(model, spec, batches, epochs=EPOCHS, **options)
+    history, _ = training.train(model, spec, batches, epochs=EPOCHS, **options)
     return np.concatenate([weight.ravel() for weight in model.get_weights()]), history
 
 
@@ -61,13 +63,13 @@ def test_number_of_shards(cores, monkeypatch):
 
 
 @pytest.mark.parametrize("n_shards", [1, 4])
-def test_shards_train_what_keras_own_steps_train(n_shards, monkeypatch):
+def test_shards_train_like_the_steps_of_keras(n_shards, monkeypatch):
     spec, batches = specify(), stream()
     model = build_network(spec.network, seed=0)
     model.compile(keras.optimizers.SGD(0.05), KnownElementsLoss("mse"))
     losses = []
     for step in range(EPOCHS * batches.n_steps):
-        x, y, weights = batches[step]  # a batch at a time
+        x, y, weights = batches[step]  # one batch at a time
         losses.append(model.train_on_batch(x, y, sample_weight=weights))
         model.reset_metrics()
     monkeypatch.setattr(sharded_model, "number_of_shards", lambda batch_size: n_shards)
@@ -78,7 +80,7 @@ def test_shards_train_what_keras_own_steps_train(n_shards, monkeypatch):
 
 
 @pytest.mark.parametrize("steps_per_call", [1, 2])
-def test_steps_of_a_call_change_nothing(steps_per_call, monkeypatch):
+def test_number_of_steps_per_call_changes_nothing(steps_per_call, monkeypatch):
     usual = train(specify(), stream(n_steps=5), validation=stream())
     monkeypatch.setattr(batches, "STEPS_PER_CALL", steps_per_call)
     other = train(specify(), stream(n_steps=5), validation=stream())
@@ -87,12 +89,12 @@ def test_steps_of_a_call_change_nothing(steps_per_call, monkeypatch):
         assert_allclose(other[1][name], usual[1][name], rtol=1e-6)
 
 
-def test_large_batches_share_calls_less():
+def test_calls_hold_fewer_large_batches():
     sizes = [1, 2**20, 2**20 + 1, 3 * 2**20, 2**22, 2**24, 2**25, 2**40]
-    assert [training.steps_per_call(n) for n in sizes] == [16, 16, 8, 4, 4, 1, 1, 1]
+    assert [batches.steps_per_call(n) for n in sizes] == [16, 16, 8, 4, 4, 1, 1, 1]
 
 
-def test_each_shard_and_step_drops_other_outputs():
+def test_dropout_differs_between_shards_and_steps():
     spec = specify(dropout=0.5)
     model = build_network(spec.network, 0, ShardedModel)
     model.compile("adam", KnownElementsLoss("mse"), jit_compile=False)
@@ -101,7 +103,7 @@ def test_each_shard_and_step_drops_other_outputs():
     shard = X[:16], np.nan_to_num(Y[:16]), np.ones(16, np.float32)
 
     def loss(states, number):
-        values = sharded_model._of_shard(states, number)
+        values = sharded_model._states_of_shard(states, number)
         loss, _, after = model._compiled_gradient(weights, values, *shard)
         return float(loss), after
 
@@ -111,17 +113,17 @@ def test_each_shard_and_step_drops_other_outputs():
     assert loss(after, 0)[0] not in (first, second)
 
 
-def test_dropout_goes_on_from_step_to_step():
+def test_random_state_of_dropout_advances_per_step():
     spec = specify(dropout=0.5)
     model = build_network(spec.network, seed=0)
-    before = training.to_arrays(model.non_trainable_variables)
-    training.fit(model, spec, stream(), epochs=2)
-    after = training.to_arrays(model.non_trainable_variables)
+    before = to_arrays(model.non_trainable_variables)
+    training.train(model, spec, stream(), epochs=2)
+    after = to_arrays(model.non_trainable_variables)
     counters = [b[1] - a[1] for a, b in zip(before, after, strict=True) if a.dtype.kind in "iu"]
     assert max(counters) == 2 * stream().n_steps
 
 
-def test_the_stream_is_forgotten_after_the_fit():
+def test_batches_are_released_after_training():
     batches = stream()
     alive = weakref.ref(batches)
     train(specify(), batches)

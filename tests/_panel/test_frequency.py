@@ -1,4 +1,4 @@
-"""Steps in time, against stamps that pandas makes and gaps cut out of them by hand."""
+"""Tests of frequencies, against regular time stamps of pandas with some of them removed."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ def dates(freq, start="2024-01-01", **options):
     return pd.date_range(start, periods=N, freq=freq, **options)
 
 
-# Runs of stamps without gaps: their first 20 are a series, the last 4 what comes next.
+# Time stamps without gaps: the first 20 are a series, the last 4 the expected next ones.
 RUNS = {
     "integers": pd.Index(range(3, 3 + N)),
     "even integers": pd.Index(range(4, 4 + 2 * N, 2)),
@@ -38,7 +38,7 @@ RUNS = {
     "months with a zone": dates("MS", tz="Europe/Berlin"),
     "quarters": dates("QE"),
     "years": dates("YS"),
-    "seconds of old": dates("D", "1875-01-01", unit="s"),
+    "days of 1875 in seconds": dates("D", "1875-01-01", unit="s"),
     "daily periods": pd.period_range("2024-01-01", periods=N, freq="D"),
     "monthly periods": pd.period_range("2024-01", periods=N, freq="M"),
     "quarterly periods": pd.period_range("2024", periods=N, freq="Q-NOV"),
@@ -49,14 +49,14 @@ RUNS = {
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 @pytest.mark.parametrize("missing", [(), (5,), (1, 2, 9), (3, 6, 11, 12)])
-def test_steps_of_every_kind_of_time(run, missing):
-    # Two series: all steps but the missing ones, and a short one that starts later.
+def test_frequency_of_every_kind_of_time(run, missing):
+    # Two series: one with all steps but the missing ones, and a short one that starts later.
     long, short = np.delete(np.arange(20), missing), np.arange(7, 10)
     stamps = run[long].append(run[short])
     starts = np.array([0, len(long)])
-    step = infer_frequency(stamps, starts)
-    assert_array_equal(step.numbers(stamps, starts), [*long, 0, 1, 2])
-    ahead = step.after(stamps.take([len(long) - 1, len(stamps) - 1]), 4)
+    frequency = infer_frequency(stamps, starts)
+    assert_array_equal(frequency.numbers(stamps, starts), [*long, 0, 1, 2])
+    ahead = frequency.after(stamps.take([len(long) - 1, len(stamps) - 1]), 4)
     expected = run[20:24].append(run[10:14])
     if run.dtype == float:
         np.testing.assert_allclose(ahead, expected, rtol=1e-14)
@@ -65,24 +65,24 @@ def test_steps_of_every_kind_of_time(run, missing):
         assert ahead.tolist() == expected.tolist()
 
 
-def test_business_days_do_not_miss_the_weekend():
+def test_weekends_are_no_gaps_in_business_days():
     days = dates("B")
     assert_array_equal(infer_frequency(days, np.array([0])).numbers(days, [0]), np.arange(N))
-    # Three rows before the first weekend are no evidence.
+    # Three rows before the first weekend do not show business days.
     assert infer_frequency(days[:3], np.array([0])).after(days[4:5], 1)[0].day_name() == "Saturday"
     weekend = days.delete(6).append(pd.DatetimeIndex(["2024-02-03"]))
     assert infer_frequency(weekend, np.array([0])).numbers(weekend, [0])[-1] == 33
 
 
-def test_weeks_are_counted_from_each_series_own_weekday():
+def test_weeks_are_counted_from_the_first_weekday_of_each_series():
     sunday, monday = dates("W-SUN"), dates("W-MON")
     stamps = sunday[:5].append(monday[:3])
-    step = infer_frequency(stamps, np.array([0, 5]))
-    assert_array_equal(step.numbers(stamps, np.array([0, 5])), [0, 1, 2, 3, 4, 0, 1, 2])
-    assert step.after(stamps.take([7]), 2).tolist() == monday[3:5].tolist()
+    frequency = infer_frequency(stamps, np.array([0, 5]))
+    assert_array_equal(frequency.numbers(stamps, np.array([0, 5])), [0, 1, 2, 3, 4, 0, 1, 2])
+    assert frequency.after(stamps.take([7]), 2).tolist() == monday[3:5].tolist()
 
 
-def test_a_short_series_with_regular_gaps_does_not_set_the_step():
+def test_a_short_series_with_regular_gaps_does_not_determine_the_step():
     gapped, whole = dates("D")[[0, 2, 4]], dates("D")
     starts = np.array([0, 3])
     stamps = gapped.append(whole)
@@ -101,7 +101,7 @@ def test_a_short_series_with_regular_gaps_does_not_set_the_step():
         (dates("D", "2024-03-20", tz="Europe/Berlin"), pd.Timedelta(days=1), np.arange(N)),
     ],
 )
-def test_named_steps(stamps, freq, expected):
+def test_passed_freq(stamps, freq, expected):
     starts = np.array([0])
     assert_array_equal(infer_frequency(stamps, starts, freq).numbers(stamps, starts), expected)
 
@@ -113,12 +113,12 @@ def test_named_steps(stamps, freq, expected):
         (dates("D"), "-1D", "freq='-1D' must be positive"),
         (dates("D"), pd.Timedelta(0), "must be positive"),
         (dates("D"), "soon", "Invalid frequency: soon"),
-        (pd.Index(range(4)), "D", "freq='D' must be a number, as the time is"),
+        (pd.Index(range(4)), "D", "freq='D' must be a number, since the time holds numbers"),
         (pd.Index(range(4)), 0, "freq=0 must be positive"),
-        (RUNS["daily periods"], "D", "periods have a step of their own"),
+        (RUNS["daily periods"], "D", "periods, which have a frequency"),
     ],
 )
-def test_bad_steps(stamps, freq, message):
+def test_bad_freq(stamps, freq, message):
     with pytest.raises(ValueError, match=message):
         infer_frequency(stamps, np.array([0]), freq)
 
@@ -126,18 +126,18 @@ def test_bad_steps(stamps, freq, message):
 @pytest.mark.parametrize(
     ("stamps", "message"),
     [
-        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 rows do not .* \(2\) .*first is 5"),
-        (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 rows do not stand"),
-        (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 rows do not"),
+        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 rows are not .* \(2\) .*first of them is 5"),
+        (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 rows are not a whole number"),
+        (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 rows are not"),
     ],
 )
-def test_stamps_off_the_grid(stamps, message):
+def test_irregular_time_stamps(stamps, message):
     starts = np.array([0]) if len(stamps) < 2 * N else np.array([0, N])
     with pytest.raises(ValueError, match=message):
         infer_frequency(stamps, starts).numbers(stamps, starts)
 
 
-def test_steps_that_nothing_tells():
+def test_series_of_one_row_each():
     starts = np.arange(3)
     assert infer_frequency(pd.Index([4, 9, 1]), starts).step == 1
     with pytest.raises(ValueError, match="No series has two rows"):
@@ -149,8 +149,8 @@ def test_steps_that_nothing_tells():
 
 
 @given(st.lists(st.sets(st.integers(1, 9)), min_size=1, max_size=4))
-def test_grids_have_a_place_for_every_step(series):
-    # Each series: the numbers of its rows, the first being 0.
+def test_filled_grid_has_every_step(series):
+    # The step numbers of each series; the first one is 0.
     rows = [(code, number) for code, own in enumerate(series) for number in sorted(own | {0})]
     grid = [(code, n) for code, own in enumerate(series) for n in range(max(own | {0}) + 1)]
     codes, numbers = map(np.array, zip(*rows, strict=True))
@@ -159,6 +159,6 @@ def test_grids_have_a_place_for_every_step(series):
     assert grid_codes.tolist() == [code for code, _ in grid]
 
 
-def test_a_wrong_time_stamp_does_not_fill_the_memory():
+def test_a_wrong_time_stamp_raises_before_memory_is_allocated():
     with pytest.raises(ValueError, match="The 3 rows would have 99999998 missing steps"):
         fill_gaps(np.zeros(3, int), np.array([0, 1, 10**8]))

@@ -1,4 +1,4 @@
-"""Forecasts of panels: what they may depend on, and what users meet."""
+"""Test MultiSeriesForecaster: dependence on rows, units, ids, scores, state, bad input."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from helpers import panels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
@@ -21,7 +21,7 @@ from sklstm import (
     make_targets,
     stack_series,
 )
-from sklstm.metrics import coverage, seasonal_scale
+from sklstm.metrics import seasonal_scale
 
 IDS = {"series": "unit", "time": "cycle"}
 NET = MultiSeriesLSTMRegressor(
@@ -36,17 +36,18 @@ NET = MultiSeriesLSTMRegressor(
 
 
 def linear(horizon=2, **parameters):
-    """Make a forecaster that needs no net: every number of a window moves its forecasts."""
+    """Make a fast forecaster whose forecasts depend on every value of a window."""
     parameters = {"window_length": 4, "season_length": 2, **IDS, **parameters}
     return MultiSeriesForecaster(horizon, **{"regressor": Ridge(), **parameters})
 
 
-def netted(horizon=2, **parameters):
+def neural(horizon=2, **parameters):
+    """Make a forecaster with a small network."""
     return linear(horizon, **{"regressor": NET, "random_state": 0, **parameters})
 
 
 def make_panel(lengths=(30, 22, 9), seed=0, scattered=True, negative=True):
-    """Make series of unequal level and length; columns unit, cycle, y."""
+    """Make series of different levels and lengths, with columns unit, cycle and y."""
     rng = np.random.default_rng(seed)
     parts = []
     for i, n in enumerate(lengths):
@@ -62,14 +63,14 @@ POSITIVE = make_panel(negative=False)
 
 
 def with_holes(panel, seed=0):
-    """Take some rows out, and some values."""
+    """Remove some rows, and set some values to NaN."""
     rng = np.random.default_rng(seed)
     kept = panel[rng.random(len(panel)) < 0.8]
     return kept.assign(y=kept["y"].mask(rng.random(len(kept)) < 0.2))
 
 
 def with_covariates(panel, seed=0):
-    """Add a past covariate, one known beforehand, and holes in them."""
+    """Add a past covariate with missing values, and a covariate known beforehand."""
     rng = np.random.default_rng(seed)
     panel = panel.assign(x=rng.normal(size=len(panel)), promo=np.sin(panel["cycle"]))
     panel["x"] = panel["x"].mask(rng.random(len(panel)) < 0.2)
@@ -77,21 +78,21 @@ def with_covariates(panel, seed=0):
 
 
 def future_of(panel, horizon=2):
-    """Build the rows after each series' last one: ids, time, promo."""
+    """Make the rows after the last row of each series: ids, time, promo."""
     last = panel.groupby("unit")["cycle"].max()
     rows = [(unit, cycle + h) for unit, cycle in last.items() for h in range(1, horizon + 1)]
     future = pd.DataFrame(rows, columns=["unit", "cycle"])
     return future.assign(promo=np.sin(future["cycle"]))
 
 
-# --------------------------------------------------------------- no look into the future
+# ------------------------------------------------------------------------- no look-ahead
 @pytest.mark.parametrize(
     ("model", "panel"),
     [
         (linear(), PANEL),
         (linear(), POSITIVE),
         (linear(), with_holes(PANEL)),
-        (netted(), with_holes(PANEL)),
+        (neural(), with_holes(PANEL)),
     ],
     ids=["plain", "logarithmic", "holes", "net"],
 )
@@ -112,7 +113,7 @@ def test_later_rows_do_not_change_earlier_forecasts(model, panel):
         known = (changed["cycle"] <= cut).to_numpy()
         assert_allclose(after[known], before[position][known], rtol=1e-5)
         assert (np.abs(after - before[position])[~known] > 1e-3).any()
-        # The forecast from the cut is the same whatever is given of other series.
+        # Other series do not change the forecast from the cut.
         past = panel[~later]
         forecast = model.forecast(past[past["unit"] == "a"])
         whole = model.forecast(past)
@@ -121,7 +122,7 @@ def test_later_rows_do_not_change_earlier_forecasts(model, panel):
         )
 
 
-def test_the_known_future_may_change_earlier_forecasts_by_its_horizon_alone():
+def test_known_future_changes_forecasts_within_the_horizon_only():
     panel = with_covariates(PANEL)
     model = linear(2, target="y", known_future=["promo"]).fit(panel)
     before = model.predict(panel, future_of(panel))
@@ -133,7 +134,7 @@ def test_the_known_future_may_change_earlier_forecasts_by_its_horizon_alone():
 
 
 @pytest.mark.parametrize("refit", [True, False])
-def test_rolling_origins_see_nothing_that_comes_later(refit):
+def test_rolling_origins_do_not_depend_on_later_rows(refit):
     model = linear(3)
     before = backtest(model, PANEL, 2, refit=refit)
     cutoff = before.groupby("unit")["cutoff"].max()
@@ -146,7 +147,7 @@ def test_rolling_origins_see_nothing_that_comes_later(refit):
 @settings(deadline=None, max_examples=30)
 @given(panels(("p", "q"), names="abc"), st.booleans(), st.integers(0, 16), st.integers(0, 99))
 def test_any_panel(panel, logarithmic, cut, seed):
-    # Gaps, NaN, rows in any order, series of one row, series never seen.
+    # Gaps, NaN, rows in any order, series of one row, unseen series.
     train = with_covariates(PANEL).rename(columns={"y": "p", "x": "q"})[["unit", "cycle", "p", "q"]]
     if logarithmic:
         train, panel = (frame.assign(p=frame["p"].abs()) for frame in (train, panel))
@@ -154,10 +155,10 @@ def test_any_panel(panel, logarithmic, cut, seed):
     panel = panel.assign(unit=panel["unit"].str.upper())
     found = model.predict(panel)
     assert found.shape == (len(panel), 2) and np.isfinite(found).all()
-    # Other orders of rows.
+    # The order of rows does not matter.
     mixed = np.random.default_rng(seed).permutation(len(panel))
     assert_allclose(model.predict(panel.iloc[mixed]), found[mixed], rtol=1e-6, atol=1e-9)
-    # Missing rows are missing values.
+    # Missing rows count as missing values.
     whole = [
         pd.DataFrame({"unit": unit, "cycle": range(rows["cycle"].min(), rows["cycle"].max() + 1)})
         for unit, rows in panel.groupby("unit")
@@ -165,11 +166,11 @@ def test_any_panel(panel, logarithmic, cut, seed):
     whole = pd.concat(whole).merge(panel, how="left")
     at = panel[["unit", "cycle"]].merge(whole.reset_index(), how="left")["index"]
     assert_allclose(model.predict(whole)[at], found, rtol=1e-6, atol=1e-9)
-    # The past alone.
+    # Later rows do not matter.
     past = (panel["cycle"] <= cut).to_numpy()
     if past.any():
         assert_allclose(model.predict(panel[past]), found[past], rtol=1e-5, atol=1e-7)
-    # The forecast is the prediction at the last rows.
+    # The forecast equals the prediction at the last rows.
     forecast = model.forecast(panel)
     last = panel.groupby("unit", sort=False)["cycle"].max()
     last_rows = (panel["cycle"] == panel["unit"].map(last)).to_numpy()
@@ -182,7 +183,7 @@ def test_any_panel(panel, logarithmic, cut, seed):
 # -------------------------------------------------------------------------------- context
 @pytest.mark.parametrize(
     ("model", "panel"),
-    [(linear(), PANEL), (linear(), POSITIVE), (netted(), with_holes(PANEL))],
+    [(linear(), PANEL), (linear(), POSITIVE), (neural(), with_holes(PANEL))],
     ids=["plain", "logarithmic", "net"],
 )
 def test_new_rows_alone_are_forecast_as_with_their_whole_history(model, panel):
@@ -196,16 +197,109 @@ def test_new_rows_alone_are_forecast_as_with_their_whole_history(model, panel):
     alone = model.forecast(panel[new])
     pd.testing.assert_frame_equal(alone, forecast, rtol=1e-5)
     assert alone["unit"].unique().tolist() == panel["unit"][new].unique().tolist()
-    # Without a panel: the histories of fit.
+    # Without a panel, the fitted series are forecast.
     pd.testing.assert_frame_equal(model.forecast(), model.forecast(panel[~new]), check_like=True)
-    # Rows that do not all come later see only each other.
+    # With a part of the history, later rows see the context; earlier rows see only each other.
     overlap = (panel["cycle"] > panel["unit"].map(last) - 5).to_numpy()
-    other = model.predict(panel[overlap].assign(unit=panel["unit"] + "?"))
-    assert_allclose(model.predict(panel[overlap]), other)
+    found = model.predict(panel[overlap])
+    assert_allclose(found[new[overlap]], expected[new], rtol=1e-5, atol=1e-7)
+    earlier = overlap & ~new
+    other = model.predict(panel[earlier].assign(unit=panel["unit"] + "?"))
+    assert_allclose(found[~new[overlap]], other, rtol=1e-5, atol=1e-7)
 
 
-def test_context_reaches_as_far_as_missing_values_do():
-    # Long runs of missing values: what fills them comes from far back.
+@pytest.mark.parametrize("known_future", [[], ["promo"]], ids=["", "known future"])
+@pytest.mark.parametrize(("make", "rtol"), [(linear, 1e-9), (neural, 1e-5)], ids=["ridge", "net"])
+def test_earlier_rows_do_not_change_forecasts_of_rows_that_continue(make, rtol, known_future):
+    panel = make_panel((40, 30, 12))
+    panel = with_covariates(panel if known_future else with_holes(panel))
+    last = panel.groupby("unit")["cycle"].max()
+    later = panel["cycle"] > panel["unit"].map(last) - 4
+    model = make(3, target="y", known_future=known_future).fit(panel[~later])
+    future = future_of(panel, 3) if known_future else None
+    forecasts, predictions = [], []
+    for passed in (
+        panel[later],
+        panel,
+        panel.assign(y=panel["y"].where(later, 2 * panel["y"] + 1), x=panel["x"].where(later, 7.0)),
+        panel[panel["cycle"] > panel["unit"].map(last) - 9],
+    ):
+        forecasts.append(model.forecast(passed, future).set_index(["unit", "cycle"]).sort_index())
+        predicted = model.predict(passed, future)
+        assert predicted.shape == (len(passed), 3) and np.isfinite(predicted).all()
+        predictions.append(predicted[later.reindex(passed.index).to_numpy()])
+    for forecast, predicted in zip(forecasts[1:], predictions[1:], strict=True):
+        assert_allclose(predicted, predictions[0], rtol=rtol)
+        pd.testing.assert_frame_equal(forecast, forecasts[0], rtol=rtol)
+
+
+@settings(deadline=None, max_examples=30)
+@given(panels(("y", "x"), names="abcd"))
+def test_continuation_of_any_panel(panel):
+    # Overlaps with the fitted rows, corrected values, gaps, new series, rows in any order.
+    fitted = with_covariates(make_panel((12, 8, 3)))[["unit", "cycle", "y", "x"]]
+    model = linear(2, target="y", freq=1).fit(fitted)
+    last = fitted.groupby("unit")["cycle"].max()
+    later = panel["cycle"] > panel["unit"].map(last)
+    history = fitted[fitted["unit"].isin(panel["unit"][later])]
+    # The reference passes the whole history, under ids that were not fitted.
+    continued = pd.concat([history, panel[later]])
+    expected = np.full((len(panel), 2), np.nan)
+    for part, mask in ((continued, later), (panel[~later], ~later)):
+        if mask.any():
+            found = model.predict(part.assign(unit=part["unit"] + "?"))
+            expected[mask.to_numpy()] = found[len(part) - mask.sum() :]
+    assert_allclose(model.predict(panel), expected, rtol=1e-5, atol=1e-5)
+    forecast = model.forecast(panel)
+    ends = panel.groupby("unit", sort=False)["cycle"].max()
+    last_rows = (panel["cycle"] == panel["unit"].map(ends)).to_numpy()
+    at_end = pd.DataFrame(expected[last_rows], index=panel["unit"][last_rows]).loc[ends.index]
+    assert forecast["unit"].tolist() == list(ends.index.repeat(2))
+    assert_allclose(forecast["prediction"], at_end.to_numpy().ravel(), rtol=1e-5, atol=1e-5)
+
+
+def test_series_that_continue_beside_series_that_do_not():
+    panel = make_panel((30, 30, 30))
+    later = panel["cycle"] > 32
+    model = linear().fit(panel[~later & (panel["unit"] != "c")])
+    # Unit a is passed whole, later rows of b alone; c was not fitted.
+    passed = panel[(panel["unit"] != "b") | later]
+    forecast = model.forecast(passed)
+    assert forecast["unit"].tolist() == passed["unit"].unique().repeat(2).tolist()
+    expected = model.forecast(panel)
+    both = forecast.merge(expected, on=["unit", "cycle", "step"], suffixes=("", "_whole"))
+    assert len(both) == 6
+    assert_allclose(both["prediction"], both["prediction_whole"], rtol=1e-9)
+
+
+def test_rows_far_after_fit_continue_their_series():
+    model = linear(window_length=40).fit(PANEL)
+    later = pd.DataFrame({"unit": "a", "cycle": [60], "y": [0.5]})
+    whole = pd.concat([PANEL[PANEL["unit"] == "a"], later])
+    assert_allclose(model.predict(later), model.predict(whole)[-1:], rtol=1e-9)
+    new = model.predict(later.assign(unit="new"))
+    assert (np.abs(model.predict(later) - new) > 1e-6).any()
+
+
+def test_earlier_rows_look_ahead_at_rows_that_continue():
+    panel = with_covariates(PANEL)
+    old = panel["cycle"] <= 20
+    model = linear(3, target="y", known_future=["promo"]).fit(panel[old])
+    future = future_of(panel, 3)
+    # At the last fitted rows, the next promotions are those of the later rows.
+    whole = model.predict(panel, future)
+    renamed = panel.assign(unit=panel["unit"] + "?")
+    expected = model.predict(renamed, future.assign(unit=future["unit"] + "?"))
+    assert_allclose(whole[old], expected[old], rtol=1e-9)
+    # With one later row, the horizon of earlier rows extends into the future rows.
+    one = panel[panel["cycle"] <= 21]
+    after = panel.loc[panel["cycle"] > 21, ["unit", "cycle", "promo"]]
+    after = pd.concat([after, future])
+    assert_allclose(model.predict(one, after), whole[panel["cycle"] <= 21], rtol=1e-9)
+
+
+def test_context_covers_long_runs_of_missing_values():
+    # The values that replace a long run of missing ones come from far back.
     panel = make_panel((40, 40))
     panel = panel.assign(y=panel["y"].mask(panel["cycle"].between(12, 30)))
     model = linear(3, window_length=6, season_length=3)
@@ -216,22 +310,22 @@ def test_context_reaches_as_far_as_missing_values_do():
         assert_allclose(model.predict(panel[~old]), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_without_time_rows_passed_are_the_history():
+def test_without_time_only_passed_rows_are_the_history():
     panel = PANEL.sort_values(["unit", "cycle"])
     model, timed = linear(time=None), linear()
     plain = panel.drop(columns="cycle")
     assert_allclose(model.fit(plain).predict(plain), timed.fit(panel).predict(panel))
     forecast, expected = model.forecast(), timed.forecast()
     assert_allclose(forecast["prediction"], expected["prediction"])
-    # Rows are counted from each series' first.
+    # Times are row numbers, from 0 at the first row of each series.
     assert forecast["time"].tolist() == [30, 31, 22, 23, 9, 10]
     assert model.forecast(plain)["time"].tolist() == [30, 31, 22, 23, 9, 10]
 
 
-# --------------------------------------------------------------------- units of the values
-@pytest.mark.parametrize("model", [linear(), netted()])
-def test_a_constant_added_is_added_to_forecasts(model):
-    # A constant so large that float32 would hold nothing else.
+# -------------------------------------------------------------------- units of the values
+@pytest.mark.parametrize("model", [linear(), neural()])
+def test_adding_a_constant_shifts_the_forecasts(model):
+    # The constant is so large that float32 cannot represent the values beside it.
     constant = 2.0**33
     moved = PANEL.assign(y=PANEL["y"] - constant)
     before = clone(model).fit(PANEL).predict(PANEL)
@@ -239,10 +333,10 @@ def test_a_constant_added_is_added_to_forecasts(model):
     assert_allclose(after + constant, before, rtol=1e-3, atol=1e-2)
 
 
-@pytest.mark.parametrize("model", [linear(), netted()])
+@pytest.mark.parametrize("model", [linear(), neural()])
 @pytest.mark.parametrize("panel", [PANEL, POSITIVE], ids=["linear", "log"])
 @pytest.mark.parametrize("factor", [2.0**-500, 1e-6, 3.0, 2.0**500])
-def test_forecasts_have_the_unit_of_the_values(model, panel, factor):
+def test_scaling_the_values_scales_the_forecasts(model, panel, factor):
     before = clone(model).fit(panel).predict(panel)
     changed = panel.assign(y=panel["y"] * factor)
     after = clone(model).fit(changed).predict(changed)
@@ -265,10 +359,10 @@ def test_forecasts_have_the_unit_of_the_values(model, panel, factor):
     ],
     ids=range(10),
 )
-@pytest.mark.parametrize("model", [linear(), netted(quantiles=(0.2, 0.5, 0.8))])
+@pytest.mark.parametrize("model", [linear(), neural(quantiles=(0.2, 0.5, 0.8))])
 def test_forecasts_are_always_finite(values, model):
     odd = pd.DataFrame({"unit": "odd", "cycle": np.arange(30), "y": values})
-    # With a net, which takes longer, just one of them.
+    # One training panel for the network, which is slow.
     trains = (pd.concat([PANEL, odd]), PANEL, POSITIVE, odd)
     for train in trains if model.quantiles is None else trains[:1]:
         model = clone(model).fit(train)
@@ -277,15 +371,15 @@ def test_forecasts_are_always_finite(values, model):
         assert np.isfinite(numbers).all()
         assert np.isfinite(model.predict(odd)).all()
     if np.ptp(values) == 0 and model.quantiles is None:
-        # All that was seen in fit is a constant.
+        # The training values are constant.
         assert_allclose(found["prediction"], values[:2], rtol=1e-6)
 
 
-def test_short_series_build_on_their_last_value():
-    model = linear(3, season_length=4, window_length=8, regressor=Nothing()).fit(PANEL)
+def test_naive_forecast_of_short_series_is_their_last_value():
+    model = linear(3, season_length=4, window_length=8, regressor=Zero()).fit(PANEL)
     short = pd.DataFrame({"unit": "new", "cycle": [3, 4], "y": [5.0, 6.0]})
     assert_allclose(model.forecast(short)["prediction"], [6, 6, 5])
-    # Missing values before the first known one are no history.
+    # Missing values before the first known value do not count as history.
     longer = pd.DataFrame({"unit": "new", "cycle": range(5), "y": [np.nan] * 3 + [5.0, 6.0]})
     assert_allclose(model.forecast(longer)["prediction"], [6, 6, 5])
     assert_allclose(
@@ -296,8 +390,8 @@ def test_short_series_build_on_their_last_value():
     assert_allclose(model.predict(one), [[5, 5, 5]])
 
 
-class Nothing(Ridge):
-    """Adds nothing to the seasonal naive forecast."""
+class Zero(Ridge):
+    """Predict zero residuals of the seasonal naive forecast."""
 
     def predict(self, X):
         return 0 * super().predict(X)
@@ -346,10 +440,10 @@ def test_arrays():
     forecast = model.forecast(array[:40])
     assert forecast.columns.tolist() == [0, 1, "step", "prediction"]
     assert_allclose(forecast["prediction"], expected.forecast(PANEL[:40])["prediction"])
-    # Text beside numbers.
+    # An array of text and numbers.
     mixed = PANEL.to_numpy(object)
     assert_allclose(model.fit(mixed).predict(mixed), expected.predict(PANEL))
-    # One series, nothing named.
+    # One series without ids or time.
     column = PANEL[PANEL["unit"] == "a"].sort_values("cycle")[["y"]].to_numpy()
     one = linear(series=None, time=None).fit(column)
     assert one.forecast().columns.tolist() == ["time", "step", "prediction"]
@@ -395,7 +489,7 @@ def test_time_of_all_kinds(stamps, ahead):
     assert_allclose(
         forecast["prediction"], expected.forecast(panel)["prediction"], rtol=1e-4, atol=1e-4
     )
-    # New rows alone; the step was learned in fit.
+    # The frequency of fit applies to the new rows.
     new = dated.index.isin([22, 23])
     model.fit(dated[~new])
     assert_allclose(model.predict(dated[new]), model.predict(dated)[new], rtol=1e-5)
@@ -429,13 +523,13 @@ def test_several_targets_are_forecast_side_by_side():
         assert_allclose(own["prediction"], found[last][0], rtol=1e-4)
         assert_allclose(own[["q0.1", "q0.9"]], quantiles[last][0], rtol=1e-4)
     assert (forecast["q0.1"] <= forecast["prediction"]).all()
-    # Columns line up with make_targets; by default all columns are forecast.
-    every = linear(1, regressor=Nothing(), season_length=1).fit(panel)
+    # Columns are ordered as in make_targets. By default all columns are forecast.
+    every = linear(1, regressor=Zero(), season_length=1).fit(panel)
     assert_allclose(every.predict(panel), panel[["y", "z", "w"]])
     assert make_targets(panel, 1, **IDS).columns.tolist() == ["y_lead1", "z_lead1", "w_lead1"]
 
 
-def test_past_covariates_and_columns_known_beforehand_matter():
+def test_covariates_change_forecasts():
     panel = with_covariates(PANEL)
     for name in ("x", "promo"):
         model = linear(target="y", known_future=["promo"]).fit(panel)
@@ -444,8 +538,8 @@ def test_past_covariates_and_columns_known_beforehand_matter():
         assert not np.allclose(model.predict(panel, future), model.predict(changed, future))
 
 
-def test_what_is_known_beforehand_is_learned():
-    # y is the promo of its own row: nothing but the future tells it.
+def test_effect_of_known_future_is_learned():
+    # y equals promo in the same row, so only the known future predicts it.
     rng = np.random.default_rng(0)
     panel = make_panel((200, 150))
     panel["promo"] = rng.normal(size=len(panel))
@@ -470,7 +564,7 @@ def test_calendar_columns_made_by_pandas():
     future["cycle"] = after.append([after, after])
     future["weekday"] = future["cycle"].dt.day_of_week
     future["holiday"] = future["weekday"].eq(2)
-    # Other columns are not looked at, nor series that are not asked for, nor the order of rows.
+    # Other columns, other series and the order of rows are ignored.
     forecast = model.forecast(future=future.assign(y="?", note="?").iloc[::-1])
     assert forecast["unit"].tolist() == ["a"] * 7 + ["b"] * 7
     assert_allclose(forecast["prediction"][:7], [10, 10, 10, 10, 10, 15, 10], atol=0.1)
@@ -529,13 +623,13 @@ def test_score_is_the_mean_absolute_scaled_error_of_the_next_rows(timed):
     assert_allclose(
         cross_val_score(linear(3, target=["y", "z"]), panel, cv=split), -np.mean(expected)
     )
-    # Fewer rows, and missing ones.
+    # Fewer rows than the horizon, and missing rows.
     part = test.groupby("unit").head(2).iloc[:-1]
     assert model.score(part) < 0
     assert model.score(test[test["unit"] == "b"]) < 0
 
 
-def test_scores_that_there_are_not():
+def test_undefined_scores():
     model = linear().fit(PANEL)
     with pytest.raises(ValueError, match="No series of X was seen in fit"):
         model.score(PANEL.assign(unit=PANEL["unit"] + "?"))
@@ -548,7 +642,7 @@ def test_scores_that_there_are_not():
 
 @pytest.mark.parametrize("refit", [True, False])
 @pytest.mark.parametrize("target", [None, "y", ["y", "x"]])
-def test_backtest_compares_with_the_steps_in_time(refit, target):
+def test_backtest_compares_values_at_the_same_time(refit, target):
     panel = with_covariates(with_holes(make_panel((60, 50, 40)))).drop(columns="promo")
     model = linear(3, target=target, window_length=2)
     result = backtest(model, panel, 2, refit=refit)
@@ -575,7 +669,7 @@ def test_backtest_compares_with_the_steps_in_time(refit, target):
 
 def test_backtest_with_quantiles_and_a_known_future():
     panel = with_covariates(PANEL)
-    model = netted(3, target="y", known_future=["promo"], quantiles=(0.1, 0.9))
+    model = neural(3, target="y", known_future=["promo"], quantiles=(0.1, 0.9))
     for refit in (True, False):
         result = backtest(model, panel, 2, refit=refit)
         assert np.isfinite(result["scaled_error"]).all()
@@ -584,40 +678,40 @@ def test_backtest_with_quantiles_and_a_known_future():
 
 
 # ---------------------------------------------------------------------- seeds, state, copies
-@pytest.mark.parametrize("n_nets", [1, 2])
-def test_seeds(n_nets):
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_seeds(n_estimators):
     state = np.random.get_state()[1].copy()
-    first = netted(n_nets=n_nets, random_state=3).fit(PANEL)
-    again = netted(n_nets=n_nets, random_state=3).fit(PANEL)
-    other = netted(n_nets=n_nets, random_state=4).fit(PANEL)
+    first = neural(n_estimators=n_estimators, random_state=3).fit(PANEL)
+    again = neural(n_estimators=n_estimators, random_state=3).fit(PANEL)
+    other = neural(n_estimators=n_estimators, random_state=4).fit(PANEL)
     assert_array_equal(first.predict(PANEL), again.predict(PANEL))
     assert (first.predict(PANEL) != other.predict(PANEL)).any()
     assert_array_equal(np.random.get_state()[1], state)
-    assert len(first.regressors_) == n_nets
-    if n_nets == 2:
-        one, two = (net.model_.get_weights()[0] for net in first.regressors_)
+    assert len(first.estimators_) == n_estimators
+    if n_estimators == 2:
+        one, two = (net.model_.get_weights()[0] for net in first.estimators_)
         assert (one != two).any()
 
 
-def test_the_average_of_nets():
-    model = netted(n_nets=3, regressor=NET).fit(PANEL)
+def test_forecasts_are_averaged_over_estimators():
+    model = neural(n_estimators=3).fit(PANEL)
     found = model.predict(PANEL)
-    nets = model.regressors_
+    nets = model.estimators_
     parts = []
     for net in nets:
-        model.regressors_ = [net]
+        model.estimators_ = [net]
         parts.append(model.predict(PANEL))
     assert_allclose(np.mean(parts, axis=0), found, rtol=1e-5)
 
 
-def test_rows_of_any_number(monkeypatch):
+def test_prediction_in_blocks(monkeypatch):
     model = linear().fit(PANEL)
     expected = model.predict(PANEL)
-    monkeypatch.setattr("sklstm.forecasting._forecaster.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("sklstm.forecasting._forecaster.MAX_ROWS_AT_ONCE", 7)
     assert_allclose(model.predict(PANEL), expected, rtol=1e-9)
 
 
-def test_default_net_is_cloned_pickled_and_shown():
+def test_default_forecaster_can_be_cloned_pickled_and_shown():
     model = MultiSeriesForecaster(2, hidden_units=4, window_length=6, random_state=0, **IDS)
     assert repr(model) == (
         "MultiSeriesForecaster(hidden_units=4, horizon=2, random_state=0, series='unit',\n"
@@ -627,9 +721,37 @@ def test_default_net_is_cloned_pickled_and_shown():
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(again.predict(PANEL), model.predict(PANEL))
     pd.testing.assert_frame_equal(again.forecast(), model.forecast())
-    assert not hasattr(clone(model), "regressors_")
+    assert not hasattr(clone(model), "estimators_")
     assert model.feature_names_in_.tolist() == ["unit", "cycle", "y"]
-    assert (model.window_length_, model.segment_length_, model.step_) == (6, 6, 1)
+    assert (model.window_length_, model.segment_length_, model.freq_) == (6, 6, 1)
+
+
+class Interrupted(Ridge):
+    """Raise KeyboardInterrupt in the second fit."""
+
+    fits = 0
+
+    def fit(self, X, y):
+        type(self).fits += 1
+        if self.fits == 2:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+def test_a_failed_refit_leaves_the_earlier_fit_usable():
+    model = linear(regressor=Interrupted(), n_estimators=1).fit(PANEL)
+    before, state = model.predict(PANEL), dict(vars(model))
+    changed = make_panel((50, 40), seed=1).rename(columns={"y": "z"}).assign(w=1.0)
+    for panel, error in [(changed, KeyboardInterrupt), (changed.assign(z=np.nan), ValueError)]:
+        with pytest.raises(error):
+            model.fit(panel)
+        assert vars(model) == state
+        assert_array_equal(model.predict(PANEL), before)
+    assert model.fit(changed).n_features_in_ == 4
+    model.set_params(series=0, time=1).fit(
+        PANEL.assign(unit=PANEL["unit"].map(ord)).to_numpy(float)
+    )
+    assert not hasattr(model, "feature_names_in_")
 
 
 @pytest.mark.parametrize(
@@ -643,17 +765,17 @@ def test_default_net_is_cloned_pickled_and_shown():
         ({"window_length": 12, "segment_length": 3}, 12, 3),
     ],
 )
-def test_windows_by_default(parameters, window, segment):
+def test_default_window_and_segment_lengths(parameters, window, segment):
     panel = make_panel((60, 50))
     model = MultiSeriesForecaster(**{"horizon": 2, "regressor": Ridge(), **IDS, **parameters})
     model.fit(panel)
     assert (model.window_length_, model.segment_length_) == (window, segment)
 
 
-def test_series_that_teach_nothing_are_named():
+def test_warning_names_series_without_training_rows():
     panel = make_panel((30, 1, 20))
     with pytest.warns(UserWarning, match=r"1 of 3 series have no row in the loss \('b'\)"):
-        model = netted().fit(panel)
+        model = neural().fit(panel)
     assert np.isfinite(model.predict(panel)).all()
 
 
@@ -661,9 +783,9 @@ def test_early_stopping():
     model = MultiSeriesForecaster(
         2, early_stopping=True, hidden_units=4, window_length=4, random_state=0, **IDS
     )
-    assert len(model.fit(PANEL).regressors_[0].history_["val_loss"]) > 0
+    assert len(model.fit(PANEL).estimators_[0].history_["val_loss"]) > 0
     one = PANEL[PANEL["unit"] == "a"]
-    assert len(model.fit(one).regressors_[0].history_["val_loss"]) > 0
+    assert len(model.fit(one).estimators_[0].history_["val_loss"]) > 0
 
 
 # -------------------------------------------------------------------------------- bad input
@@ -681,7 +803,7 @@ def test_early_stopping():
         ({"horizon": 30}, "known target 30 steps after it: the longest series has 30 steps"),
         ({"horizon": 0}, "'horizon' parameter of MultiSeriesForecaster"),
         ({"segment_length": 3}, "segment_length=3 does not divide the window length 4"),
-        ({"quantiles": [0.1, 0.9]}, r"quantiles=\[0.1, 0.9\] asks for more than Ridge"),
+        ({"quantiles": [0.1, 0.9]}, r"quantiles=\[0.1, 0.9\] needs .* Ridge\(\) has no"),
         ({"quantiles": [0.1, 2.0], "regressor": NET}, "quantiles"),
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
         ({"freq": "D"}, "freq='D' must be a number, as the time is"),
@@ -714,7 +836,7 @@ def test_bad_panels(panel, message):
         linear().fit(panel)
 
 
-def test_result_columns_of_one_name():
+def test_duplicate_columns_of_the_result():
     panel = PANEL.rename(columns={"cycle": "step"})
     with pytest.raises(ValueError, match="two columns of one name"):
         linear(time="step").fit(panel)
@@ -756,95 +878,3 @@ def test_a_list_of_arrays():
     forecast = model.forecast()
     assert forecast["time"].tolist() == [20, 21, 12, 13]
     assert_allclose(forecast["prediction"][:2], [20, 21], atol=2)
-
-
-# ------------------------------------------------------------------------- calibration
-class TooSure(RegressorMixin, BaseEstimator):
-    """Say that nothing will change, with hardly a doubt."""
-
-    def __init__(self, quantiles=None):
-        self.quantiles = quantiles
-
-    def fit(self, X, y):
-        self.n_outputs_ = y.shape[1]
-        return self
-
-    def predict(self, X):
-        return np.zeros((len(X), self.n_outputs_))
-
-    def predict_quantiles(self, X):
-        return self.predict(X)[..., np.newaxis] + 0.01 * (np.asarray(self.quantiles) - 0.5)
-
-
-@pytest.mark.parametrize("calibration", ["series", "time"])
-def test_calibrated_intervals_hold_what_they_promise(calibration):
-    rng = np.random.default_rng(0)
-    panel = stack_series([rng.normal(size=60) for _ in range(100)], columns=["y"])
-    past = panel[panel.index.get_level_values("time") < 56]
-    model = MultiSeriesForecaster(
-        4,
-        window_length=4,
-        quantiles=(0.1, 0.5, 0.9),
-        calibration=calibration,
-        n_nets=2,
-        regressor=TooSure(),
-        series="series",
-        time="time",
-    )
-    true = panel["y"][panel.index.get_level_values("time") >= 56].to_numpy()
-    found = model.fit(past).forecast()
-    assert 0.74 < coverage(true, found["q0.1"], found["q0.9"]) < 0.86
-    assert_array_equal(found["q0.5"], found["prediction"])
-    assert (np.diff(found[["q0.1", "q0.5", "q0.9"]], axis=1) >= 0).all()
-    plain = clone(model).set_params(calibration=None).fit(past).forecast()
-    assert coverage(true, plain["q0.1"], plain["q0.9"]) < 0.1
-
-
-def test_calibration_never_teaches_what_it_holds_out():
-    seen = []
-
-    class Spy(MultiSeriesLSTMRegressor):
-        def fit(self, X, y, **params):
-            seen.append((X.series.unique(), y))
-            return super().fit(X, y, **params)
-
-    net = Spy(2, epochs=1, steps_per_epoch=1, min_observed=1)
-    ids = {"series": "series", "time": "time"}
-    panel = stack_series([np.arange(20.0) + k for k in range(10)], columns=["y"])
-    parameters = {"window_length": 3, "quantiles": (0.2, 0.8), "regressor": net, **ids}
-    MultiSeriesForecaster(2, calibration="series", n_nets=5, **parameters).fit(panel)
-    held_out = [set(range(10)) - set(series) for series, _ in seen]
-    assert sorted(k for part in held_out for k in part) == list(range(10))
-    seen.clear()
-    changed = panel.copy()
-    changed.loc[panel.index.get_level_values("time") >= 18, "y"] += 7.0
-    for each in (panel, changed):
-        MultiSeriesForecaster(2, calibration="time", n_nets=1, **parameters).fit(each)
-    (_, first), (_, second) = seen
-    assert np.isnan(first[~np.isnan(second)]).sum() == 0
-    assert np.isfinite(first).sum() == 10 * (2 * 17 - 1)  # targets of rows 1 to 17
-
-
-def test_calibration_needs_quantiles_and_series():
-    panel = stack_series([np.arange(20.0)], columns=["y"])
-    with pytest.raises(ValueError, match="quantiles is None"):
-        MultiSeriesForecaster(2, calibration="time").fit(panel)
-    model = MultiSeriesForecaster(
-        2, window_length=3, quantiles=[0.1, 0.9], calibration="series", regressor=None
-    )
-    with pytest.raises(ValueError, match="at least two series"):
-        model.fit(panel)
-
-
-def test_few_rows_stay_near_the_seasonal_naive_forecast():
-    rng = np.random.default_rng(0)
-    panel = stack_series([rng.normal(size=30) for _ in range(3)], columns=["y"])
-    parameters = {"season_length": 4, "window_length": 4, "n_nets": 1, "random_state": 0}
-    model = MultiSeriesForecaster(2, series="series", time="time", **parameters).fit(panel)
-    net = clone(model.regressors_[0])
-    own = clone(model).set_params(regressor=net).fit(panel)
-    last = panel.groupby("series")["y"].nth([-4, -3]).to_numpy()
-    moved, whole = (m.forecast()["prediction"] - last for m in (model, own))
-    ratio = np.median(moved / whole)
-    assert_allclose(moved, ratio * whole, rtol=1e-3, atol=1e-5)
-    assert 0 < ratio < 0.3

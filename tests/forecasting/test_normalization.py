@@ -1,4 +1,4 @@
-"""Numbers of a forecast and its windows, against plain loops over one series after the other."""
+"""Compare normalisation, grid and windows with plain loops over each series."""
 
 import numpy as np
 import pandas as pd
@@ -8,23 +8,24 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._panel.read import read_series_rows
+from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
-    LEAST_SCALE,
-    PRIOR_ROWS,
+    MIN_SCALE,
+    N_PRIOR_DIFFERENCES,
     ValueScale,
     fill_missing,
     next_values,
     seasonal_naive,
     trailing_sums,
     typical_scale,
-    window_units,
+    window_centers_and_scales,
 )
-from sklstm.forecasting._window_builder import Grid, WindowMaker
+from sklstm.forecasting._window_builder import WindowBuilder
 
 
 @st.composite
 def many_series(draw):
-    """Draw arrays of one value a row, some NaN; also a season and a window."""
+    """Draw series with missing values, a season length and a window length."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     lengths = draw(st.lists(st.integers(1, 14), min_size=1, max_size=4))
     share = draw(st.sampled_from([0, 0.2, 0.7]))
@@ -35,7 +36,7 @@ def many_series(draw):
 
 
 def joined(arrays):
-    """Values, which are known, and the start of each row's series."""
+    """Return the values, the mask of known ones, and the first position of each row's series."""
     values = np.concatenate(arrays)
     lengths = [len(array) for array in arrays]
     return values, ~np.isnan(values), np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -69,30 +70,37 @@ def units_loop(series, t, season, window, otherwise):
             center = np.nanmean(part)
     differences = np.abs(own[season:] - own[:-season])
     differences = differences[~np.isnan(differences)]
-    scale = (differences.sum() + PRIOR_ROWS) / (len(differences) + PRIOR_ROWS)
-    return center, max(scale, LEAST_SCALE)
+    scale = (differences.sum() + N_PRIOR_DIFFERENCES) / (len(differences) + N_PRIOR_DIFFERENCES)
+    return center, max(scale, MIN_SCALE)
 
 
 @given(many_series())
-def test_missing_values_come_from_earlier_seasons(drawn):
+def test_missing_values_are_filled_from_earlier_seasons(drawn):
     arrays, season, window = drawn
     got = fill_missing(*joined(arrays), season, window)
     expected = [filled_loop(series, season, window) for series in arrays]
     assert_array_equal(got, np.concatenate(expected))
 
 
-def test_filled_by_hand():
+def test_fill_missing_by_hand():
     series = np.array([1.0, 2, 3, np.nan, np.nan, 6, *[np.nan] * 5])
     got = fill_missing(*joined([series]), 3, 5)
     assert_array_equal(got, [1, 2, 3, 1, 2, 6, 6, 6, 6, 6, np.nan])
 
 
 @given(many_series())
-def test_windows_are_measured_by_their_own_rows(drawn):
+def test_window_centers_and_scales(drawn):
     arrays, season, window = drawn
     values, known, starts = joined(arrays)
     otherwise = np.linspace(5, 6, len(values))
-    got = window_units(values, known, starts, season=season, window=window, otherwise=otherwise)
+    got = window_centers_and_scales(
+        values,
+        known,
+        starts,
+        season_length=season,
+        window_length=window,
+        default_center=otherwise,
+    )
     expected = [
         units_loop(series, t, season, window, 0.0) for series in arrays for t in range(len(series))
     ]
@@ -109,7 +117,7 @@ def test_windows_are_measured_by_their_own_rows(drawn):
 
 
 @given(many_series(), st.integers(1, 7))
-def test_the_naive_forecast_and_the_true_future(drawn, horizon):
+def test_naive_forecast_and_next_values(drawn, horizon):
     arrays, season, window = drawn
     values, known, starts = joined(arrays)
     filled = fill_missing(values, known, starts, season, window)
@@ -133,7 +141,7 @@ def test_the_naive_forecast_and_the_true_future(drawn, horizon):
 
 
 @given(many_series())
-def test_the_typical_scale_is_a_median_over_series(drawn):
+def test_typical_scale_is_a_median_over_series(drawn):
     arrays, season, _ = drawn
     for lag in (season, 1):
         steps = [np.abs(series[lag:] - series[:-lag]) for series in arrays]
@@ -144,14 +152,14 @@ def test_the_typical_scale_is_a_median_over_series(drawn):
     assert typical_scale(*joined(arrays), season) == pytest.approx(expected)
 
 
-def test_series_in_which_nothing_varies_have_a_scale():
+def test_scale_of_constant_series():
     season = np.tile([1.0, 2, 4], 4)
     assert typical_scale(*joined([season, np.full(9, 7.0)]), 3) == pytest.approx(21 / 11)
     assert typical_scale(*joined([np.full(9, 7.0)]), 3) == 1
 
 
-def test_large_series_cost_small_ones_no_digits():
-    # Sums over all series at once would lose all of the second one.
+def test_large_values_cost_no_digits_of_other_series():
+    # Sums over all series at once would lose every digit of the second one.
     arrays = [np.full(50, 1e12) + np.arange(50), 1e-6 * np.arange(50.0)]
     values, known, starts = joined(arrays)
     total, count = trailing_sums(values, known, starts, np.maximum(starts, np.arange(100) - 4))
@@ -163,20 +171,20 @@ def test_large_series_cost_small_ones_no_digits():
     ("values", "logarithmic"),
     [([0.0, 1, 5], True), ([-1e-9, 1, 5], False), ([0.0, 0], False), ([np.nan, 2], True)],
 )
-def test_values_that_are_never_negative_have_a_logarithmic_scale(values, logarithmic):
-    scale = ValueScale.of(np.array(values))
+def test_transform_is_logarithmic_without_negative_values(values, logarithmic):
+    scale = ValueScale.learn(np.array(values))
     assert (scale.unit is not None) == logarithmic
     given = np.array([-3.0, 0, 1e-9, 2, 1e9])
-    assert_allclose(scale.undo(scale.apply(given)), given, rtol=1e-12, atol=1e-300)
+    assert_allclose(scale.inverse_transform(scale.transform(given)), given, rtol=1e-12, atol=1e-300)
     if logarithmic:
-        # Factors become differences.
-        far = scale.apply(np.array([1e6, 2e6, 4e6]))
+        # Equal factors become equal differences.
+        far = scale.transform(np.array([1e6, 2e6, 4e6]))
         assert_allclose(np.diff(far), np.log(2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit", [None, 1e-3, 1e5])
-def test_nothing_is_too_large_for_a_forecast(unit):
-    undone = ValueScale(unit).undo(np.array([-np.inf, -1e5, 0.0, 1e5, np.inf]))
+def test_inverse_transform_is_finite(unit):
+    undone = ValueScale(unit).inverse_transform(np.array([-np.inf, -1e5, 0.0, 1e5, np.inf]))
     assert np.isfinite(undone).all() and (np.diff(undone) > 0).any()
 
 
@@ -190,20 +198,20 @@ def grid_of(arrays, past=0, future=0):
         "past": list(range(n - past - future, n - future)),
         "future": list(range(n - future, n)),
     }
-    return Grid.read(table, read_series_rows(table, "id"), **columns)
+    return RegularGrid.read(table, read_series_rows(table, "id"), **columns)
 
 
 @settings(deadline=None)
 @given(many_series(), st.integers(1, 3))
-def test_windows_in_their_own_units(drawn, horizon):
+def test_windows_are_normalized_one_by_one(drawn, horizon):
     arrays, season, window = drawn
     arrays = [np.arange(-8.0, 8.0), *arrays]  # (negative: no logarithm)
     grid = grid_of([array[:, np.newaxis] for array in arrays])
-    options = {"horizon": horizon, "season": season, "window": window, "limit": 3.0}
-    maker = WindowMaker.learn(grid, **options)
+    options = {"horizon": horizon, "season_length": season, "window_length": window, "limit": 3.0}
+    builder = WindowBuilder.learn(grid, **options)
     values, known, starts = joined(arrays)
     typical, level = typical_scale(values, known, starts, season), np.nanmedian(values)
-    windows, scale, naive = maker.make(grid, np.arange(len(values)))
+    windows, scale, naive = builder.build(grid, np.arange(len(values)))
     expected, units, naives = [], [], []
     for series in arrays:
         filled = filled_loop(series, season, window)
@@ -211,7 +219,7 @@ def test_windows_in_their_own_units(drawn, horizon):
             center, unit = units_loop(series / typical, t, season, window, level / typical)
             own = range(max(0, t - window + 1), t + 1)
             begun = [i for i in own if not np.isnan(filled[i])] or [t]
-            row = np.zeros((window, 1 + maker.has_missing))
+            row = np.zeros((window, 1 + builder.has_missing))
             for i in range(begun[0], t + 1):
                 value = level if np.isnan(filled[i]) else filled[i]
                 x = (value / typical - center) / unit
@@ -223,23 +231,23 @@ def test_windows_in_their_own_units(drawn, horizon):
     assert_allclose(windows, expected, atol=1e-4)
     assert_allclose(scale[:, 0], units)
     assert_array_equal(naive[:, 0], naives)
-    learned = maker.targets(grid, np.arange(len(values)), scale, naive)
+    learned = builder.residuals(grid, np.arange(len(values)), scale, naive)
     future = next_values(values, grid.stops, np.arange(len(values)), horizon)
     assert_allclose(
         learned, (future - naives) / np.array(units)[:, np.newaxis], rtol=1e-5, atol=1e-6
     )
-    again = maker.forecasts(learned.reshape(-1, 1, horizon, 1), scale, naive)
+    again = builder.forecasts(learned.reshape(-1, 1, horizon, 1), scale, naive)
     assert_allclose(again[:, 0, :, 0], future, atol=1e-5)
 
 
-def test_covariates_are_scaled_and_the_known_future_is_looked_ahead_at():
+def test_covariates_are_standardized_and_known_future_is_read_ahead():
     rng = np.random.default_rng(0)
     arrays = [rng.normal(5, 3, size=(n, 3)) for n in (9, 4)]
     arrays[0][4, 1:] = np.nan
     arrays[1][:2, 1] = np.nan
     grid = grid_of(arrays, past=1, future=1)
-    maker = WindowMaker.learn(grid, horizon=2, season=1, window=3, limit=10.0)
-    windows, _, _ = maker.make(grid, np.arange(13))
+    builder = WindowBuilder.learn(grid, horizon=2, season_length=1, window_length=3, limit=10.0)
+    windows, _, _ = builder.build(grid, np.arange(13))
     table = pd.DataFrame(np.concatenate(arrays)).groupby(np.repeat([0, 1], [9, 4]))
     raw = np.concatenate(arrays)[:, 1:]
     mean, deviation = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
@@ -247,25 +255,27 @@ def test_covariates_are_scaled_and_the_known_future_is_looked_ahead_at():
     past, future = np.nan_to_num(scaled).T
     assert_allclose(windows.rows[:, 1], past, atol=1e-6)
     assert_allclose(windows.rows[:, 2], future, atol=1e-6)
-    # Two rows ahead; at the end of a series its last row.
+    # Two rows ahead, at most the last row of the series.
     ahead = [2, 3, 4, 5, 6, 7, 8, 8, 8, 11, 12, 12, 12]
     assert_allclose(windows.rows[:, 3], future[ahead], atol=1e-6)
 
 
 def test_constant_and_empty_covariates():
     table = np.column_stack([np.arange(5.0), np.full(5, 0.1), np.full(5, np.nan)])
-    maker = WindowMaker.learn(grid_of([table], past=2), horizon=1, season=1, window=2, limit=1.0)
+    builder = WindowBuilder.learn(
+        grid_of([table], past=2), horizon=1, season_length=1, window_length=2, limit=1.0
+    )
     table[3:, 1:] = [[0.3, 7.0], [np.nan, np.nan]]
-    rows = maker.make(grid_of([table], past=2), np.arange(5))[0].rows
+    rows = builder.build(grid_of([table], past=2), np.arange(5))[0].rows
     assert_allclose(rows[:, 1], [0, 0, 0, 0.2, 0.2], atol=1e-6)
     assert_array_equal(rows[:, 2], 0)
 
 
-def test_what_is_known_of_the_future():
+def test_lacks_future():
     arrays = [np.zeros((6, 2)), np.zeros((2, 2))]
     arrays[0][3, 1] = np.nan
     grid = grid_of(arrays, future=1)
-    # Rows 1 and 2 look at row 3; rows 4 to 7 beyond the end of their series.
+    # Rows 1 and 2 look ahead at row 3, rows 4 to 7 beyond the end of their series.
     lacks = grid.lacks_future(np.arange(8), 2)
     assert lacks.tolist() == [False, True, True, False, True, True, True, True]
     assert grid.lacks_future(np.array([3, 6]), 1).tolist() == [False, False]

@@ -1,4 +1,4 @@
-"""Tests of quantiles: their loss, that they never cross, what they cover."""
+"""Tests of quantiles: loss, order, coverage."""
 
 import pickle
 
@@ -23,8 +23,7 @@ from sklstm import (
     WindowTransformer,
     series_weights,
 )
-from sklstm._network import fit as training
-from sklstm._network import trainer
+from sklstm._network import program_cache
 
 N, L, F = 60, 4, 2
 RNG = np.random.default_rng(0)
@@ -33,17 +32,17 @@ Y = X[:, -1].sum(axis=1, dtype=float) * 3.0 + 1
 PAIRS = np.c_[Y, 1000 - Y]
 UNITS = np.array(["a"] * 5 + ["b"] * 15 + ["c"] * 40)
 LEVELS = (0.1, 0.5, 0.9)
-FIXED = {"optimizer": "sgd", "learning_rate": 0.0}  # a net that training leaves as it is
+FIXED = {"optimizer": "sgd", "learning_rate": 0.0}  # training changes nothing
 
 
 def lstm(**options):
-    """Make a small regressor; equal shapes in all tests keep compiling rare."""
+    """Make a small regressor; equal shapes in all tests limit compilation."""
     options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "random_state": 0} | options
     return MultiSeriesLSTMRegressor(4, **{"quantiles": LEVELS} | options)
 
 
 def pinball(y_true, y_quantiles, levels=LEVELS, **options):
-    """Mean over levels of scikit-learn's loss."""
+    """Compute the mean of scikit-learn's loss over the levels."""
     return np.mean(
         [
             mean_pinball_loss(y_true, y_quantiles[..., k], alpha=level, **options)
@@ -53,7 +52,7 @@ def pinball(y_true, y_quantiles, levels=LEVELS, **options):
 
 
 def assert_same_fit(one, other):
-    """Two fits are the same to the last bit."""
+    """Assert that two fits are equal to the last bit."""
     assert one.history_ == other.history_
     assert_array_equal(one.predict_quantiles(X), other.predict_quantiles(X))
 
@@ -65,7 +64,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def disordered():
-    """Return a net of two outputs whose head has no order of levels whatever."""
+    """Return a network of two outputs with random weights in the output layer."""
     regressor = lstm(epochs=1).fit(X, np.c_[Y, Y + 1e4])
     head = regressor.model_.get_layer("head")
     head.set_weights([RNG.normal(size=w.shape) for w in head.get_weights()])
@@ -84,7 +83,7 @@ def test_shapes_and_columns(fitted):
     assert column.predict_quantiles(X).dtype == np.float32
 
 
-def test_outputs_stand_in_the_order_of_y():
+def test_outputs_are_in_the_order_of_y():
     regressor = lstm(epochs=1).fit(X, PAIRS)
     quantiles = regressor.predict_quantiles(X)
     assert quantiles.shape == (N, 2, 3)
@@ -93,7 +92,7 @@ def test_outputs_stand_in_the_order_of_y():
     assert (quantiles[:, 0].max() < 50) and (quantiles[:, 1].min() > 950)
 
 
-def test_the_median_is_learnt_in_addition():
+def test_median_is_added():
     without, with_median = lstm(quantiles=[0.1, 0.9]).fit(X, Y), lstm().fit(X, Y)
     assert without.history_ == with_median.history_
     assert_array_equal(without.predict(X), with_median.predict(X))
@@ -119,7 +118,7 @@ def test_quantiles_never_cross(disordered, fitted, inputs):
         assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
-def test_a_head_out_of_order_is_put_in_order(disordered):
+def test_crossing_outputs_are_sorted(disordered):
     model = disordered.model_
     head = keras.Model(model.input, model.get_layer("head").output)(X)
     unordered = keras.ops.convert_to_numpy(head).reshape(N, 2, 3)
@@ -132,7 +131,7 @@ def test_a_head_out_of_order_is_put_in_order(disordered):
 
 # -------------------------------------------------------------------------------- the loss
 @pytest.mark.parametrize("levels", [LEVELS, (0.01, 0.2, 0.5, 0.6)])
-def test_loss_is_that_of_scikit_learn(levels):
+def test_loss_equals_that_of_scikit_learn(levels):
     own = RNG.uniform(0.1, 10, N)
     regressor = lstm(**FIXED, quantiles=levels).fit(X, Y, sample_weight=own, series_ids=UNITS)
     quantiles = regressor.predict_quantiles(X)
@@ -147,10 +146,10 @@ def test_loss_is_that_of_scikit_learn(levels):
         assert_allclose(report.loc[unit, "error"], error, 1e-5)
 
 
-def test_a_row_s_loss_is_the_mean_over_its_known_elements():
+def test_row_loss_is_the_mean_over_known_elements():
     y = PAIRS.copy()
     y[::3, 0] = y[1::5, 1] = y[6, :] = np.nan
-    # A loss that cannot leave elements out is not in the way: it is not used.
+    # The parameter `loss` is not used with quantiles.
     regressor = lstm(**FIXED, loss="poisson").fit(X, y)
     predicted = regressor.predict_quantiles(X)
     rows = []
@@ -189,9 +188,9 @@ def test_units_of_the_targets_do_not_matter(unit, fitted):
     assert_allclose(other.predict_quantiles(X), unit * fitted.predict_quantiles(X), rtol=1e-3)
 
 
-# -------------------------------------------------------------------------- what is learnt
+# ------------------------------------------------------------------------------- coverage
 def test_share_of_targets_below_each_quantile():
-    # The spread follows one feature, the level the other.
+    # One feature sets the level, the other the spread.
     rng = np.random.default_rng(0)
     table = rng.uniform(-1, 1, size=(6000, 2))
     y = table[:, 0] + np.exp(table[:, 1]) * rng.normal(size=len(table))
@@ -217,7 +216,7 @@ def test_partial_fits_are_epochs_of_one_fit(fitted):
     parts = lstm().partial_fit(X, Y).partial_fit(X, Y)
     assert_same_fit(parts, fitted)
     warm = lstm(epochs=1, warm_start=True).fit(X, Y)
-    # The same net serves fewer levels, other levels need another one.
+    # The same network provides fewer levels; other levels need another network.
     warm.set_params(quantiles=(0.1, 0.9)).fit(X, Y)
     assert warm.history_ == fitted.history_
     assert_array_equal(warm.predict_quantiles(X), fitted.predict_quantiles(X)[:, [0, 2]])
@@ -225,7 +224,7 @@ def test_partial_fits_are_epochs_of_one_fit(fitted):
         warm.set_params(quantiles=(0.2, 0.8)).fit(X, Y)
 
 
-def test_early_stopping_goes_back_to_the_best_epoch():
+def test_early_stopping_restores_the_best_epoch():
     options = {"early_stopping": True, "validation_by": "time", "n_iter_no_change": 2}
     regressor = lstm(**options, learning_rate=0.3, epochs=20, validation_fraction=0.2).fit(X, Y)
     assert regressor.n_iter_ < 20
@@ -246,7 +245,7 @@ def unseen():
 @settings(max_examples=15, deadline=None)
 @given(panels(), st.randoms(use_true_random=False))
 def test_pipelines_of_any_panel(unseen, panel, random):
-    # One-row series, unequal lengths, NaN, rows in any order; the net has not seen the series.
+    # Series of one row, unequal lengths, NaN, rows in any order; all series are unseen.
     panel[["p", "q"]] = panel[["p", "q"]].fillna(0)
     windows = WindowTransformer(3, series="unit", time="cycle")
     quantiles = unseen.predict_quantiles(windows.fit_transform(panel))
@@ -270,17 +269,17 @@ def test_search_over_quantiles_in_a_pipeline():
     search = GridSearchCV(pipe, grid, cv=GroupKFold(2), error_score="raise")
     search.fit(table, Y, groups=table[:, 0])
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    # In a pipeline, the steps before the net make its windows.
+    # In a pipeline, the earlier steps make the windows.
     pipe.fit(table, Y)
     quantiles = pipe[-1].predict_quantiles(pipe[:-1].transform(table))
     assert_array_equal(quantiles[:, 1], pipe.predict(table))
 
 
 def test_equal_quantiles_share_a_compiled_network(monkeypatch):
-    monkeypatch.setattr(training, "_idle", trainer.IdleWorkers(8))
+    monkeypatch.setattr(program_cache, "programs", program_cache.ProgramCache(8))
     for levels in (LEVELS, list(LEVELS), (0.1, 0.9)):
         lstm(epochs=1, quantiles=levels).fit(X, Y)
-    assert sum(map(len, training._idle._waiting.values())) == 1
+    assert len(program_cache.programs) == 1
 
 
 def test_the_model_can_be_saved_by_keras(fitted, tmp_path):
@@ -305,7 +304,7 @@ def test_bad_levels(levels):
 
 
 @pytest.mark.parametrize("levels", [0.5, "median"])
-def test_levels_that_are_no_sequence(levels):
+def test_levels_must_be_a_sequence(levels):
     with pytest.raises(InvalidParameterError, match="'quantiles' parameter"):
         lstm(quantiles=levels).fit(X, Y)
 

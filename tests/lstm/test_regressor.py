@@ -1,4 +1,4 @@
-"""Tests of MultiSeriesLSTMRegressor: what it reads, refuses, predicts and reports."""
+"""Tests of MultiSeriesLSTMRegressor: inputs, errors, predictions and reports."""
 
 import copy
 import pickle
@@ -21,7 +21,7 @@ L, F = 4, 2
 
 
 def make_panel(seed=0):
-    """Make a panel of three series and the target that its windows explain."""
+    """Make a panel of three series, and a target that depends on its windows."""
     rng = np.random.default_rng(seed)
     parts = [
         pd.DataFrame({"unit": unit, "cycle": range(length)}) for unit, length in LENGTHS.items()
@@ -36,7 +36,7 @@ def make_windows(panel, **options):
 
 
 def lstm(**options):
-    """Make a small regressor; equal shapes in all tests keep compiling rare."""
+    """Make a small regressor; equal shapes in all tests limit compilation."""
     options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, **options}
     return MultiSeriesLSTMRegressor(4, random_state=0, **options)
 
@@ -53,7 +53,7 @@ def fitted():
 
 
 def assert_same_fit(one, other, X=WINDOWS):
-    """Two fits are the same to the last bit."""
+    """Assert that two fits are equal to the last bit."""
     assert one.history_ == other.history_
     for a, b in zip(one.model_.get_weights(), other.model_.get_weights(), strict=True):
         assert_array_equal(a, b)
@@ -67,7 +67,7 @@ def differ(one, other):
 # ------------------------------------------------------------------------- kinds of input
 def test_windows_and_array_give_the_same_fit(fitted):
     array = np.asarray(WINDOWS)
-    # An array cannot say which windows are padded: leave those out.
+    # An array does not show which windows are padded: leave them out.
     of_array = lstm().fit(array[FULL], Y[FULL], series_ids=UNITS[FULL])
     assert_same_fit(fitted, of_array)
     assert_array_equal(fitted.predict(array), fitted.predict(WINDOWS))
@@ -104,7 +104,7 @@ def test_tables_are_windows_of_one_row():
 )
 def test_kinds_of_one_dimensional_targets(change, fitted):
     other = lstm().fit(WINDOWS, change(Y))
-    # A float32 target has moments of its own, in the last digits.
+    # The moments of a float32 target differ in the last digits.
     assert_allclose(other.predict(WINDOWS), fitted.predict(WINDOWS), rtol=1e-4)
 
 
@@ -117,7 +117,7 @@ def test_predictions_have_shape_and_precision_of_y():
         assert predicted.dtype == np.asarray(y).dtype
 
 
-def test_outputs_stand_in_the_order_of_y():
+def test_outputs_are_in_the_order_of_y():
     y = np.c_[Y, 1000 - Y]
     predicted = lstm(epochs=1).fit(WINDOWS, y).predict(WINDOWS)
     assert_allclose(predicted.mean(axis=0), y.mean(axis=0), atol=3)
@@ -129,7 +129,7 @@ def test_order_of_the_rows_does_not_matter_to_predictions(fitted):
     assert_array_equal(fitted.predict(shuffled), fitted.predict(WINDOWS)[order])
 
 
-def test_predictions_do_not_depend_on_their_company(fitted):
+def test_predictions_do_not_depend_on_other_rows(fitted):
     chosen = np.arange(1500) % len(PANEL)  # more rows than a batch of predict
     assert_allclose(fitted.predict(WINDOWS[chosen]), fitted.predict(WINDOWS)[chosen], rtol=1e-5)
     alone = [fitted.predict(WINDOWS[[row]])[0] for row in range(0, len(PANEL), 7)]
@@ -139,14 +139,14 @@ def test_predictions_do_not_depend_on_their_company(fitted):
     assert_array_equal(fitted.predict(changed)[::2], fitted.predict(WINDOWS)[::2])
 
 
-# ------------------------------------------------------------------ which rows carry loss
-def test_rows_without_any_target_are_as_if_they_were_not_there():
+# ---------------------------------------------------------------------- rows in the loss
+def test_rows_without_any_target_equal_absent_rows():
     missing = np.arange(len(Y)) % 5 == 0
     y = np.where(missing, np.nan, Y)
     assert_same_fit(lstm().fit(WINDOWS, y), lstm().fit(WINDOWS[~missing], Y[~missing]))
 
 
-def test_rows_of_weight_zero_are_as_if_they_were_not_there():
+def test_rows_of_weight_zero_equal_absent_rows():
     out = np.arange(len(Y)) % 5 == 0
     absurd = np.where(out, 1e6, Y)
     weight = np.where(out, 0.0, np.random.default_rng(0).uniform(1, 2, len(Y)))
@@ -155,7 +155,7 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there():
 
 
 @pytest.mark.parametrize("min_observed", [None, 1, 2])
-def test_min_observed_leaves_out_rows_with_little_history(min_observed):
+def test_min_observed_excludes_rows_with_short_history(min_observed):
     enough = WINDOWS.n_observed >= (min_observed or L)
     regressor = lstm(min_observed=min_observed).fit(WINDOWS, Y)
     absurd = np.where(enough, Y, 1e6)
@@ -165,13 +165,13 @@ def test_min_observed_leaves_out_rows_with_little_history(min_observed):
     assert regressor.predict(WINDOWS).shape == Y.shape
 
 
-def test_series_without_full_windows_are_named():
+def test_warns_of_series_without_full_windows():
     panel = PANEL[(PANEL["unit"] != "c") | (PANEL["cycle"] < L - 1)]
     with pytest.warns(UserWarning, match=r"1 of 3 series have no row in the loss \('c'\)"):
         lstm(epochs=1).fit(make_windows(panel), Y[panel.index])
 
 
-def test_embargo_keeps_the_last_rows_out_of_the_fit():
+def test_embargo_excludes_the_last_rows():
     embargo = 3
     from_end = PANEL.groupby("unit")["cycle"].transform("max") - PANEL["cycle"]
     late = (from_end < embargo).to_numpy()
@@ -216,8 +216,8 @@ def test_score_is_the_mean_over_outputs():
     assert regressor.score(WINDOWS, y) == pytest.approx(np.mean(by_hand))
 
 
-def test_score_names_a_wrong_number_of_outputs(fitted):
-    with pytest.raises(ValueError, match="output"):
+def test_score_raises_for_a_wrong_number_of_outputs(fitted):
+    with pytest.raises(ValueError, match="y has 2 outputs, but .* was fitted with 1"):
         fitted.score(WINDOWS, np.c_[Y, Y])
 
 
@@ -256,19 +256,19 @@ def test_series_report_of_other_series(fitted):
     [copy.deepcopy, copy.copy, lambda fit: pickle.loads(pickle.dumps(fit))],
     ids=["deepcopy", "copy", "pickle"],
 )
-def test_copies_predict_the_same_and_live_on_their_own(duplicate):
+def test_copies_predict_the_same_and_are_independent(duplicate):
     original = lstm().fit(WINDOWS, Y)
     predicted = original.predict(WINDOWS)
     twin = duplicate(original)
     assert_same_fit(twin, original)
     twin.partial_fit(WINDOWS, Y)
     assert_array_equal(original.predict(WINDOWS), predicted)
-    # The optimizer's state travels too: both go on in the same way.
+    # The optimizer state is copied too: both continue in the same way.
     assert_array_equal(original.partial_fit(WINDOWS, Y).predict(WINDOWS), twin.predict(WINDOWS))
 
 
 @pytest.mark.parametrize("dump", [pickle.dump, joblib.dump], ids=["pickle", "joblib"])
-def test_a_fresh_process_predicts_the_same_to_the_last_bit(dump, fitted, tmp_path):
+def test_new_process_predicts_the_same_to_the_last_bit(dump, fitted, tmp_path):
     with open(tmp_path / "fit", "wb") as file:
         dump((fitted, WINDOWS), file)
     code = (
@@ -281,7 +281,7 @@ def test_a_fresh_process_predicts_the_same_to_the_last_bit(dump, fitted, tmp_pat
     assert_array_equal(np.load(tmp_path / "predicted.npy"), fitted.predict(WINDOWS))
 
 
-def test_fits_do_not_touch_one_another():
+def test_fits_are_independent():
     first = lstm().fit(WINDOWS, Y)
     model, weights, predicted = first.model_, first.model_.get_weights(), first.predict(WINDOWS)
     second = lstm(learning_rate=0.1).fit(WINDOWS, -Y)
@@ -291,13 +291,13 @@ def test_fits_do_not_touch_one_another():
     for before, after in zip(weights, model.get_weights(), strict=True):
         assert_array_equal(before, after)
     assert_array_equal(first.predict(WINDOWS), predicted)
-    # A refit makes a new network, so that a model in other hands stays what it was.
+    # A second fit makes a new network, and the earlier model is unchanged.
     first.fit(WINDOWS, -Y)
     assert first.model_ is not model
     assert_array_equal(model.get_weights()[0], weights[0])
 
 
-def test_input_is_left_as_it_was():
+def test_input_is_unchanged():
     X, y, weight = np.asarray(WINDOWS), Y.copy(), np.ones(len(Y))
     y[0] = np.nan
     kept = [array.copy() for array in (X, y, weight)]
@@ -377,7 +377,7 @@ def test_bad_input_of_fit(case):
         lstm(**options).fit(X, y, **fit_options)
 
 
-def test_a_refused_fit_leaves_the_regressor_unfitted():
+def test_failed_first_fit_leaves_the_regressor_unfitted():
     regressor = lstm()
     with pytest.raises(ValueError, match="y has 59"):
         regressor.fit(WINDOWS, Y[:-1])
@@ -401,7 +401,7 @@ def test_bad_input_of_predict(X, message, fitted):
         fitted.predict(X)
 
 
-def test_renamed_columns_are_refused():
+def test_renamed_columns_raise():
     regressor = lstm(series="unit", time="cycle").fit(PANEL, Y)
     for columns in (["unit", "cycle", "p", "r"], ["unit", "cycle", "q", "p"]):
         with pytest.raises(ValueError, match="feature names"):
@@ -473,12 +473,12 @@ for options, X_bad, y_bad in [
 
 
 # ----------------------------------------------------------- series without rows or weights
-def test_report_of_series_that_carry_no_loss():
+def test_report_of_series_without_loss():
     known = UNITS != "c"
     regressor = lstm(series_weight={"a": 1.0, "b": 2.0})
     regressor.fit(ARRAY[known], Y[known], series_ids=UNITS[known])
     report = regressor.series_report(ARRAY, Y, series_ids=UNITS)
-    assert np.isnan(report.loc["c", "weight"])  # the dict does not name it
+    assert np.isnan(report.loc["c", "weight"])  # not in the dict
     assert report.loc["c", "windows"] == (~known).sum() and report.loc["c", "error"] > 0
     report = lstm().fit(ARRAY, Y).set_params(embargo=len(Y)).series_report(ARRAY, Y)
     assert report["windows"].tolist() == [0] and np.isnan(report["loss"].iloc[0])
@@ -486,7 +486,7 @@ def test_report_of_series_that_carry_no_loss():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_series_of_weight_0_are_never_held_out(seed):
+def test_series_of_weight_0_never_validate(seed):
     regressor = lstm(
         series_weight={"a": 1.0, "b": 1.0, "c": 0.0},
         early_stopping=True,
@@ -504,7 +504,7 @@ def test_warns_of_series_that_a_cut_in_time_leaves_without_rows():
 
 
 def test_warns_of_digits_that_float32_loses():
-    # As many values as before, far from 0: in the target, then in the second feature.
+    # The same variation far from 0: in the target, then in the second feature.
     for X, y in (
         (ARRAY, Y.astype(np.float64) + 1e8),
         (ARRAY.astype(np.float64) + np.eye(ARRAY.shape[2])[1] * 1e9, Y),
@@ -513,7 +513,7 @@ def test_warns_of_digits_that_float32_loses():
             lstm(epochs=1).fit(X, y)
 
 
-def test_features_in_another_order_are_refused():
+def test_features_in_another_order_raise():
     frame = pd.DataFrame(ARRAY[:, 0], columns=["p", "q"])
     windows = WindowTransformer(4).fit_transform(frame)
     regressor = lstm(min_observed=1).fit(windows, Y)
@@ -521,7 +521,7 @@ def test_features_in_another_order_are_refused():
         regressor.predict(WindowTransformer(4).fit_transform(frame[["q", "p"]]))
 
 
-def test_skip_lets_the_head_see_the_last_segment():
+def test_skip_passes_the_last_segment_to_the_output_layer():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 4, 2)).astype("float32")
     y = np.stack([3 * X[:, -2, 0], X[:, -1, 1]], axis=1)

@@ -1,4 +1,4 @@
-"""Attention, both directions, norms, masks, vectors of series, static features.
+"""Tests of attention, directions, normalisation, masks, embeddings, static features.
 
 The reference is a forward pass in NumPy, one window and one step at a time.
 """
@@ -12,6 +12,7 @@ import pytest
 from helpers import panels
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lstm_panels import EDGE, IDS, MASKED, PANEL, UNITS, L, Y, lstm, make_windows
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -19,38 +20,6 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import MultiSeriesLSTMRegressor, WindowTransformer
 
-L, UNITS = 4, 3
-IDS = {"series": "unit", "time": "cycle"}
-
-
-def make_panel(seed=0, lengths=(9, 6, 3, 1)):
-    """Make a panel whose column `size` is constant within each unit."""
-    rng = np.random.default_rng(seed)
-    panel = pd.concat(
-        [
-            pd.DataFrame({"unit": f"u{number}", "cycle": range(length), "size": number / 2})
-            for number, length in enumerate(lengths)
-        ],
-        ignore_index=True,
-    )
-    panel[["p", "q"]] = rng.normal(size=(len(panel), 2))
-    return panel, (panel["p"] - panel["size"]).to_numpy()
-
-
-def make_windows(panel, padding="edge", length=L, columns=("size", "p", "q")):
-    return WindowTransformer(length, padding=padding, columns=list(columns), **IDS).fit_transform(
-        panel
-    )
-
-
-def lstm(**options):
-    # One batch size for panels and folds: few shapes to compile.
-    options = {"epochs": 2, "learning_rate": 0.05, "min_observed": 1, "batch_size": 16, **options}
-    return MultiSeriesLSTMRegressor(UNITS, random_state=0, **options)
-
-
-PANEL, Y = make_panel()
-EDGE, MASKED = make_windows(PANEL), make_windows(PANEL, "nan")
 WINDOWS = {"edge": EDGE, "nan": MASKED}
 
 TECHNIQUES = {
@@ -75,13 +44,13 @@ TECHNIQUES = {
 }
 
 
-# ---------------------------------------------------------------- the pass, step by step
+# -------------------------------------------------------------- reference forward pass
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
 def lstm_states(steps, kernel, recurrent, bias, h, c):
-    """States after each step of one window."""
+    """Compute the states after each step of one window."""
     states = []
     for step in steps:
         i, f, g, o = np.split(step @ kernel + h @ recurrent + bias, 4)
@@ -92,7 +61,7 @@ def lstm_states(steps, kernel, recurrent, bias, h, c):
 
 
 def pass_forward(net, window, number=0):
-    """Prediction and attention of a fitted net for the real rows of one window."""
+    """Compute prediction and attention of a fitted network for the real rows of one window."""
     weights = {v.path: np.asarray(v) for v in net.model_.variables}
     n_static = [] if net.static_features is None else [0]  # `size` is the first column
     once = [window[-1, n_static]]
@@ -123,7 +92,7 @@ def pass_forward(net, window, number=0):
             cell = [weights[f"{name}/{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
             states = lstm_states(steps[::-1] if way else steps, *cell, *begin)
             outputs.append(states[::-1] if way else states)
-        # Without a sequence to return, Keras takes the last state of each way.
+        # Without return_sequences, Keras takes the last state of each direction.
         final = np.concatenate([outputs[0][-1], *(o[0] for o in outputs[1:])])
         steps = np.concatenate(outputs, axis=1)
         if net.layer_norm:
@@ -158,13 +127,13 @@ CASES = [*((name, "nan") for name in TECHNIQUES), ("attention", "edge"), ("all",
 
 
 @pytest.mark.parametrize(("name", "padding"), CASES)
-def test_predictions_are_those_of_a_loop(name, padding):
+def test_predictions_equal_the_reference(name, padding):
     windows, net = WINDOWS[padding], fitted(name, padding)
     predicted = net.predict(windows)
     weights = net.attention_weights(windows) if net.attention else None
     assert weights is None or weights.shape == (len(Y), L // net.segment_length)
     for row, window in enumerate(np.asarray(windows, float)):
-        # The net must not see masked padding at all: the loop is not given it.
+        # Masked padding must have no effect: the reference does not receive it.
         real = window[-windows.n_observed[row] :] if padding == "nan" else window
         expected, attention = pass_forward(net, real, 1 + windows.codes[row])
         assert_allclose(predicted[row], expected[0], rtol=1e-4, atol=1e-5)
@@ -183,11 +152,12 @@ def test_technique_is_reproducible_and_survives_pickling(name):
     assert_array_equal(other.predict(MASKED), predicted)
     assert_array_equal(pickle.loads(pickle.dumps(one)).predict(MASKED), predicted)
     assert not np.array_equal(lstm().fit(MASKED, Y).predict(MASKED), predicted)
-    # Going on from a fit changes it.
+    # Further training changes the predictions.
     assert not np.array_equal(other.partial_fit(MASKED, Y).predict(MASKED), predicted)
 
 
-def test_weights_are_repetitions_up_to_rounding():
+@pytest.mark.slow
+def test_weights_equal_repetitions_up_to_rounding():
     options = {name: value for name, value in TECHNIQUES["all"].items() if name[0] != "s"}
     X, weight = np.asarray(MASKED), np.arange(len(Y)) % 3
     options |= {"series_weight": None, "batch_size": 32}
@@ -209,8 +179,8 @@ def test_later_rows_change_nothing(name, padding):
 
 
 @pytest.mark.parametrize("name", ["all", "vectors"])
-def test_a_callback_that_does_nothing_changes_nothing(name):
-    # With callbacks Keras' own steps train the model, without them ours do.
+def test_empty_callback_changes_nothing(name):
+    # With callbacks, Keras' own steps train the model.
     own = lstm(callbacks=[keras_callback()], **TECHNIQUES[name]).fit(MASKED, Y)
     assert_allclose(own.predict(MASKED), fitted(name, "nan").predict(MASKED), rtol=1e-4, atol=1e-5)
 
@@ -221,7 +191,7 @@ def keras_callback():
     return keras.callbacks.Callback()
 
 
-def test_a_refused_fit_leaves_the_vectors_of_the_last_one():
+def test_failed_fit_keeps_the_embedding_of_the_earlier_one():
     net = lstm(series_embedding=2).fit(EDGE, Y)
     before = net.predict(EDGE)
     some_missing = np.c_[Y, np.where(PANEL["unit"] == "u1", np.nan, Y)] + 9
@@ -232,6 +202,7 @@ def test_a_refused_fit_leaves_the_vectors_of_the_last_one():
     assert_array_equal(net.predict(EDGE), before)
 
 
+@pytest.mark.slow
 def test_grid_search_over_techniques():
     pipe = make_pipeline(
         WindowTransformer(L, padding="nan", columns=["size", "p", "q"], **IDS), lstm(epochs=1)
@@ -261,7 +232,7 @@ def test_attention_finds_the_step_that_matters():
     weights = net.fit(X, y).attention_weights(X)
     assert net.score(X, y) > 0.9
     at = weights[np.arange(600), place] + weights[np.arange(600), place + 1]
-    assert at.mean() > 0.5  # the state at the step or right behind it; 2 / 6 by chance
+    assert at.mean() > 0.5  # the state at the step or the next one; 2 / 6 by chance
 
 
 def test_attention_must_be_on():
@@ -271,7 +242,7 @@ def test_attention_must_be_on():
 
 # ---------------------------------------------------------------------------------- masks
 @pytest.mark.parametrize("name", ["attention", "all"])
-def test_arrays_padded_with_nan_are_the_masked_windows(name):
+def test_arrays_padded_with_nan_equal_masked_windows(name):
     options = {**TECHNIQUES[name], "series_embedding": 0}
     if "static_features" in options:
         options["static_features"] = [0]
@@ -286,7 +257,7 @@ def test_arrays_may_be_padded_in_one_call_and_not_in_another():
     for first, second in ((full, ~full), (~full, full)):
         net = lstm().fit(array[first], Y[first])
         alone = net.predict(array[first])
-        # Neither the other rows nor their padding change what is predicted.
+        # Predictions depend neither on other rows nor on their padding.
         assert_allclose(net.predict(array)[first], alone, rtol=1e-5)
         net.partial_fit(array[second], Y[second])
         assert np.isfinite(net.predict(array)).all()
@@ -295,26 +266,26 @@ def test_arrays_may_be_padded_in_one_call_and_not_in_another():
     assert_allclose(only_full.predict(array)[0], expected[0], rtol=1e-4, atol=1e-5)
 
 
-def test_rows_missing_in_between_are_no_padding():
+def test_missing_rows_between_others_are_not_padding():
     array = np.asarray(EDGE)
     array[2, 1] = np.nan
     with pytest.raises(ValueError, match="contains NaN"):
         lstm().fit(array, Y)
-    for missing in (slice(None), slice(-1, None)):  # all of a window; its latest reading
+    for missing in (slice(None), slice(-1, None)):  # a whole window; its last row
         array = np.asarray(EDGE)
         array[2, missing] = np.nan
         with pytest.raises(ValueError, match="contains NaN"):
             lstm().fit(array, Y)
 
 
-def test_all_masked_windows_teach_by_default():
+def test_all_masked_windows_enter_the_loss_by_default():
     net = lstm(min_observed=None).fit(MASKED, Y)
     assert (net.series_report(MASKED, Y)["windows"] == net.series_report(MASKED, Y)["rows"]).all()
     with pytest.warns(UserWarning, match="2 of 4 series have no row in the loss"):
         lstm(min_observed=None).fit(EDGE, Y)
 
 
-def test_masks_must_be_those_of_fit():
+def test_padding_must_be_as_in_fit():
     net = lstm(epochs=1).fit(EDGE, Y)
     with pytest.raises(ValueError, match="padded with 'nan', and those of fit were not"):
         net.predict(MASKED)
@@ -324,7 +295,7 @@ def test_masks_must_be_those_of_fit():
     assert_array_equal(net.predict(full), net.predict(EDGE)[MASKED.n_observed == L])
 
 
-def test_an_incomplete_segment_is_fine_where_padding_is_masked():
+def test_incomplete_segment_is_allowed_where_padding_is_masked():
     net = lstm(segment_length=3, attention=True).fit(MASKED, Y)
     assert net.attention_weights(MASKED).shape == (len(Y), 2)
     with pytest.raises(ValueError, match="segment_length=3 does not divide.*pad with 'nan'"):
@@ -343,7 +314,7 @@ def test_predictions_of_any_panel_follow_its_rows(panel, seed):
     predicted = net.predict(windows)
     order = np.random.default_rng(seed).permutation(len(panel))
     shuffled = net.predict(make_windows(panel.iloc[order], "nan", columns=("p", "q")))
-    # Rows at other places of a batch may be rounded otherwise.
+    # Rounding may depend on the position in a batch.
     assert_allclose(shuffled, predicted[order], rtol=1e-5, atol=1e-6)
     # Units are "a" to "d" here and "u0" to "u3" in fit: all unseen, so names make no difference.
     renamed = panel.assign(unit="x" + panel["unit"])
@@ -358,9 +329,9 @@ NETS_OF_ANY = lstm(attention=True, bidirectional=True, series_embedding=2)
 MASKED_PQ = make_windows(PANEL, "nan", columns=("p", "q"))
 
 
-# ----------------------------------------------------------------------- vectors of series
+# ----------------------------------------------------------------------- series embedding
 def make_offsets(n_series=12, n_rows=30, seed=0):
-    """Series that differ in nothing but a number that no feature shows."""
+    """Make series that differ only by a constant that no feature shows."""
     rng = np.random.default_rng(seed)
     panel = pd.DataFrame({"unit": np.repeat(np.arange(n_series), n_rows)})
     panel["cycle"] = np.tile(np.arange(n_rows), n_series)
@@ -369,7 +340,7 @@ def make_offsets(n_series=12, n_rows=30, seed=0):
     return panel, panel["p"].to_numpy() + offsets[panel["unit"]]
 
 
-def test_vectors_tell_series_apart_and_unseen_ones_lose_nothing():
+def test_embedding_separates_series_and_unseen_ones_lose_nothing():
     panel, y = make_offsets()
     windows = make_windows(panel, columns=("p",))
     known = (panel["unit"] < 8).to_numpy()
@@ -383,7 +354,7 @@ def test_vectors_tell_series_apart_and_unseen_ones_lose_nothing():
     assert error(net, known) < 0.5 * error(plain, known)
     assert error(net, ~known) < 1.1 * error(plain, ~known)
     assert list(net.embedded_ids_) == list(range(8))
-    # Unseen series are all alike, and unlike a known one.
+    # All unseen series are predicted alike, and differently from a fitted one.
     start = windows[known][:30]
     names = [np.full(30, name) for name in (0, 1, 77, 78)]
     same, other, one, two = (
@@ -394,17 +365,17 @@ def test_vectors_tell_series_apart_and_unseen_ones_lose_nothing():
     assert not np.allclose(other, same) and not np.allclose(one, same)
 
 
-def test_the_vector_of_unseen_series_is_learnt():
+def test_vector_of_unseen_series_is_trained():
     net = lstm(series_embedding=2, epochs=1).fit(EDGE, Y)
     table = net.model_.get_layer("embedding").get_weights()[0]
-    assert table.shape == (5, 2)  # four series, and 0 for all others
+    assert table.shape == (5, 2)  # four series, and row 0 for all others
     for steps in (1, 30):
         net.set_params(epochs=steps).fit(EDGE, Y)
         moved = net.model_.get_layer("embedding").get_weights()[0] - table
     assert (np.abs(moved) > 1e-3).all()
 
 
-def test_series_without_a_training_row_have_no_vector():
+def test_series_without_training_rows_have_no_vector():
     weight = (PANEL["unit"] != "u1").astype(float)
     with pytest.warns(UserWarning, match="'u1'"):
         net = lstm(series_embedding=2).fit(EDGE, Y, sample_weight=weight)
@@ -415,14 +386,14 @@ def test_series_without_a_training_row_have_no_vector():
     assert len(held_out.embedded_ids_) == 2
 
 
-def test_ids_of_vectors_travel_in_X():
+def test_embedding_needs_ids_in_X():
     array = np.asarray(EDGE)
     net = lstm(series_embedding=2, epochs=1).fit(EDGE, Y)
     with pytest.raises(ValueError, match="ids that X carries: X carried ids in fit"):
         net.predict(array)
     with pytest.raises(ValueError, match="series_embedding needs the ids in X itself"):
         lstm(series_embedding=2).fit(array, Y, series_ids=PANEL["unit"])
-    # Without ids, all rows are one series, which every row of predict then is.
+    # Without ids, all rows are one series, in fit and in predict.
     with pytest.warns(UserWarning, match="X carries no ids"):
         alone = lstm(series_embedding=2, epochs=1).fit(array, Y)
     assert_array_equal(alone.predict(array[:3]), alone.predict(array)[:3])
@@ -430,7 +401,7 @@ def test_ids_of_vectors_travel_in_X():
         alone.predict(EDGE)
 
 
-def test_tables_name_their_ids():
+def test_embedding_of_tables_with_ids():
     net = lstm(series_embedding=2, **IDS).fit(PANEL, Y)
     renamed = PANEL.assign(unit="new")
     renamed["cycle"] = np.arange(len(PANEL))
@@ -440,7 +411,7 @@ def test_tables_name_their_ids():
 
 
 # ------------------------------------------------------------------------- static features
-def test_small_steps_of_a_static_feature_are_seen():
+def test_small_changes_of_a_static_feature_raise():
     year = PANEL.assign(size=2019.0 + PANEL["unit"].str[1].astype(int))
     assert lstm(static_features=["size"], epochs=1).fit(make_windows(year), Y).n_iter_ == 1
     year.loc[5, "size"] += 1
@@ -448,7 +419,7 @@ def test_small_steps_of_a_static_feature_are_seen():
         lstm(static_features=["size"]).fit(make_windows(year), Y)
 
 
-def test_static_features_may_be_named_or_numbered():
+def test_static_features_by_name_or_position():
     by_name = lstm(static_features=["size"]).fit(EDGE, Y).predict(EDGE)
     array = np.asarray(EDGE)
     by_place = lstm(static_features=[0], series_weight=None).fit(array, Y, series_ids=PANEL["unit"])

@@ -1,9 +1,10 @@
-"""Fits that begin with the weights of another fit, and layers that stay as they are."""
+"""Tests of transferred weights and frozen layers."""
 
 import pickle
 
 import numpy as np
 import pytest
+from lstm_panels import EDGE, IDS, MASKED, PANEL, L, Y, lstm, make_panel, make_windows
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -11,7 +12,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
-from test_techniques import EDGE, IDS, MASKED, PANEL, L, Y, lstm, make_panel, make_windows
 
 from sklstm import PerSeriesTargetRegressor, WindowTransformer
 
@@ -29,22 +29,22 @@ def source():
     return lstm(epochs=4, **STACKED).fit(EDGE, Y)
 
 
-def still(source, **options):
-    """A fit whose rate of 0 leaves it where it began."""
+def transferred(source, **options):
+    """Make a regressor that starts with the weights of `source`, by default with rate 0."""
     options = {"learning_rate": 0.0, "epochs": 1, **STACKED, **options}
     return lstm(init_from=FrozenEstimator(source), **options)
 
 
-def test_a_fit_begins_where_its_source_is(source):
-    twin = still(source).fit(OTHER_EDGE, OTHER_Y)
+def test_fit_starts_with_the_weights_of_its_source(source):
+    twin = transferred(source).fit(OTHER_EDGE, OTHER_Y)
     assert_array_equal(twin.predict(EDGE), source.predict(EDGE))
-    assert twin.remade_ == []
+    assert twin.reinitialized_weights_ == []
     assert not np.allclose(lstm(epochs=1, **STACKED).fit(EDGE, Y).predict(EDGE), twin.predict(EDGE))
 
 
-def test_the_source_never_changes(source):
+def test_source_is_unchanged(source):
     before, predicted = weights_of(source), source.predict(EDGE)
-    tuned = still(source, learning_rate=0.1, epochs=3).fit(OTHER_EDGE, -OTHER_Y)
+    tuned = transferred(source, learning_rate=0.1, epochs=3).fit(OTHER_EDGE, -OTHER_Y)
     assert not np.allclose(tuned.predict(EDGE), predicted)
     for name, weight in weights_of(source).items():
         assert_array_equal(weight, before[name])
@@ -52,7 +52,7 @@ def test_the_source_never_changes(source):
     assert tuned.init_from.estimator is source
 
 
-def test_pipelines_and_copies_serve_too(source):
+def test_source_may_be_a_pipeline_a_search_or_a_copy(source):
     pipe = make_pipeline(
         WindowTransformer(L, columns=["size", "p", "q"], **IDS), lstm(epochs=4, **STACKED)
     ).fit(PANEL, Y)
@@ -60,17 +60,17 @@ def test_pipelines_and_copies_serve_too(source):
     searched = GridSearchCV(pipe, {"multiserieslstmregressor__n_layers": [2]}, cv=2)
     for around in (scaled, searched):
         around = around.fit(PANEL, Y)
-        twin = still(around).fit(OTHER_EDGE, OTHER_Y)
-        assert twin.remade_ == []
+        twin = transferred(around).fit(OTHER_EDGE, OTHER_Y)
+        assert twin.reinitialized_weights_ == []
     for fitted in (pipe, pickle.loads(pickle.dumps(source))):
-        twin = still(fitted).fit(OTHER_EDGE, OTHER_Y)
+        twin = transferred(fitted).fit(OTHER_EDGE, OTHER_Y)
         assert_array_equal(twin.predict(EDGE), source.predict(EDGE))
     again = pickle.loads(pickle.dumps(clone(twin).fit(OTHER_EDGE, OTHER_Y)))
     assert_array_equal(again.predict(EDGE), source.predict(EDGE))
 
 
 @pytest.mark.parametrize(
-    ("change", "anew"),
+    ("change", "reinitialised"),
     [
         (lambda: (OTHER_EDGE, np.c_[OTHER_Y, OTHER_Y], {}), {"head/kernel", "head/bias"}),
         (
@@ -86,51 +86,53 @@ def test_pipelines_and_copies_serve_too(source):
     ],
     ids=["outputs", "features", "segments", "skip", "layers"],
 )
-def test_just_what_must_begins_anew(source, change, anew):
+def test_only_weights_that_do_not_fit_are_reinitialised(source, change, reinitialised):
     X, y, options = change()
-    with pytest.warns(UserWarning, match="init_from has no weights that fit"):
-        net = still(source, **options).fit(X, y)
-    assert set(net.remade_) == anew
+    with pytest.warns(UserWarning, match="init_from has no weights for"):
+        net = transferred(source, **options).fit(X, y)
+    assert set(net.reinitialized_weights_) == reinitialised
     there = weights_of(source)
     for name, weight in weights_of(net).items():
-        if name in anew or name.startswith("seed"):
+        if name in reinitialised or name.startswith("seed"):
             continue
-        # The scale of the outputs goes with the head: of the new targets, or the source's.
-        if name.startswith("target_scale") and "head/kernel" in anew:
+        # The scale of the outputs is copied together with the head.
+        if name.startswith("target_scale") and "head/kernel" in reinitialised:
             assert not np.array_equal(weight, there[name])
             continue
         assert_array_equal(weight, there[name], err_msg=name)
 
 
-def test_a_new_head_speaks_in_units_of_the_new_targets(source):
+def test_new_head_has_the_units_of_the_new_targets(source):
     y = 1000 * OTHER_Y + 5000
     with pytest.warns(UserWarning, match="head/kernel"):
-        net = still(source, skip=True, series_weight=None).fit(OTHER_EDGE, y)
+        net = transferred(source, skip=True, series_weight=None).fit(OTHER_EDGE, y)
     scale = weights_of(net)
     assert_allclose(scale["target_scale/offset"], y.mean(), rtol=1e-5)
     assert_allclose(scale["target_scale/scale"], y.std(), rtol=1e-5)
 
 
-def test_outputs_that_mean_something_else_have_a_head_of_their_own(source):
+def test_outputs_of_another_meaning_have_a_new_head(source):
     three = lstm(epochs=1, **STACKED).fit(EDGE, np.c_[Y, -Y, 2 * Y])
     with pytest.warns(UserWarning, match="head/kernel"):
-        net = still(three, quantiles=(0.1, 0.5, 0.9), learning_rate=0.05).fit(OTHER_EDGE, OTHER_Y)
-    assert set(net.remade_) == {"head/kernel", "head/bias"}
+        net = transferred(three, quantiles=(0.1, 0.5, 0.9), learning_rate=0.05).fit(
+            OTHER_EDGE, OTHER_Y
+        )
+    assert set(net.reinitialized_weights_) == {"head/kernel", "head/bias"}
     with pytest.warns(UserWarning, match="head/kernel"):
-        other = still(net, quantiles=(0.2, 0.5, 0.9)).fit(OTHER_EDGE, OTHER_Y)
+        other = transferred(net, quantiles=(0.2, 0.5, 0.9)).fit(OTHER_EDGE, OTHER_Y)
     assert not np.array_equal(weights_of(other)["head/kernel"], weights_of(net)["head/kernel"])
-    same = still(net, quantiles=(0.1, 0.5, 0.9)).fit(OTHER_EDGE, -OTHER_Y)
+    same = transferred(net, quantiles=(0.1, 0.5, 0.9)).fit(OTHER_EDGE, -OTHER_Y)
     assert_array_equal(same.predict_quantiles(EDGE), net.predict_quantiles(EDGE))
 
 
-def test_what_begins_anew_must_be_trained(source):
-    net = still(source, trainable="head")
-    with pytest.raises(ValueError, match="lstm_1/lstm_cell/kernel.*let training reach them"):
+def test_reinitialised_weights_must_be_trained(source):
+    net = transferred(source, trainable="head")
+    with pytest.raises(ValueError, match="lstm_1/lstm_cell/kernel.*Train these layers too"):
         net.fit(make_windows(OTHER, columns=("p", "q")), OTHER_Y)
 
 
-def test_layers_may_thaw_from_fit_to_fit(source):
-    net = still(source, learning_rate=0.05, trainable="head", warm_start=True)
+def test_trainable_may_change_between_fits(source):
+    net = transferred(source, learning_rate=0.05, trainable="head", warm_start=True)
     net.fit(OTHER_EDGE, OTHER_Y)
     name = "lstm_1/lstm_cell/kernel"
     assert_array_equal(weights_of(net)[name], weights_of(source)[name])
@@ -144,42 +146,43 @@ def test_layers_may_thaw_from_fit_to_fit(source):
         net.set_params(skip=True).fit(OTHER_EDGE, OTHER_Y)
 
 
-def test_names_of_many_layers_are_not_mixed_up():
-    from sklstm._network.architecture import NetworkSpec, build_network
+def test_layer_names_of_deep_networks():
+    from sklstm._network.architecture import build_network
+    from sklstm._network.spec import NetworkSpec
 
-    spec = NetworkSpec(2, 1, 1, 2, n_layers=12, segment_length=1, dropout=0.0, n_trainable=3)
+    spec = NetworkSpec(2, 1, 1, 2, n_layers=12, segment_length=1, dropout=0.0, trainable=3)
     model = build_network(spec, seed=0)
     trained = {weight.path.split("/")[0] for weight in model.trainable_variables}
     assert trained == {"head", "lstm_12", "lstm_11"}
 
 
-def test_windows_of_another_length_and_padding_fit(source):
-    longer = still(source).fit(make_windows(OTHER, "nan", length=7), OTHER_Y)
-    assert longer.remade_ == []
-    # Where both see all that there is of a series, they say the same.
+def test_windows_of_another_length_and_padding(source):
+    longer = transferred(source).fit(make_windows(OTHER, "nan", length=7), OTHER_Y)
+    assert longer.reinitialized_weights_ == []
+    # Where both windows hold the whole history, the predictions agree.
     short = MASKED.n_observed < L
-    masked = still(source).fit(MASKED, Y)
+    masked = transferred(source).fit(MASKED, Y)
     predicted = longer.predict(make_windows(PANEL, "nan", length=7))
     assert_allclose(predicted[short], masked.predict(MASKED)[short], rtol=1e-4)
 
 
-def test_vectors_of_series_go_by_id():
+def test_embedding_vectors_are_copied_by_id():
     fitted = lstm(series_embedding=2, epochs=20).fit(EDGE, Y)
     panel = PANEL[PANEL["unit"].isin(["u0", "u2"])]
     panel = panel.assign(unit=panel["unit"].replace({"u0": "new"}))
-    net = still(fitted, series_embedding=2, n_layers=1, attention=False)
+    net = transferred(fitted, series_embedding=2, n_layers=1, attention=False)
     net.fit(make_windows(panel), Y[panel.index])
     table, there = (fit.model_.get_layer("embedding").get_weights()[0] for fit in (net, fitted))
     assert list(net.embedded_ids_) == ["new", "u2"]
     assert_array_equal(table[0], there[0])
-    assert_array_equal(table[1], there[0])  # unknown there: it begins as an unseen series
+    assert_array_equal(table[1], there[0])  # not in the source: starts as an unseen series
     assert_array_equal(table[2], there[1 + fitted.embedded_ids_.get_loc("u2")])
-    wider = still(fitted, series_embedding=3, n_layers=1, attention=False)
+    wider = transferred(fitted, series_embedding=3, n_layers=1, attention=False)
     with pytest.warns(UserWarning, match="embedding/embeddings.*begin_1_0/kernel"):
         wider.fit(make_windows(panel), Y[panel.index])
 
 
-# ------------------------------------------------------------------------- what is trained
+# ------------------------------------------------------------------------- trained layers
 @pytest.mark.parametrize(
     ("trainable", "free"),
     [
@@ -188,8 +191,8 @@ def test_vectors_of_series_go_by_id():
         (3, ("head", "attention", "lstm_2")),
     ],
 )
-def test_training_changes_the_top_layers_only(source, trainable, free):
-    net = still(source, learning_rate=0.05, trainable=trainable).fit(OTHER_EDGE, OTHER_Y)
+def test_training_changes_only_the_top_layers(source, trainable, free):
+    net = transferred(source, learning_rate=0.05, trainable=trainable).fit(OTHER_EDGE, OTHER_Y)
     there = weights_of(source)
     for name, weight in weights_of(net).items():
         if name.startswith(free):
@@ -198,8 +201,8 @@ def test_training_changes_the_top_layers_only(source, trainable, free):
             assert_array_equal(weight, there[name], err_msg=name)
 
 
-def test_frozen_layers_survive_a_pickle_and_going_on(source):
-    net = still(source, learning_rate=0.05, trainable="head").fit(OTHER_EDGE, OTHER_Y)
+def test_frozen_layers_survive_pickling_and_further_training(source):
+    net = transferred(source, learning_rate=0.05, trainable="head").fit(OTHER_EDGE, OTHER_Y)
     twin = pickle.loads(pickle.dumps(net)).partial_fit(OTHER_EDGE, OTHER_Y)
     net.partial_fit(OTHER_EDGE, OTHER_Y)
     assert_array_equal(twin.predict(EDGE), net.predict(EDGE))
@@ -207,7 +210,8 @@ def test_frozen_layers_survive_a_pickle_and_going_on(source):
     assert_array_equal(weights_of(twin)[name], weights_of(source)[name])
 
 
-def test_grid_search_over_beginnings(source):
+@pytest.mark.slow
+def test_grid_search_over_initial_weights(source):
     grid = {
         "init_from": [None, FrozenEstimator(source)],
         "trainable": ["all", "head", 3],
@@ -237,11 +241,11 @@ def test_bad_sources(init_from, error, message):
         lstm(init_from=init_from).fit(EDGE, Y)
 
 
-def test_sources_that_do_not_fit(source):
+def test_incompatible_sources(source):
     for options in ({"hidden_units": 5}, {"bidirectional": True}):
-        net = still(source).set_params(**options)
-        with pytest.raises(ValueError, match="none of its LSTM's weights would fit"):
+        net = transferred(source).set_params(**options)
+        with pytest.raises(ValueError, match="none of its LSTM weights could be copied"):
             net.fit(EDGE, Y)
     swapped = make_windows(PANEL, columns=("p", "size", "q"))
     with pytest.raises(ValueError, match="the same in another order"):
-        still(source).fit(swapped, Y)
+        transferred(source).fit(swapped, Y)

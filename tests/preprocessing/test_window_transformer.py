@@ -1,7 +1,6 @@
-"""Tests of WindowTransformer and Windows, mostly against a plain loop over rows and lags."""
+"""Tests of WindowTransformer, mostly against a plain loop over rows and lags."""
 
 import pickle
-import tracemalloc
 from datetime import timedelta
 
 import numpy as np
@@ -22,7 +21,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklstm import Windows, WindowTransformer
-from sklstm._panel.windows import gather
 
 IDS = {"series": "unit", "time": "cycle"}
 OUTPUTS = ["windows", "3d", "2d"]
@@ -30,20 +28,20 @@ FEATURES = ["p", "q"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*continue a series of fit after a gap")
 
 
-# ------------------------------------------------------------------ the rules, as a loop
+# -------------------------------------------------------------------- plain loops
 def rows_by_unit(panel):
-    """Rows of each series as (cycle, features), oldest first."""
+    """Return the rows of each series as (cycle, features), oldest first."""
     rows = {unit: [] for unit in panel["unit"]}
     for unit, cycle, *features in panel[["unit", "cycle", *FEATURES]].to_numpy(object):
         rows[unit].append((cycle, features))
     return {unit: sorted(rows[unit], key=lambda row: row[0]) for unit in rows}
 
 
-def rows_to_look_at(rows, known, cycle):
-    """Rows up to `cycle` that may enter its window, oldest first; gaps are not cut yet.
+def visible_rows(rows, known, cycle):
+    """Return the rows that the window at `cycle` may contain, oldest first, ignoring gaps.
 
-    `rows` are those of the series in transform, `known` those in fit. A row that is later than
-    all of `known` sees `known` and the later rows; every other row sees `rows`.
+    `rows` are the rows of the series in transform, `known` those in fit. If `cycle` is later than
+    all of `known`, these are `known` and the later rows; otherwise they are from `rows`.
     """
     if known and cycle > known[-1][0]:
         rows = known + [row for row in rows if row[0] > known[-1][0]]
@@ -51,7 +49,7 @@ def rows_to_look_at(rows, known, cycle):
 
 
 def plain_length(fitted, window_length, spacing=1, max_gap=None, **_):
-    """Rows in a window: a number, or those of the longest or shortest series of fit."""
+    """Return the number of rows in a window."""
     if not isinstance(window_length, str):
         return window_length
     lengths = []
@@ -66,21 +64,23 @@ def plain_length(fitted, window_length, spacing=1, max_gap=None, **_):
 
 
 def plain_windows(panel, fitted=None, window_length=3, spacing=1, padding="edge", max_gap=None):
-    """Windows and counts of real rows, one row and one lag at a time."""
+    """Return the windows and their numbers of observed rows, in loops over rows and lags."""
     window_length = plain_length(
         panel if fitted is None else fitted, window_length, spacing, max_gap
     )
     rows, known = rows_by_unit(panel), {} if fitted is None else rows_by_unit(fitted)
     windows, counts = [], []
     for unit, cycle in zip(panel["unit"], panel["cycle"], strict=True):
-        left = rows_to_look_at(rows[unit], known.get(unit, []), cycle)
+        left = visible_rows(rows[unit], known.get(unit, []), cycle)
         run = [left.pop()]
         while left and (max_gap is None or run[-1][0] - left[-1][0] <= max_gap):
             run.append(left.pop())
-        real = [run[lag * spacing][1] for lag in range(window_length) if lag * spacing < len(run)]
-        filler = {"edge": real[-1], "zero": [0, 0], "nan": [np.nan, np.nan]}[padding]
-        windows.append([filler] * (window_length - len(real)) + real[::-1])
-        counts.append(len(real))
+        observed = [
+            run[lag * spacing][1] for lag in range(window_length) if lag * spacing < len(run)
+        ]
+        filler = {"edge": observed[-1], "zero": [0, 0], "nan": [np.nan, np.nan]}[padding]
+        windows.append([filler] * (window_length - len(observed)) + observed[::-1])
+        counts.append(len(observed))
     return np.array(windows, panel["p"].dtype), np.array(counts)
 
 
@@ -95,12 +95,12 @@ params = st.fixed_dictionaries(
 
 
 def as_array(result):
-    """Result of any `output` as a 2-D array."""
+    """Return a result of any `output` as a 2-D array."""
     return np.asarray(result).reshape(len(result), -1)
 
 
 def to_layout(panel, layout):
-    """The panel as one of the inputs that users have, with the places of its ids."""
+    """Return the panel in one of the layouts that users pass, and the names of its ids."""
     if layout == "columns":
         return panel, IDS
     if layout == "index levels":
@@ -135,7 +135,7 @@ def test_windows_equal_the_plain_loop(panel, fitted, params, layout):
 
 @settings(max_examples=50, deadline=None)
 @given(panel=panels(), params=params)
-def test_rows_keep_their_order_where_time_is_unknown(panel, params):
+def test_rows_are_in_given_order_without_time(panel, params):
     params["max_gap"] = None
     in_order = panel.assign(cycle=range(len(panel)))
     expected, counts = plain_windows(in_order, **params)
@@ -166,7 +166,7 @@ def test_dtype_is_kept(output, dtype, data, params):
     result = transformer.transform(panel)
     assert result.dtype == dtype
     assert_array_equal(as_array(result), plain_windows(panel, **params)[0].reshape(len(panel), -1))
-    # Context that was fitted in one precision does not change that of later rows.
+    # The dtype of the context does not change the dtype of later rows.
     for other in ["float32", "float64"]:
         later = panel.assign(cycle=panel["cycle"] + 50).astype(dict.fromkeys(FEATURES, other))
         assert transformer.set_params(max_gap=100).fit(panel).transform(later).dtype == other
@@ -175,7 +175,7 @@ def test_dtype_is_kept(output, dtype, data, params):
 # -------------------------------------------------------------------------- no look-ahead
 @settings(max_examples=50, deadline=None)
 @given(panel=panels(), fitted=panels(), params=params, data=st.data())
-def test_a_window_ignores_later_rows_and_other_series(panel, fitted, params, data):
+def test_windows_ignore_later_rows_and_other_series(panel, fitted, params, data):
     row = data.draw(st.integers(0, len(panel) - 1))
     unit, cycle = panel[["unit", "cycle"]].iloc[row]
     past = ((panel["unit"] == unit) & (panel["cycle"] <= cycle)).to_numpy()
@@ -191,7 +191,7 @@ def test_a_window_ignores_later_rows_and_other_series(panel, fitted, params, dat
 
 @settings(max_examples=50, deadline=None)
 @given(panel=panels(), fitted=panels(), params=params, data=st.data())
-def test_a_window_is_the_same_without_the_later_rows(panel, fitted, params, data):
+def test_windows_are_the_same_without_the_later_rows(panel, fitted, params, data):
     cut = data.draw(st.integers(panel["cycle"].min(), panel["cycle"].max()))
     early = (panel["cycle"] <= cut).to_numpy()
     transformer = WindowTransformer(**params, **IDS).fit(fitted)
@@ -204,7 +204,7 @@ def test_a_window_is_the_same_without_the_later_rows(panel, fitted, params, data
 @settings(max_examples=80, deadline=None)
 @given(data=st.data(), params=params)
 def test_context_continues_regular_series(data, params):
-    """Fitting on the first part and transforming the rest is windowing the whole."""
+    """Fit on the first part and transform the rest: the windows are those of the whole."""
     params["max_gap"] = data.draw(st.sampled_from([None, 2, 5]))
     panel = data.draw(panels()).reset_index(drop=True)
     position = panel.sort_values("cycle").groupby("unit").cumcount().sort_index()
@@ -223,7 +223,7 @@ def test_context_continues_regular_series(data, params):
 
 @pytest.fixture
 def fitted():
-    """Cycles 1, 2, 4 of unit a, and 1, 2 of unit b."""
+    """Return cycles 1, 2, 4 of unit a, and 1, 2 of unit b."""
     return pd.DataFrame({"unit": list("aaabb"), "cycle": [1, 2, 4, 1, 2], "p": [1.0, 2, 4, 10, 20]})
 
 
@@ -247,11 +247,11 @@ def later(unit, *cycles):
         (3, later("a", 7), [[2, 4, 7]]),
         (3, later("a", 8), [[8, 8, 8]]),
         (3, later("a", 7, 11), [[2, 4, 7], [11, 11, 11]]),
-        # Not for a series that fit has not seen.
+        # No context for a new series.
         (None, later("c", 3, 4), [[3, 3, 3], [3, 3, 4]]),
-        # Nor for rows of the fitted period: they see the rows beside them.
+        # No context for rows of the fitted period: windows contain passed rows only.
         (None, later("a", 3, 4), [[3, 3, 3], [3, 3, 4]]),
-        # Later rows do not see earlier ones beside them, with context and without.
+        # Windows of later rows contain no earlier passed rows, with and without context.
         (None, later("a", 3, 6), [[3, 3, 3], [2, 4, 6]]),
         (None, later("a", 3, 4, 7), [[3, 3, 3], [3, 3, 4], [2, 4, 7]]),
     ],
@@ -270,8 +270,8 @@ def test_rows_after_a_gap_longer_than_the_limit_are_counted(fitted):
         transformer.transform(rows)
 
 
-def test_a_missed_reading_loses_no_history(fitted):
-    """The whole history is passed again, with one row after a long pause."""
+def test_history_is_kept_after_a_gap(fitted):
+    """Pass the whole history again, with one row after a long gap."""
     transformer = WindowTransformer(3, **IDS).fit(fitted)
     whole = pd.concat([fitted, later("a", 99)])
     fresh = WindowTransformer(3, **IDS).fit_transform(whole)
@@ -279,7 +279,7 @@ def test_a_missed_reading_loses_no_history(fitted):
     assert_array_equal(fresh[-1][:, 0], [2, 4, 99])
 
 
-def test_no_context_where_time_is_unknown(fitted):
+def test_no_context_without_time(fitted):
     transformer = WindowTransformer(3, series="unit").fit(fitted)
     assert transformer.context_ is None
     assert_array_equal(transformer.transform(later("a", 5))[0][:, 1], [5, 5, 5])
@@ -295,14 +295,14 @@ def test_context_of_several_series_at_once(fitted):
     assert list(windows.series) == ["b", "c", "a", "b"]
 
 
-def test_context_holds_only_the_rows_in_reach():
+def test_context_has_only_the_rows_that_windows_can_reach():
     panel = pd.DataFrame({"cycle": np.arange(1000), "p": 1.0})
     context = WindowTransformer(5, spacing=3, time="cycle").fit(panel).context_
     assert_array_equal(context.time, np.arange(988, 1000))
 
 
 @pytest.mark.parametrize("dtype", ["str", "object", "category"])
-def test_context_finds_a_series_whatever_holds_its_id(fitted, dtype):
+def test_context_matches_ids_of_any_dtype(fitted, dtype):
     transformer = WindowTransformer(2, **IDS).fit(fitted.astype({"unit": dtype}))
     for other in [object, "str", pd.CategoricalDtype(["b", "c", "a"])]:
         rows = later("a", 5).astype({"unit": other})
@@ -325,7 +325,7 @@ def plain_windows_of_p(panel):
 # --------------------------------------------------------------------------- whole series
 @pytest.fixture
 def unequal():
-    """Series a of cycles 1, 2, 3 and 7 to 11, b of 1, 2, c of 1, 2, 3, 4."""
+    """Return series a of cycles 1, 2, 3 and 7 to 11, b of 1, 2, c of 1, 2, 3, 4."""
     cycles = {"a": [1, 2, 3, 7, 8, 9, 10, 11], "b": [1, 2], "c": [1, 2, 3, 4]}
     parts = [pd.DataFrame({"unit": unit, "cycle": cycles[unit]}) for unit in cycles]
     panel = pd.concat(parts, ignore_index=True)
@@ -337,10 +337,10 @@ def unequal():
     [
         ("longest", {}, 8),
         ("shortest", {}, 2),
-        # A gap cuts a series into runs; its longest one counts.
+        # A gap cuts a series into runs; the longest run counts.
         ("longest", {"max_gap": 1}, 5),
         ("longest", {"max_gap": 0.5}, 1),
-        # Rows apart: 8 of them hold at most four every second, three every third.
+        # Of 8 rows, at most four with spacing 2, and three with spacing 3.
         ("longest", {"spacing": 2}, 4),
         ("longest", {"spacing": 3}, 3),
         ("longest", {"spacing": 3, "max_gap": 1}, 2),
@@ -359,7 +359,7 @@ def test_length_of_windows(unequal, window_length, params, expected):
         assert transformer.transform(panel).shape == (14, expected, 1)
 
 
-def test_a_whole_series_stands_in_the_window_of_its_last_row(unequal):
+def test_the_window_of_the_last_row_contains_the_whole_series(unequal):
     windows = WindowTransformer("longest", padding="nan", **IDS).fit_transform(unequal)
     for unit, rows in unequal.groupby("unit"):
         last = windows[int(rows.index[-1])][:, 0]
@@ -377,7 +377,7 @@ def test_longer_histories_than_in_fit_are_cut_to_their_latest_rows(
     windows = transformer.transform(unequal[unequal["unit"] == "a"])
     assert windows.shape == (8, expected, 1)
     assert_array_equal(windows[7][:, 0], np.arange(9 - expected, 9))
-    # Rows that continue a fitted series look back on as many of its rows as there is room for.
+    # Windows of rows that continue a fitted series contain as many of its rows as fit in.
     later = pd.DataFrame({"unit": "c", "cycle": [5, 6], "p": [5.0, 6.0]})
     of_c = unequal.loc[unequal["unit"] == "c", "p"].to_numpy()
     assert_array_equal(transformer.transform(later)[1][:, 0], [*of_c, 5, 6][-expected:])
@@ -385,8 +385,8 @@ def test_longer_histories_than_in_fit_are_cut_to_their_latest_rows(
 
 @settings(max_examples=50, deadline=None)
 @given(panel=panels(), params=params, data=st.data())
-def test_whole_windows_are_longer_fixed_ones(panel, params, data):
-    """A number says the same as the word that found it; of earlier rows, values count alone."""
+def test_whole_series_equal_a_fixed_length(panel, params, data):
+    """The length depends on the numbers of rows, not on later values."""
     params["window_length"] = data.draw(st.sampled_from(["longest", "shortest"]))
     whole = WindowTransformer(**params, **IDS)
     windows = whole.fit_transform(panel)
@@ -405,8 +405,8 @@ def test_whole_windows_are_longer_fixed_ones(panel, params, data):
     assert_array_equal(np.asarray(fewer)[:, -n_rows:], np.asarray(windows)[early][:, -n_rows:])
 
 
-def test_whole_series_in_a_grid_in_a_pickle_and_in_a_lag_table(unequal):
-    """The first value of a series is in the windows that hold it whole, and in no others."""
+def test_whole_series_in_grid_search_pickle_and_lag_table(unequal):
+    """The target is the first value of a series, which only whole windows contain."""
     rng = np.random.default_rng(0)
     lengths = rng.integers(21, 31, 60)
     panel = pd.DataFrame({"unit": np.repeat(np.arange(60), lengths)})
@@ -430,7 +430,7 @@ def test_whole_series_in_a_grid_in_a_pickle_and_in_a_lag_table(unequal):
 
 
 class LastRows(RegressorMixin, BaseEstimator):
-    """Fits and scores rows whose target is known alone, as the net does."""
+    """Fit and score only the rows with a known target, as the network does."""
 
     def __init__(self, regressor):
         self.regressor = regressor
@@ -453,7 +453,7 @@ TIMES = {
     "nullable": lambda cycle: cycle.astype("Int64"),
     "datetime": lambda cycle: START + pd.to_timedelta(cycle, unit="h"),
     "seconds": lambda cycle: (START + pd.to_timedelta(cycle, unit="h")).astype("datetime64[s]"),
-    # The night in which the clocks go forward: time counts, not the clock.
+    # The night in which the clocks go forward: gaps are in elapsed time.
     "zone": lambda cycle: (
         (START + pd.to_timedelta(cycle, unit="h"))
         .dt.tz_localize("UTC")
@@ -487,7 +487,7 @@ def test_time_of_any_kind(kind, gap, panel, fitted):
         assert_array_equal(transformer.transform(in_index), expected)
 
 
-def test_time_may_change_its_unit_and_zone_but_not_its_kind(fitted):
+def test_unit_and_zone_of_time_may_change_but_not_its_kind(fitted):
     def stamp(rows, kind):
         return rows.assign(cycle=TIMES[kind](rows["cycle"]))
 
@@ -509,193 +509,7 @@ def test_time_may_change_its_unit_and_zone_but_not_its_kind(fitted):
             transformer.transform(stamp(rows, other))
 
 
-# -------------------------------------------------------------------------------- Windows
-@pytest.fixture(params=["edge", "zero", "nan"])
-def windows(request):
-    panel = pd.DataFrame({"unit": [1, 1, 2, 1, 1, 2, 3], "p": np.arange(7.0), "q": -np.arange(7.0)})
-    return WindowTransformer(3, padding=request.param, series="unit").fit_transform(panel)
-
-
-ROW_KEYS = [
-    slice(None),
-    slice(1, 5, 2),
-    slice(None, None, -1),
-    slice(-3, None),
-    slice(9, 12),
-    ...,
-    np.array([True, False, True, False, False, True, True]),
-    [True] * 3 + [False] * 4,
-    np.zeros(7, bool),
-    np.array([6, 0, 0, -1]),
-    [2, -7],
-    [],
-    np.array([], int),
-    pd.Series([1, 2], index=[5, 6]),
-]
-
-
-@pytest.mark.parametrize("key", ROW_KEYS, ids=repr)
-def test_rows_of_windows_are_windows_over_the_same_rows(windows, key):
-    array = np.asarray(windows)
-    for part in [windows[key], windows[key,]] + ([] if key is ... else [windows[key, ...]]):
-        assert isinstance(part, Windows)
-        assert part.rows is windows.rows
-        assert_array_equal(part, array[key])
-        assert part.shape == array[key].shape
-        assert_array_equal(part.series, np.asarray(windows.series)[key])
-        assert_array_equal(part.n_observed, windows.n_observed[key])
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        *[0, 6, -1, -7, np.int64(3), np.uint8(2), (2, ...)],
-        *[(2, 1), (2, -1, 0), (-3, slice(None), 1), (4, slice(1, None))],
-        *[(slice(None), -1), (slice(None), -1, slice(None)), (slice(1, 4), slice(None), 0)],
-        *[(slice(None), slice(None), [1, 0]), (..., -1), (..., slice(0, 1)), (..., 0, 1)],
-        *[([5, 0], slice(None), 1), ([5, 0], slice(1, 3)), ([0, 3, 3], -1)],
-        (np.arange(7) % 2 == 0, -1),
-    ],
-    ids=repr,
-)
-def test_other_parts_of_windows_are_arrays(windows, key):
-    part, expected = windows[key], np.asarray(windows)[key]
-    assert type(part) is type(expected)
-    assert_array_equal(part, expected)
-
-
-@pytest.mark.parametrize(
-    "key", [7, -8, [7], [0.5], "p", None, True, [True, False], np.zeros((7, 7), int), (0, 3), 1.0]
-)
-def test_keys_that_windows_do_not_take(windows, key):
-    with pytest.raises(IndexError):
-        windows[key]
-
-
-def test_windows_look_like_their_array(windows):
-    array = np.asarray(windows)
-    assert array.shape == windows.shape == (7, 3, 2)
-    assert (windows.ndim, windows.size, windows.dtype, len(windows)) == (3, 42, array.dtype, 7)
-    assert_array_equal(list(windows), array)
-    assert_array_equal(np.asarray(windows, dtype="float32"), array.astype("float32"))
-    assert np.asarray(windows, dtype="float32").dtype == "float32"
-    assert_array_equal(np.nanmean(windows, axis=1), np.nanmean(array, axis=1))
-    assert "(7, 3, 2)" in repr(windows)
-    array[:] = 99
-    assert not (np.asarray(windows) == 99).any()
-
-
-def test_windows_cannot_be_an_array_without_a_copy(windows):
-    with pytest.raises(ValueError, match="copy"):
-        windows.__array__(copy=False)
-
-
-def test_pickled_windows(windows):
-    again = pickle.loads(pickle.dumps(windows))
-    assert_array_equal(again, windows)
-    assert_array_equal(again.series, windows.series)
-
-
-def test_windows_from_array():
-    array = np.arange(24.0).reshape(4, 3, 2)
-    for given_array in [array, array[::-1], array.astype("float32"), array[:1]]:
-        windows = Windows.from_array(given_array)
-        assert windows.dtype == given_array.dtype
-        assert_array_equal(windows, given_array)
-        assert_array_equal(windows[::-1], given_array[::-1])
-        assert (windows.n_observed == 3).all()
-
-
-def test_windows_under_other_ids(windows):
-    other = windows.with_series(np.array([0, 1, 0, 0, 1, 0, 0]), pd.Index(["u", "v"]))
-    assert list(other.series) == list("uvuuvuu")
-    assert_array_equal(other, windows)
-    assert list(windows.series) == [1, 1, 2, 1, 1, 2, 3]
-
-
-def test_memory_grows_with_rows_and_not_with_window_length():
-    panel = pd.DataFrame({"unit": np.arange(20_000) % 7, "p": np.ones(20_000)})
-    held = {}
-    for window_length in [2, 2000]:
-        transformer = WindowTransformer(window_length, series="unit")
-        tracemalloc.start()
-        windows = transformer.fit_transform(panel)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        held[window_length] = windows.nbytes
-        assert peak < 10e6  # the array of the long windows would hold 320 MB
-    assert held[2] == held[2000]
-    assert held[2] >= panel["p"].nbytes
-
-
-@pytest.mark.parametrize("layout", ["frame", "array"])
-def test_what_windows_hold(layout):
-    """Beside the rows, three numbers of four bytes a row; no second copy of an array's rows."""
-    X = np.random.default_rng(0).normal(size=(1000, 5)).astype(np.float32)
-    X[:, 0] = np.arange(1000) // 100
-    series = 0
-    if layout == "frame":
-        X, series = pd.DataFrame(X, columns=list("upqrs")).astype({"u": np.int64}), "u"
-    windows = WindowTransformer(96, series=series).fit_transform(X)
-    assert windows.dtype == np.float32
-    assert windows.nbytes == 1000 * (4 * 4 + 3 * 4)
-    if layout == "array":
-        assert np.shares_memory(windows.rows, X)
-
-
-@pytest.mark.parametrize("method", ["transform", "fit_transform"])
-def test_making_windows_takes_little_more_memory_than_they_hold(method):
-    n_rows = 500_000
-    panel = pd.DataFrame(np.ones((4, n_rows), np.float32).T, columns=list("pqrs"), copy=False)
-    panel.insert(0, "unit", np.arange(n_rows) // 100)
-    transformer = WindowTransformer(96, series="unit").fit(panel[:1000])
-    tracemalloc.start()
-    windows = getattr(transformer, method)(panel)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1.2 * n_rows * (4 * 4 + 8)
-    assert peak < 1.05 * windows.nbytes
-
-
-@pytest.mark.parametrize("n_features", [1, 3])
-@pytest.mark.parametrize("layout", ["C", "F", "columns of a wider array", "backwards"])
-@pytest.mark.parametrize("padding", ["edge", "zero", "nan"])
-@pytest.mark.parametrize("spacing", [1, 2])
-def test_gather_reads_rows_of_any_layout(layout, n_features, padding, spacing):
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(20, n_features)).astype(np.float32)
-    expected_rows = rows.copy()
-    if layout == "columns of a wider array":
-        rows = np.insert(rows, 0, 99.0, axis=1)[:, 1:]
-    elif layout == "backwards":
-        rows = rows[::-1].copy()[::-1]
-    else:
-        rows = np.asarray(rows, order=layout)
-    ends = np.array([19, 0, 7, 8, 2, 19], np.int32)
-    for n_observed in ([4] * 6, [4, 1, 2, 4, 1, 3], [1] * 6):
-        observed = np.minimum(n_observed, ends // spacing + 1).astype(np.int32)
-        block = gather(rows, ends, observed, 4, spacing, padding)
-        assert block.dtype == np.float32
-        assert block.flags.c_contiguous and block.flags.writeable
-        for window, end, n_real in zip(block, ends, observed, strict=True):
-            real = expected_rows[end - (n_real - 1) * spacing : end + 1 : spacing]
-            filler = {"edge": real[0], "zero": 0, "nan": np.nan}[padding]
-            assert_array_equal(window[4 - n_real :], real)
-            assert_array_equal(
-                window[: 4 - n_real], np.broadcast_to(filler, (4 - n_real, n_features))
-            )
-
-
-def test_gather_takes_windows_longer_than_all_rows_and_none_at_all():
-    rows = np.array([[1.0], [2.0]])
-    block = gather(rows, np.array([1, 0]), np.array([2, 1]), 4)
-    assert_array_equal(block[:, :, 0], [[1, 1, 1, 2], [1, 1, 1, 1]])
-    assert gather(rows, np.array([], int), np.array([], int), 2).shape == (0, 2, 1)
-    with pytest.raises(IndexError):
-        gather(rows, np.array([2]), np.array([2]), 2)
-
-
-# ---------------------------------------------------------------- the lag table and output
+# ---------------------------------------------------------------- lag table and output
 @pytest.fixture
 def panel():
     rng = np.random.default_rng(0)
@@ -780,7 +594,7 @@ def test_clone_and_pickle(panel):
     assert_array_equal(again.transform(panel[~first]), expected)
 
 
-def test_stock_imputer_ahead_in_a_pipeline(panel):
+def test_pipeline_with_an_imputer_of_scikit_learn(panel):
     panel.iloc[[3, 8], 0] = np.nan
     imputer = SimpleImputer(strategy="constant", fill_value=7.0).set_output(transform="pandas")
     pipeline = make_pipeline(imputer, WindowTransformer(3, **IDS))
@@ -789,7 +603,7 @@ def test_stock_imputer_ahead_in_a_pipeline(panel):
 
 
 def test_window_length_is_a_parameter_of_a_grid(panel):
-    """The sum of the last two rows takes windows of two rows, and no more."""
+    """The target is the sum of the last two rows, so windows of two rows are best."""
     target = panel["p"] + panel.groupby("unit")["p"].shift(1).fillna(panel["p"])
     pipeline = make_pipeline(WindowTransformer(output="2d", **IDS), Ridge(alpha=1e-3))
     grid = {"windowtransformer__window_length": [1, 2, 3, 4]}
@@ -835,13 +649,13 @@ def test_bad_parameters(panel, params):
     ],
     ids=str,
 )
-def test_parameters_that_do_not_fit_the_panel(panel, params, message):
+def test_parameters_that_do_not_match_the_panel(panel, params, message):
     with pytest.raises(ValueError, match=message):
         WindowTransformer(**params).fit(panel)
 
 
 @pytest.mark.parametrize("kind", HOURS)
-def test_max_gap_of_dates_is_no_plain_number(fitted, kind):
+def test_max_gap_of_dates_as_a_plain_number(fitted, kind):
     rows = fitted.assign(cycle=TIMES[kind](fitted["cycle"]))
     with pytest.raises(ValueError, match="plain number, but the time holds dates"):
         WindowTransformer(max_gap=2, **IDS).fit(rows)
@@ -903,7 +717,7 @@ def test_index_levels_missing_in_transform(panel):
         transformer.transform(panel.droplevel("cycle"))
 
 
-def test_stock_scaler_that_drops_the_ids(panel):
+def test_scaler_of_scikit_learn_that_drops_the_ids(panel):
     message = "series='unit' is neither.*array of 2 columns without names.*set_output"
     with pytest.raises(ValueError, match=message):
         make_pipeline(StandardScaler(), WindowTransformer(**IDS)).fit(panel)
@@ -927,7 +741,7 @@ def test_input_of_another_dimension(X):
 
 
 @pytest.mark.parametrize("change", [{"window_length": 9}, {"spacing": 2}, {"columns": ["q", "p"]}])
-def test_parameters_changed_since_fit_are_refused(change):
+def test_parameters_changed_since_fit_raise(change):
     X = pd.DataFrame({"p": [1.0, 2.0, 3.0], "q": [4.0, 5.0, 6.0]})
     windows = WindowTransformer(2, columns=["p", "q"]).fit(X)
     with pytest.raises(ValueError, match=f"{next(iter(change))} changed since fit"):

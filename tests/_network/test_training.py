@@ -1,4 +1,4 @@
-"""Tests of the training: the loss by hand, the optimizer's state, seeds, silence."""
+"""Tests of training: losses computed by hand, optimizer state, seeds, output on stderr."""
 
 import copy
 import os
@@ -27,12 +27,12 @@ X = RNG.normal(size=(N, L, F)).astype("float32")
 Y = X[:, -1].sum(axis=1) * 3.0 + 1
 PAIRS = np.c_[Y, Y[::-1]]
 UNITS = np.array(["a"] * 5 + ["b"] * 15 + ["c"] * 40)
-FIXED = {"optimizer": "sgd", "learning_rate": 0.0}  # a net that training leaves as it is
+FIXED = {"optimizer": "sgd", "learning_rate": 0.0}  # training changes nothing
 FULL_BATCH = {"batch_size": 64}
 
 
 def lstm(**options):
-    """Make a small regressor; equal shapes in all tests keep compiling rare."""
+    """Make a small regressor; equal shapes in all tests limit compilation."""
     options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "random_state": 0} | options
     return MultiSeriesLSTMRegressor(4, **options)
 
@@ -68,7 +68,7 @@ def test_weighted_loss_by_hand_for_any_scheme(scheme):
     assert_allclose(regressor.history_["loss"], loss, rtol=1e-5)
 
 
-def test_long_and_short_series_count_the_same():
+def test_long_and_short_series_have_equal_weight():
     table = RNG.normal(size=(1010, F))
     ids = np.repeat(["long", "short"], [1000, 10])
     y = table.sum(axis=1) + 5 * (ids == "short")
@@ -92,7 +92,7 @@ def test_validation_loss_by_hand_series_held_out():
     def loss(rows):
         return np.mean(series_weights(ids[rows], sample_weight=own[rows]) * squares[rows])
 
-    # Which two series are held out is up to the seed; the losses tell.
+    # The seed chooses two validation series; the losses show which ones.
     splits = [np.isin(ids, held) for held in combinations("abcdef", 2)]
     hits = [h for h in splits if np.allclose(regressor.history_["val_loss"], loss(h), rtol=1e-5)]
     assert len(hits) == 1
@@ -100,7 +100,7 @@ def test_validation_loss_by_hand_series_held_out():
 
 
 def late_rows(fraction, before=0):
-    """Mark the last share of each series, and as many rows before it as wanted."""
+    """Mark the last fraction of each series, and a number of rows before it."""
     sizes = pd.Series(UNITS).groupby(UNITS).transform("size")
     from_end = sizes - 1 - pd.Series(UNITS).groupby(UNITS).cumcount()
     return (from_end < np.floor(fraction * sizes) + before).to_numpy()
@@ -118,7 +118,7 @@ def test_validation_loss_by_hand_last_rows_held_out():
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae"])
-def test_a_row_s_loss_is_the_mean_over_its_known_elements(loss):
+def test_row_loss_is_the_mean_over_known_elements(loss):
     y = PAIRS.copy()
     y[::3, 0] = y[1::5, 1] = y[6, :] = np.nan
     regressor = lstm(**FIXED, loss=loss).fit(X, y, series_ids=UNITS)
@@ -146,7 +146,7 @@ class Pinball(keras.losses.Loss):
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", pinball])
-def test_missing_elements_have_no_gradient_whatever_the_loss(loss):
+def test_missing_elements_have_no_gradient_for_any_loss(loss):
     y = np.c_[np.abs(Y), np.full(N, np.nan)]
 
     def head_of_second_output(learning_rate):
@@ -157,7 +157,7 @@ def test_missing_elements_have_no_gradient_whatever_the_loss(loss):
     assert_array_equal(head_of_second_output(0.01), head_of_second_output(0.0))
 
 
-def test_a_loss_that_cannot_leave_elements_out_is_refused_where_some_are_missing():
+def test_loss_that_cannot_leave_elements_out_raises_if_some_are_missing():
     y = np.c_[np.abs(Y), np.abs(Y)]
     lstm(loss="poisson").fit(X, y)
     y[::2, 1] = np.nan
@@ -188,7 +188,7 @@ def test_losses(loss, by_hand):
     assert_allclose(regressor.series_report(X, Y)["loss"], expected, rtol=1e-5)
 
 
-def test_a_loss_that_changes_between_fits_is_read_anew():
+def test_loss_that_changes_between_fits_is_compiled_again():
     level = 0.1
 
     def quantile_loss(y_true, y_pred):
@@ -205,13 +205,13 @@ def test_a_loss_that_changes_between_fits_is_read_anew():
     first_loss()
 
 
-def test_a_loss_over_the_whole_batch_is_refused():
-    # Its one number could carry neither weights nor missing elements.
-    with pytest.raises(ValueError, match="each row|per row|a row"):
+def test_loss_over_the_whole_batch_raises():
+    # A single number per batch allows neither weights nor missing elements.
+    with pytest.raises(ValueError, match="one number per row"):
         lstm(loss=lambda y_true, y_pred: ops.mean((y_true - y_pred) ** 2)).fit(X, Y)
 
 
-def test_unknown_names_are_refused():
+def test_unknown_names_raise():
     with pytest.raises(ValueError, match="loss.*nonsense"):
         lstm(loss="nonsense").fit(X, Y)
     with pytest.raises(ValueError, match="optimizer.*nonsense"):
@@ -246,14 +246,14 @@ def test_units_of_the_targets_do_not_matter(unit, optimizer):
     assert_allclose(lstm(**options).fit(X, Y * unit).predict(X) / unit, predicted, rtol=1e-3)
 
 
-def test_constant_targets_are_learnt_as_they_are():
+def test_constant_targets_are_predicted():
     predicted = lstm(learning_rate=0.001).fit(X, np.full(N, 7.0)).predict(X)
     assert_allclose(predicted, 7, atol=1.5)
 
 
 # -------------------------------------------------------------------------- early stopping
 @pytest.mark.parametrize("validation_by", ["time", "series"])
-def test_early_stopping_goes_back_to_the_best_epoch(validation_by):
+def test_early_stopping_restores_the_best_epoch(validation_by):
     ids = np.repeat(list("ab"), 30)
     noise = RNG.normal(size=N)  # nothing to learn: the validation loss soon rises
     regressor = lstm(
@@ -276,14 +276,14 @@ def test_early_stopping_goes_back_to_the_best_epoch(validation_by):
     assert losses.min() < losses[-1]
 
 
-def test_embargo_lies_before_a_validation_cut_in_time_too():
+def test_embargo_also_applies_before_a_validation_cut_in_time():
     options = {"early_stopping": True, "validation_by": "time", "validation_fraction": 0.25}
     between = late_rows(0.25, before=2) & ~late_rows(0.25)
 
     def fit(y, embargo):
         return lstm(**options, embargo=embargo).fit(X, y, series_ids=UNITS)
 
-    # Without an embargo, the rows in front of the cut are training rows.
+    # Without an embargo, the rows before the cut are training rows.
     absurd = np.where(between, -1e3, Y)
     assert not np.array_equal(weights_of(fit(absurd, 0)), weights_of(fit(Y, 0)))
     sizes = pd.Series(UNITS).groupby(UNITS).transform("size")
@@ -302,7 +302,7 @@ def test_partial_fit_holds_nothing_out():
     assert list(plain.history_) == ["loss"]
 
 
-# ------------------------------------------------------------------------------- going on
+# ------------------------------------------------------------------------ continued fits
 @pytest.mark.parametrize("options", [FULL_BATCH, {}], ids=["full batch", "shuffled batches"])
 def test_partial_fits_are_epochs_of_one_fit(options):
     whole = lstm(**options, epochs=4).fit(X, Y)
@@ -314,7 +314,7 @@ def test_partial_fits_are_epochs_of_one_fit(options):
     assert parts.history_ == whole.history_
 
 
-def test_a_callback_that_does_nothing_changes_nothing():
+def test_empty_callback_changes_nothing():
     options = {"batch_size": 4, "epochs": 2, "learning_rate_decay": "cosine"}
     plain = lstm(**options).fit(X, Y)
     called = lstm(**options, callbacks=[keras.callbacks.Callback()]).fit(X, Y)
@@ -323,7 +323,7 @@ def test_a_callback_that_does_nothing_changes_nothing():
     assert np.abs(constant.predict(X) - plain.predict(X)).max() > 1e-3
 
 
-def test_optimizers_of_the_users_own():
+def test_custom_optimizers():
     class Mine(keras.optimizers.SGD):
         pass
 
@@ -339,12 +339,12 @@ def test_optimizers_of_the_users_own():
 
         return Mine
 
-    # Classes of one name are not one class: each fit uses the one that it was given.
+    # Classes may share a name: each fit uses its own class.
     first, second = (lstm(optimizer=make_class(m)).fit(X, Y) for m in (0.0, 0.9))
     assert np.abs(first.predict(X) - second.predict(X)).max() > 1e-3
 
 
-def test_a_dtype_policy_is_that_of_the_fit():
+def test_dtype_policy_of_fit_is_kept():
     plain = lstm().fit(X, Y).predict(X)
     before = keras.config.dtype_policy()
     try:
@@ -358,7 +358,7 @@ def test_a_dtype_policy_is_that_of_the_fit():
     assert_array_equal(lstm().fit(X, Y).predict(X), plain)
 
 
-def test_a_fit_that_fails_leaves_the_regressor_as_it_was():
+def test_failed_fit_leaves_the_regressor_unchanged():
     def broken(y_true, y_pred):
         raise RuntimeError("broken loss")
 
@@ -375,7 +375,35 @@ def test_a_fit_that_fails_leaves_the_regressor_as_it_was():
     assert fitted.n_iter_ == 2
 
 
-def test_warm_start_goes_on_and_a_cold_start_does_not():
+def test_failed_fit_keeps_the_attributes_of_the_earlier_one():
+    table = pd.DataFrame(X[:, -1], columns=["p", "q"])
+    fitted = lstm().fit(table, Y)
+    before = vars(fitted).copy()
+    attributes = {name for name in before if name.endswith("_")}
+    assert {"n_features_in_", "feature_names_in_", "history_"} < attributes
+    with pytest.raises(ValueError, match="No row is left for the loss"):
+        fitted.set_params(embargo=N).fit(table.assign(r=0.0), Y)
+    assert {name: vars(fitted)[name] for name in attributes} == {
+        name: before[name] for name in attributes
+    }
+    fitted.predict(table)
+
+
+def test_failed_warm_start_restores_the_weights():
+    class Fails(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError("on purpose")
+
+    fitted = lstm(warm_start=True).fit(X, Y)
+    before, state = weights_of(fitted), pickle.dumps(fitted)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fitted.set_params(callbacks=[Fails()]).fit(X, -Y)
+    assert_array_equal(weights_of(fitted), before)
+    twin = pickle.loads(state).fit(X, Y)
+    assert_array_equal(weights_of(fitted.set_params(callbacks=None).fit(X, Y)), weights_of(twin))
+
+
+def test_warm_start_continues_and_a_cold_start_does_not():
     whole = lstm(**FULL_BATCH, epochs=5).fit(X, Y)
     warm = lstm(**FULL_BATCH, epochs=2, warm_start=True).fit(X, Y)
     model = warm.model_
@@ -388,7 +416,7 @@ def test_warm_start_goes_on_and_a_cold_start_does_not():
     assert (cold.n_iter_, cold.history_) == (5, whole.history_)
 
 
-def test_going_on_needs_the_same_network_and_optimizer():
+def test_continuing_needs_the_same_network_and_optimizer():
     regressor = lstm(warm_start=True).fit(X, Y)
     with pytest.raises(ValueError, match="same network"):
         copy.deepcopy(regressor).set_params(hidden_units=5).fit(X, Y)
@@ -409,17 +437,17 @@ def test_steps_per_epoch_cut_one_stream_of_passes():
     losses = np.array(regressor.history_["loss"])
     by_hand = np.mean((Y - regressor.predict(X)) ** 2)
     assert_allclose(losses.reshape(3, 2).mean(axis=1), by_hand, rtol=1e-5)
-    assert len(np.unique(losses)) == 6  # every pass has an order of its own
+    assert len(np.unique(losses)) == 6  # each pass is shuffled differently
     long = lstm(**FIXED, epochs=1, steps_per_epoch=12).fit(X, Y)
     assert_allclose(long.history_["loss"], by_hand, rtol=1e-5)
-    # The same steps, cut otherwise, train the same net.
+    # The same steps, in other epochs, train the same network.
     assert_array_equal(
         weights_of(lstm(epochs=4, steps_per_epoch=2).fit(X, Y)), weights_of(lstm().fit(X, Y))
     )
 
 
 # ---------------------------------------------------------------------------- the network
-def test_segments_are_rows_side_by_side():
+def test_segments_are_concatenated_rows():
     by_hand = lstm().fit(X.reshape(N, 2, 2 * F), Y)
     segments = lstm(segment_length=2).fit(X, Y)
     assert_array_equal(weights_of(segments), weights_of(by_hand))
@@ -437,13 +465,13 @@ def test_layers():
     assert_allclose(by_hand, regressor.predict(X), atol=1e-5)
 
 
-def test_dropout_acts_in_training_alone():
+def test_dropout_is_active_in_training_only():
     first = lstm(dropout=0.5).fit(X, Y)
     assert not np.allclose(first.predict(X), lstm().fit(X, Y).predict(X), rtol=1e-3)
     assert_array_equal(first.predict(X), first.predict(X))
     assert_array_equal(lstm(dropout=0.5).fit(X, Y).predict(X), first.predict(X))
     untrained = lstm(**FIXED, dropout=0.5, epochs=4, **FULL_BATCH).fit(X, Y)
-    assert len(set(untrained.history_["loss"])) == 4  # new units are dropped every time
+    assert len(set(untrained.history_["loss"])) == 4  # other units are dropped in each epoch
 
 
 # ------------------------------------------------------------- optimizers and learning rate
@@ -465,7 +493,7 @@ def test_kinds_of_optimizers():
     ("optimizer", "rate"), [("adamax", 0), ("nadam", np.int64(1)), ("rmsprop", np.float32(0.01))]
 )
 def test_any_real_number_is_a_learning_rate(optimizer, rate):
-    # An optimizer of its own for each: one that is compiled already takes any rate.
+    # A different optimizer for each case: a compiled one accepts any rate.
     fitted = lstm(optimizer=optimizer, learning_rate=rate, epochs=1).fit(X, Y)
     same = lstm(optimizer=optimizer, learning_rate=float(rate), epochs=1).fit(X, Y)
     assert_array_equal(weights_of(fitted), weights_of(same))
@@ -481,7 +509,7 @@ def test_learning_rate_schedule():
 
 # ------------------------------------------------------------------------------- callbacks
 class Recorder(keras.callbacks.Callback):
-    """Note what Keras tells, and stop after three epochs."""
+    """Record what Keras reports, and stop after three epochs."""
 
     def __init__(self):
         super().__init__()
@@ -511,7 +539,7 @@ def test_callbacks():
     assert again.callbacks[0].losses == recorder.losses
 
 
-def test_callbacks_see_and_may_change_the_model_of_the_regressor():
+def test_callbacks_can_change_the_model_of_the_regressor():
     class Zero(keras.callbacks.Callback):
         def on_train_end(self, logs=None):
             self.model.get_layer("head").set_weights([np.zeros((4, 1)), np.zeros(1)])
@@ -520,7 +548,7 @@ def test_callbacks_see_and_may_change_the_model_of_the_regressor():
     assert_allclose(regressor.predict(X), Y.mean(), rtol=1e-5)
 
 
-def test_a_failing_callback_spoils_nothing():
+def test_failing_callback_does_not_affect_later_fits():
     class Fails(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise RuntimeError("on purpose")
@@ -546,7 +574,7 @@ def test_seeds():
     assert not np.array_equal(*(weights_of(lstm(random_state=None).fit(X, Y)) for _ in range(2)))
 
 
-def test_rows_are_shuffled_anew_in_every_epoch():
+def test_rows_are_shuffled_in_every_epoch():
     class FirstBatch(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 0:
@@ -560,7 +588,7 @@ def test_rows_are_shuffled_anew_in_every_epoch():
     assert losses[:3] == losses[3:]
 
 
-def test_global_state_is_left_alone():
+def test_global_state_is_unchanged():
     lstm().fit(X, Y)  # Keras may have set things up on its first use
     random.seed(3)
     np.random.seed(3)
@@ -573,7 +601,7 @@ def test_global_state_is_left_alone():
     keras.random.normal((2,))  # "Random ops require a seed" under TensorFlow's determinism
 
 
-def test_parallel_fits_are_those_in_sequence():
+def test_parallel_fits_equal_sequential_fits():
     def fit(seed):
         return weights_of(lstm(random_state=seed).fit(X, Y))
 
@@ -583,7 +611,7 @@ def test_parallel_fits_are_those_in_sequence():
             assert_array_equal(one, other)
 
 
-def test_a_cleared_keras_session_does_no_harm():
+def test_clearing_the_keras_session_changes_nothing():
     regressor = lstm().fit(X, Y)
     before = regressor.predict(X)
     keras.utils.clear_session()
@@ -611,7 +639,7 @@ pickle.dump(
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
-    """Fit several nets in a fresh process, as a search does."""
+    """Fit several networks in a new process, as a search does."""
     folder = tmp_path_factory.mktemp("fresh")
     regressors = [lstm().set_params(hidden_units=units) for units in (4, 1, 2, 3, 5)]
     (folder / "task").write_bytes(pickle.dumps((regressors, X, Y)))
@@ -634,9 +662,9 @@ def test_two_processes_give_the_same_fit(fresh):
 @pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="importing JAX draws from NumPy's global state"
 )
-def test_environment_and_seeds_of_a_process_are_left_alone(fresh):
+def test_environment_and_seeds_of_a_process_are_unchanged(fresh):
     assert fresh[1]["kept"]
-    # What TensorFlow itself sets when it is imported.
+    # TensorFlow itself sets these when it is imported.
     assert set(fresh[1]["new"]) <= {"TF2_BEHAVIOR", "ENABLE_RUNTIME_UPTIME_TELEMETRY"}
 
 

@@ -1,40 +1,28 @@
-"""Displays: what they draw, what they refuse, what they leave behind."""
+"""Tests of ForecastDisplay: lines, axes, figures and messages."""
 
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import panels
+from helpers import line_of, panels
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.colors import to_hex
 from matplotlib.dates import num2date
 
-from sklstm.plotting._forecast import ForecastDisplay
-from sklstm.plotting._series_report import SeriesReportDisplay
-from sklstm.plotting._training import TrainingDisplay
+from sklstm.plotting import ForecastDisplay
 
 IDS = {"series": "shop", "time": "day"}
 HORIZON = 3
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def make_panel(shops=("a", "b", "c"), n_days=40):
-    """Sales of shops, rows mixed; shop k has k days fewer."""
+    """Make sales of shops with shuffled rows; shop k has k days fewer."""
     rng = np.random.default_rng(0)
     parts = [
         pd.DataFrame(
@@ -50,7 +38,7 @@ def make_panel(shops=("a", "b", "c"), n_days=40):
 
 
 def make_forecast(panel, quantiles=(0.1, 0.5, 0.9)):
-    """As MultiSeriesForecaster.forecast gives it, with numbers of its own."""
+    """Make a table like that of MultiSeriesForecaster.forecast, with known numbers."""
     parts = []
     for number, (shop, rows) in enumerate(panel.groupby("shop")):
         ahead = pd.date_range(rows["day"].max(), periods=HORIZON + 1)[1:]
@@ -62,13 +50,8 @@ def make_forecast(panel, quantiles=(0.1, 0.5, 0.9)):
     return pd.concat(parts, ignore_index=True)
 
 
-def line_of(axes, label):
-    (found,) = [line for line in axes.lines if line.get_label() == label]
-    return found
-
-
 def interval_of(axes):
-    """The lower and the upper bound that are drawn."""
+    """Return the lower and the upper bound of the drawn interval."""
     (band,) = axes.collections
     corners = band.get_paths()[0].vertices
     return [
@@ -101,7 +84,7 @@ def test_lines_hold_history_and_forecast():
     assert display.figure_.get_supylabel() == "sold"
 
 
-def test_order_of_rows_means_nothing():
+def test_order_of_rows_does_not_matter():
     panel = make_panel()
     forecast = make_forecast(panel)
     usual = ForecastDisplay.from_forecast(forecast, panel, series_ids=list("abc"), **IDS)
@@ -114,8 +97,8 @@ def test_order_of_rows_means_nothing():
 
 @settings(max_examples=20, deadline=None)
 @given(panel=panels(), n_history=st.integers(0, 8), n_known=st.integers(0, 3))
-def test_any_panel_is_cut_as_a_plain_loop_cuts_it(panel, n_history, n_known):
-    # The forecast begins so many rows before each series' end, wherever its rows stand.
+def test_drawn_rows_equal_a_plain_loop(panel, n_history, n_known):
+    # The forecast starts `n_known` rows before the end of each series.
     parts, expected = [], []
     for unit in panel["unit"].unique():
         rows = panel[panel["unit"] == unit].sort_values("cycle")
@@ -130,23 +113,23 @@ def test_any_panel_is_cut_as_a_plain_loop_cuts_it(panel, n_history, n_known):
         forecast, panel, target="q", n_history=n_history, series="unit", time="cycle", ax=axes
     )
     for axes, tables in zip(display.axes_, expected, strict=True):
-        for label, table in zip(["history", "what came"], tables, strict=True):
+        for label, table in zip(["history", "observed"], tables, strict=True):
             if label == "history" or len(table):
                 line = line_of(axes, label)
                 np.testing.assert_array_equal(line.get_xdata(), table["cycle"])
                 np.testing.assert_array_equal(line.get_ydata(), table["q"])
 
 
-def test_rows_in_the_time_of_the_forecast_are_what_came():
+def test_rows_at_the_times_of_the_forecast_are_observed_values():
     panel = make_panel(["a"])
     before = panel["day"] <= "2024-02-01"
     forecast = make_forecast(panel[before])
     (axes,) = ForecastDisplay.from_forecast(forecast, panel, **IDS).axes_
-    came = line_of(axes, "what came")
+    observed = line_of(axes, "observed")
     # Rows after the horizon are not drawn.
-    np.testing.assert_array_equal(came.get_xdata(), forecast["day"].to_numpy())
+    np.testing.assert_array_equal(observed.get_xdata(), forecast["day"].to_numpy())
     true = panel.set_index("day").loc[forecast["day"], "sold"]
-    np.testing.assert_array_equal(came.get_ydata(), true)
+    np.testing.assert_array_equal(observed.get_ydata(), true)
     assert line_of(axes, "history").get_xdata().max() == np.datetime64("2024-02-01")
 
 
@@ -162,7 +145,7 @@ def test_default_history_and_number_of_series():
     assert axes.get_title(loc="left") == "s4"
 
 
-def test_several_targets_stand_side_by_side():
+def test_targets_of_a_series_are_side_by_side():
     panel = make_panel(["a", "b"])
     panel["visits"] = 2 * panel["sold"]
     one = make_forecast(panel)
@@ -200,7 +183,7 @@ def test_interval_is_between_the_outermost_quantiles():
         assert display.interval is None and not display.axes_[0].collections
 
 
-def test_one_series_without_ids_counts_rows():
+def test_time_of_one_series_without_ids_is_the_row_number():
     panel = pd.DataFrame({"load": np.arange(50.0)})
     forecast = pd.DataFrame({"time": [50, 51], "step": [1, 2], "prediction": [50.0, 51.0]})
     (axes,) = ForecastDisplay.from_forecast(forecast, panel, n_history=5).axes_
@@ -252,11 +235,11 @@ def test_every_kind_of_time_is_drawn(kind):
     assert line_of(axes, "forecast").get_xdata(orig=False)[0] > drawn[-1]
     label = {"timedelta": "day (days)", "short timedelta": "day (minutes)"}
     assert display.figure_.get_supxlabel() == label.get(kind, "day")
-    if kind == "zone":  # at midnight there, not at midnight of UTC
+    if kind == "zone":  # local midnight, not midnight of UTC
         assert num2date(drawn[0]).hour == 0
 
 
-def test_missing_values_are_gaps():
+def test_missing_values_are_gaps_in_the_line():
     panel = make_panel(["a"]).sort_values("day", ignore_index=True)
     panel.loc[20, "sold"] = np.nan
     (axes,) = ForecastDisplay.from_forecast(make_forecast(panel), panel, n_history=40, **IDS).axes_
@@ -271,7 +254,7 @@ def test_series_of_one_row_and_horizon_of_one():
     assert len(line_of(axes, "history").get_xdata()) == 1
 
 
-def test_given_axes_are_used_and_no_figure_is_opened():
+def test_given_axes_are_used_without_a_new_figure():
     panel = make_panel()
     figure = matplotlib.figure.Figure()
     axes = figure.subplots(1, 3)
@@ -284,12 +267,12 @@ def test_given_axes_are_used_and_no_figure_is_opened():
         make_forecast(panel), panel, series_ids=["b"], ax=one, **IDS
     )
     assert display.axes_[0] is one
-    with pytest.raises(ValueError, match="ax holds 1 axes for 3"):
+    with pytest.raises(ValueError, match="ax has 1 axes, expected 3"):
         display.from_forecast(make_forecast(panel), panel, ax=one, **IDS)
     assert plt.get_fignums() == []
 
 
-def test_a_new_figure_is_the_only_thing_left_in_pyplot():
+def test_only_the_new_figure_is_left_in_pyplot():
     before = dict(matplotlib.rcParams)
     panel = make_panel()
     display = ForecastDisplay.from_forecast(make_forecast(panel), panel, **IDS)
@@ -312,7 +295,12 @@ def wrong_inputs():
     yield "no rows", (forecast[:0], panel), {}, "forecast is empty"
     yield "not in panel", (forecast, panel[panel["shop"] != "b"]), {}, r"series \['b'\]"
     yield "not in X", (forecast, panel.drop(columns="day")), {}, "time='day' is neither"
-    yield "unknown target", (forecast, panel), {"target": "price"}, "'price', which is not in X"
+    yield (
+        "unknown target",
+        (forecast, panel),
+        {"target": "price"},
+        "target names 'price', which is not in X",
+    )
     yield "which target", (forecast, panel.assign(price=1.0)), {}, "Name it with target="
     yield "another kind of time", (forecast, late), {}, "datetime in forecast and datetime with"
     yield "n_history", (forecast, panel), {"n_history": -1}, "n_history == -1"
@@ -322,19 +310,19 @@ def wrong_inputs():
     ("tables", "options", "message"),
     [pytest.param(*case, id=name) for name, *case in wrong_inputs()],
 )
-def test_bad_input_is_refused_before_a_figure_is_made(tables, options, message):
+def test_bad_input_raises_before_a_figure_is_made(tables, options, message):
     with pytest.raises(ValueError, match=message):
         ForecastDisplay.from_forecast(*tables, **(IDS | options))
     assert plt.get_fignums() == []
 
 
-def test_forecast_must_be_a_table():
+def test_forecast_of_another_type():
     with pytest.raises(TypeError, match="must be a DataFrame, got ndarray"):
         ForecastDisplay.from_forecast(np.zeros((3, 4)), make_panel(), **IDS)
 
 
 class StubForecaster(SimpleNamespace):
-    """Parameters of a forecaster, and forecasts that remember what they were made from."""
+    """Parameters of a forecaster; `seen` holds the arguments of the last forecast."""
 
     series, time, target, known_future = "shop", "day", None, ()
 
@@ -343,14 +331,14 @@ class StubForecaster(SimpleNamespace):
         return make_forecast(panel)
 
 
-def test_estimator_forecasts_only_what_is_drawn():
+def test_only_the_drawn_series_are_forecast():
     panel = make_panel()
     forecaster = StubForecaster(known_future=["promotion"])
     panel["promotion"] = 0
     future = make_forecast(panel)[["shop", "day"]].assign(promotion=1)
     display = ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["c", "b"])
     assert [axes.get_title(loc="left") for axes in display.axes_] == ["c", "b"]
-    assert display.figure_.get_supylabel() == "sold"  # the column that is not known beforehand
+    assert display.figure_.get_supylabel() == "sold"  # the column that is not in known_future
     for seen, passed in zip(forecaster.seen, (panel, future), strict=True):
         pd.testing.assert_frame_equal(seen, passed[passed["shop"] != "a"])
     expected = ForecastDisplay.from_forecast(
@@ -364,11 +352,11 @@ def test_estimator_forecasts_only_what_is_drawn():
             upper=expected.forecast["upper"] - 100,
         ),
     )
-    with pytest.raises(ValueError, match="panel does not hold"):
+    with pytest.raises(ValueError, match="panel does not contain"):
         ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["x"])
 
 
-def test_estimator_takes_arrays_and_a_single_series():
+def test_from_estimator_takes_arrays_and_a_single_series():
     class ByPosition(StubForecaster):
         def forecast(self, panel, future=None):
             assert isinstance(panel, np.ndarray)
@@ -391,59 +379,8 @@ def test_estimator_takes_arrays_and_a_single_series():
     assert len(display.axes_) == 1
 
 
-# ------------------------------------------------------------------- training and errors
-
-
-def test_training_curves():
-    history = {"loss": [3.0, 2.0, 1.0], "val_loss": [4.0, 3.0, 3.0]}
-    net = SimpleNamespace(history_=history)
-    holders = [
-        net,
-        make_pipeline(FunctionTransformer(), net),
-        SimpleNamespace(regressor_=make_pipeline(FunctionTransformer(), net)),
-        SimpleNamespace(best_estimator_=SimpleNamespace(regressor_=net)),
-    ]
-    for holder in holders:
-        display = TrainingDisplay.from_estimator(holder)
-        for label, key in [("training", "loss"), ("held out", "val_loss")]:
-            line = line_of(display.ax_, label)
-            np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
-            np.testing.assert_array_equal(line.get_ydata(), history[key])
-    several = SimpleNamespace(regressors_=[net, SimpleNamespace(history_={"loss": [5.0]})])
-    display = TrainingDisplay.from_estimator(several)
-    assert len(display.ax_.lines) == 3
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert texts == ["training", "held out"]
-    with pytest.raises(ValueError, match="holds no net with losses"):
-        TrainingDisplay.from_estimator(SimpleNamespace())
-
-
-def test_report_shows_the_largest_errors():
-    errors = np.array([2.0, np.nan, 5.0, 1.0, 4.0])
-    report = pd.DataFrame({"error": errors, "rows": 3}, index=pd.Index(list("abcde"), name="shop"))
-    display = SeriesReportDisplay(report).plot(n_series=3)
-    line = line_of(display.ax_, "series")
-    np.testing.assert_array_equal(line.get_xdata(), [5.0, 4.0, 2.0])
-    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["c", "e", "a"]
-    assert display.ax_.yaxis_inverted() and display.ax_.get_ylabel() == "shop"
-    assert line_of(display.ax_, "median of 4").get_xdata()[0] == 3.0
-    with pytest.raises(ValueError, match="no column 'mase'"):
-        display.plot(column="mase")
-    with pytest.raises(ValueError, match="holds no value"):
-        SeriesReportDisplay(report[["error"]].iloc[1:2]).plot()
-
-    class Net:
-        def series_report(self, X, y):
-            return pd.DataFrame({"loss": X[:, 0] + y})
-
-    X, y = np.array([[1.0], [2.0]]), np.array([0.0, 5.0])
-    pipe = make_pipeline(FunctionTransformer(lambda X: 10 * X), Net())
-    display = SeriesReportDisplay.from_estimator(pipe, X, y, column="loss")
-    np.testing.assert_array_equal(line_of(display.ax_, "series").get_xdata(), [25.0, 10.0])
-
-
-def test_colours_differ_for_colour_blind_people():
-    # The three colours are of Okabe and Ito's palette, or grey.
+def test_colours_are_distinguishable_for_colour_blind_people():
+    # Grey and two colours of the palette of Okabe and Ito.
     panel = make_panel(["a"])
     forecast = make_forecast(panel[panel["day"] < "2024-02-01"])
     (axes,) = ForecastDisplay.from_forecast(forecast, panel, **IDS).axes_
@@ -451,6 +388,6 @@ def test_colours_differ_for_colour_blind_people():
     assert colours == ["#404040", "#0072b2", "#d55e00"]
 
 
-def test_import_leaves_matplotlib_alone():
+def test_import_does_not_load_matplotlib():
     code = "import sys, sklstm.plotting; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,4 +1,4 @@
-"""Tests of the embedded turbofan engines and of the made-up panel."""
+"""Tests of the turbofan engines."""
 
 import gzip
 from importlib.resources import files
@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklstm.datasets import load_turbofan, make_series_panel
-from sklstm.datasets._synthetic import _target
+from sklstm.datasets import load_turbofan
 
 FEATURES = [f"setting{i}" for i in range(1, 4)] + [f"sensor{i}" for i in range(1, 22)]
 
@@ -18,13 +17,13 @@ def fd001():
     return load_turbofan()
 
 
-def embedded_text(name):
+def included_text(name):
     data = (files("sklstm.datasets") / "data" / f"{name}.gz").read_bytes()
     return gzip.decompress(data).decode("ascii")
 
 
 def engine_lines(lengths):
-    """Lines as NASA writes them, blanks at the end included."""
+    """Return lines as in NASA's files, with spaces at the end."""
     rows = [(unit, cycle) for unit, n in enumerate(lengths, 1) for cycle in range(1, n + 1)]
     return "".join(
         f"{unit} {cycle} " + " ".join(f"{unit + j / 4:.4f}" for j in range(24)) + "  \n"
@@ -63,13 +62,13 @@ def test_fd001_tables(fd001):
     assert fd001.feature_names == FEATURES
 
 
-def test_fd001_ids_name_one_machine_each(fd001):
+def test_fd001_ids_are_unique(fd001):
     assert fd001.train["unit"].unique().tolist() == list(range(1, 101))
     assert fd001.test["unit"].unique().tolist() == list(range(101, 201))
 
 
 def test_fd001_rul_by_hand(fd001):
-    published = [int(line) for line in embedded_text("RUL_FD001.txt").split()]
+    published = [int(line) for line in included_text("RUL_FD001.txt").split()]
     for data, rul, at_end in [
         (fd001.train, fd001.train_rul, dict.fromkeys(range(1, 101), 0)),
         (fd001.test, fd001.test_rul, dict(enumerate(published, 101))),
@@ -84,26 +83,26 @@ def test_fd001_rul_by_hand(fd001):
         assert rul.tolist() == expected
 
 
-def test_fd001_last_test_rows_hold_the_published_rul(fd001):
+def test_fd001_rul_of_last_test_rows_is_the_published_one(fd001):
     last_rows = fd001.test.groupby("unit").tail(1).index
-    published = np.array(embedded_text("RUL_FD001.txt").split(), dtype=int)
+    published = np.array(included_text("RUL_FD001.txt").split(), dtype=int)
     np.testing.assert_array_equal(fd001.test_rul[last_rows], published)
     assert fd001.train_rul.max() > 125
 
 
 def test_fd001_values_are_those_of_the_file(fd001):
-    lines = embedded_text("train_FD001.txt").splitlines()
+    lines = included_text("train_FD001.txt").splitlines()
     for row in (0, 191, 20630):
         expected = np.array(lines[row].split()[2:], dtype="float32")
         np.testing.assert_allclose(fd001.train.loc[row, FEATURES].to_numpy(float), expected)
 
 
-def test_description_gives_source_and_licence(fd001):
+def test_description_has_source_and_licence(fd001):
     for words in ["NASA Prognostics Center of Excellence", "public domain", "Saxena", "2008"]:
         assert words in fd001.DESCR
 
 
-def test_calls_share_nothing(fd001):
+def test_results_share_no_memory(fd001):
     other = load_turbofan()
     other.feature_names.clear()
     other.train["sensor1"] = 0
@@ -138,8 +137,8 @@ def test_unknown_subset(subset):
         load_turbofan(subset)
 
 
-def test_subset_that_is_not_embedded():
-    with pytest.raises(ValueError, match="Only FD001 is embedded") as caught:
+def test_subset_that_is_not_included():
+    with pytest.raises(ValueError, match="Only FD001 is included") as caught:
         load_turbofan("FD003")
     for words in [
         "train_FD003.txt",
@@ -174,7 +173,7 @@ def test_wrong_number_of_columns(tmp_path):
 
 
 @pytest.mark.parametrize("last_line", ["1 3 0.5\n", engine_lines([1]).replace("1.2500", "nan")])
-def test_line_without_all_numbers(tmp_path, last_line):
+def test_line_with_missing_numbers(tmp_path, last_line):
     write_subset(tmp_path)
     write(tmp_path, "test_FD002.txt", engine_lines([2]) + last_line)
     with pytest.raises(ValueError, match=r"test_FD002.txt' .* 26 finite numbers .* row 3 does not"):
@@ -182,7 +181,7 @@ def test_line_without_all_numbers(tmp_path, last_line):
 
 
 @pytest.mark.parametrize("text", ["", "<html> no data </html>", "1 2\n1 2 3\n"])
-def test_content_that_is_no_table(tmp_path, text):
+def test_file_that_is_not_a_table(tmp_path, text):
     write_subset(tmp_path)
     write(tmp_path, "train_FD002.txt", text)
     with pytest.raises(ValueError, match=r"Cannot read .*train_FD002.txt' as 26 columns"):
@@ -220,121 +219,3 @@ def test_rul_must_be_whole_cycles(tmp_path, rul):
     write_subset(tmp_path, rul=rul)
     with pytest.raises(ValueError, match=r"RUL_FD002.txt' must hold whole numbers"):
         load_turbofan("FD002", data_home=tmp_path)
-
-
-def test_panel_layout():
-    X, y = make_series_panel(n_series=7, n_steps=(5, 9), n_features=2, random_state=0)
-    assert list(X.columns) == ["series", "time", "x0", "x1"]
-    assert all(pd.api.types.is_integer_dtype(X[name]) for name in ("series", "time"))
-    assert (X[["x0", "x1"]].dtypes == "float64").all()
-    assert X["series"].unique().tolist() == list(range(7))
-    for _, rows in X.groupby("series"):
-        assert rows["time"].tolist() == list(range(len(rows)))
-    pd.testing.assert_frame_equal(X, X.sort_values(["series", "time"]))
-    pd.testing.assert_index_equal(X.index, pd.RangeIndex(len(X)), exact=True)
-    pd.testing.assert_index_equal(y.index, X.index, exact=True)
-    assert y.name == "y"
-    assert np.isfinite(X.to_numpy()).all()
-    assert np.isfinite(y).all()
-
-
-def test_panel_lengths():
-    X, _ = make_series_panel(n_series=200, n_steps=(3, 6), random_state=0)
-    assert set(X.groupby("series").size()) == {3, 4, 5, 6}
-    X, _ = make_series_panel(n_series=4, n_steps=np.int64(6), random_state=0)
-    assert X.groupby("series").size().tolist() == [6] * 4
-    assert make_series_panel(n_series=1, n_steps=1, n_features=1)[0].shape == (1, 3)
-
-
-def test_panel_is_deterministic():
-    X, y = make_series_panel(random_state=0)
-    for seed in (0, np.random.RandomState(0)):
-        X_again, y_again = make_series_panel(random_state=seed)
-        pd.testing.assert_frame_equal(X, X_again)
-        pd.testing.assert_series_equal(y, y_again)
-    assert not X.equals(make_series_panel(random_state=1)[0])
-
-
-def test_panel_leaves_global_random_state_alone():
-    before = np.random.get_state()
-    make_series_panel(random_state=0, missing=0.1)
-    after = np.random.get_state()
-    np.testing.assert_array_equal(before[1], after[1])
-    assert before[2:] == after[2:]
-
-
-def test_panel_missing():
-    X, y = make_series_panel(random_state=0)
-    X_holed, y_holed = make_series_panel(random_state=0, missing=0.2)
-    features = ["x0", "x1", "x2"]
-    assert X_holed[features].isna().to_numpy().mean() == pytest.approx(0.2, abs=1e-3)
-    assert X_holed[features].isna().any().all()
-    pd.testing.assert_frame_equal(X_holed.fillna(X), X)
-    pd.testing.assert_series_equal(y_holed, y)
-
-
-def test_panel_noise():
-    X, y = make_series_panel(n_series=50, random_state=0, noise=0)
-    X_noisy, y_noisy = make_series_panel(n_series=50, random_state=0, noise=0.5)
-    pd.testing.assert_frame_equal(X_noisy, X)
-    assert (y_noisy - y).std() == pytest.approx(0.5, rel=0.1)
-
-
-def test_panel_scales_differ_and_targets_do_not():
-    X, y = make_series_panel(n_series=50, n_steps=200, random_state=0)
-    by_series = X.groupby("series")["x0"]
-    assert by_series.std().max() > 10 * by_series.std().min()
-    assert by_series.mean().std() > 1
-    target_std = y.groupby(X["series"]).std()
-    assert target_std.max() < 4 * target_std.min()
-
-
-def lag_table(features, series, n_lags):
-    lags = [features.groupby(series).shift(k).fillna(0) for k in range(n_lags)]
-    return np.hstack([np.ones((len(features), 1)), *lags])
-
-
-def r2_of_least_squares(A, y):
-    residual = y - A @ np.linalg.lstsq(A, y, rcond=None)[0]
-    return 1 - residual.var() / y.var()
-
-
-def test_panel_rewards_scaling_by_series_and_memory():
-    X, y = make_series_panel(n_series=50, random_state=0)
-    series, raw = X["series"], X[["x0", "x1", "x2"]]
-    scaled = raw.groupby(series).transform(lambda x: (x - x.mean()) / x.std())
-    y = y.to_numpy()
-    assert r2_of_least_squares(lag_table(scaled, series, 10), y) > 0.5
-    assert r2_of_least_squares(lag_table(scaled, series, 1), y) < 0.1
-    assert r2_of_least_squares(lag_table(raw, series, 10), y) < 0.1
-
-
-def test_panel_target_looks_back_ten_rows_and_never_ahead():
-    z = np.random.RandomState(0).normal(size=(2, 30, 3))
-    changed = z.copy()
-    changed[:, 12] += 1
-    moved = (_target(changed) != _target(z)).all(axis=0)
-    assert np.flatnonzero(moved).tolist() == list(range(12, 22))
-
-
-@pytest.mark.parametrize(
-    ("params", "error", "words"),
-    [
-        ({"n_series": 0}, ValueError, "n_series"),
-        ({"n_series": 2.5}, TypeError, "n_series"),
-        ({"n_features": 0}, ValueError, "n_features"),
-        ({"n_steps": 0}, ValueError, "n_steps"),
-        ({"n_steps": (9, 5)}, ValueError, "n_steps, longest"),
-        ({"n_steps": (0, 5)}, ValueError, "n_steps, shortest"),
-        ({"n_steps": (1.5, 5)}, TypeError, "n_steps, shortest"),
-        ({"n_steps": (1, 2, 3)}, TypeError, "n_steps must be an int or a pair"),
-        ({"n_steps": 2.5}, TypeError, "n_steps must be an int or a pair"),
-        ({"noise": -0.1}, ValueError, "noise"),
-        ({"missing": -0.1}, ValueError, "missing"),
-        ({"missing": 1.0}, ValueError, "missing"),
-        ({"missing": "some"}, TypeError, "missing"),
-    ],
-)
-def test_panel_bad_input(params, error, words):
-    with pytest.raises(error, match=words):
-        make_series_panel(**params)

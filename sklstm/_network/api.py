@@ -1,0 +1,21 @@
+"""Everything of this package that estimators use; see :func:`.lazy_import.load_network`."""
+
+import keras
+
+from sklstm._network.fitted_network import FittedNetwork
+from sklstm._network.losses import check_missing_targets, loss_of, row_losses
+from sklstm._network.trainer import TrainingSpec
+
+__all__ = [
+    "FittedNetwork",
+    "TrainingSpec",
+    "check_missing_targets",
+    "dtype_policy",
+    "loss_of",
+    "row_losses",
+]
+
+
+def dtype_policy() -> str:
+    """Return the name of Keras' global dtype policy."""
+    return keras.config.dtype_policy().name

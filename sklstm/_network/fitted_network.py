@@ -1,0 +1,209 @@
+"""Train a network, apply it and pickle it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from sklstm._network import prediction
+from sklstm._network.architecture import build_network
+from sklstm._network.batches import Batches
+from sklstm._network.lazy_import import new_network
+from sklstm._network.losses import loss_unit
+from sklstm._network.spec import NetworkSpec
+from sklstm._network.trainer import TrainingSpec
+from sklstm._network.training import train
+from sklstm._network.variables import assign_arrays, to_arrays
+from sklstm._panel.windows import Windows
+
+
+@dataclass(eq=False)
+class FittedNetwork:
+    """Hold a network together with everything that further training and predictions need.
+
+    Attributes
+    ----------
+    spec : NetworkSpec
+    model : keras.Model
+    loss_unit : float
+        Typical size of the loss, the unit in which the optimizer receives losses.
+    optimizer_key : str or None
+        Identifies the optimizer; None before training.
+    optimizer_state : list of ndarray or None
+        Values of the optimizer's variables; None: those of a new optimizer.
+    embedded_ids : pandas.Index or None
+        The series with an embedding vector of their own, in the order of the vectors.
+    feature_names : list of str or None
+        Names of the features of a window, where they are known.
+    reinitialized_weights : list of str
+        Names of the weights that a transfer did not copy.
+    """
+
+    spec: NetworkSpec
+    model: keras.Model
+    loss_unit: float = 1.0
+    optimizer_key: str | None = None
+    optimizer_state: list[np.ndarray] | None = None
+    embedded_ids: pd.Index | None = None
+    feature_names: list[str] | None = None
+    reinitialized_weights: list[str] = field(default_factory=list)
+
+    @classmethod
+    def initialize(cls, spec: NetworkSpec, samples, loss, seed, **attributes) -> FittedNetwork:
+        """Build a network whose outputs start at the mean of the targets.
+
+        Parameters
+        ----------
+        spec : NetworkSpec
+        samples : Samples
+            The training rows, which fix the scale of the outputs and the unit of the loss.
+        loss : str, keras.losses.Loss or callable
+        seed : int
+            Seed of the initial weights.
+        **attributes
+            `embedded_ids` and `feature_names`.
+        """
+        mean, deviation = samples.target_moments()
+        model = build_network(spec, seed)
+        scale = model.get_layer("target_scale")
+        scale.offset.assign(np.reshape(mean, scale.offset.shape))
+        scale.scale.assign(np.reshape(deviation, scale.scale.shape))
+        guess = np.broadcast_to(mean, spec.output_shape[::-1]).T
+        unit = loss_unit(loss, samples.targets, samples.weights, guess)
+        return cls(spec, model, unit, **attributes)
+
+    def continue_as(self, training: TrainingSpec) -> FittedNetwork:
+        """Return the network from which training continues; this one keeps its own state.
+
+        The model itself is shared where the spec is the same.
+
+        Raises
+        ------
+        ValueError
+            If the network or the optimizer would be another one.
+        """
+        spec = training.network
+        changed = spec.differences(self.spec)
+        if training.optimizer_key != self.optimizer_key:
+            changed["optimizer"] = (training.optimizer_key, self.optimizer_key)
+        if changed:
+            raise ValueError(
+                "Continuing an earlier fit needs the same network and optimizer. The parameters "
+                "and the data now ask for "
+                + ", ".join(f"{name}={new!r} (was {old!r})" for name, (new, old) in changed.items())
+                + ". Restore them, or fit without warm_start."
+            )
+        if spec == self.spec:
+            return replace(self)
+        # Other layers are trained now, or padding is masked now.
+        model = _rebuild(spec, to_arrays(self.model.variables))
+        state = self.optimizer_state if spec.trainable == self.spec.trainable else None
+        return replace(self, spec=spec, model=model, optimizer_state=state)
+
+    def train(
+        self,
+        settings: TrainingSpec,
+        training,
+        validation=None,
+        *,
+        n_steps=None,
+        seed=None,
+        first_epoch=0,
+        **options,
+    ) -> dict[str, list[float]]:
+        """Train the model in place.
+
+        Parameters
+        ----------
+        settings : TrainingSpec
+        training : Samples
+        validation : Samples, default=None
+        n_steps, seed, first_epoch
+            Of :class:`sklstm._network.batches.Batches`, for the training rows.
+        **options
+            Of :func:`sklstm._network.training.train`.
+
+        Returns
+        -------
+        dict of list of float
+            Losses by epoch.
+        """
+        stream = {"n_steps": n_steps, "seed": seed, "first_epoch": first_epoch}
+        batches = self._batches(training, settings.batch_size, **stream)
+        if validation is not None:
+            validation = self._batches(validation, settings.batch_size)
+        history, self.optimizer_state = train(
+            self.model,
+            settings,
+            batches,
+            validation=validation,
+            optimizer_state=self.optimizer_state,
+            **options,
+        )
+        self.optimizer_key = settings.optimizer_key
+        return history
+
+    def _batches(self, samples, batch_size, **options):
+        return Batches(
+            samples.windows,
+            samples.targets,
+            samples.weights,
+            batch_size,
+            embedding_indices=samples.embedding_indices,
+            loss_unit=self.loss_unit,
+            **options,
+        )
+
+    def predict(self, windows: Windows, embedding_indices=None) -> np.ndarray:
+        """Predict the outputs per window.
+
+        Parameters
+        ----------
+        windows : Windows
+            float32.
+        embedding_indices : ndarray of shape (n_rows,), default=None
+            int32, for a network with series embedding.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, *spec.output_shape)
+            float32.
+        """
+        return prediction.predict(self.model, self._spec_for(windows), windows, embedding_indices)
+
+    def attention_weights(self, windows: Windows, embedding_indices=None) -> np.ndarray:
+        """Compute the attention weights per window, averaged over the heads.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, spec.n_segments)
+            float32; the weights of each row sum to 1.
+        """
+        spec = self._spec_for(windows)
+        return prediction.attention_weights(self.model, spec, windows, embedding_indices)
+
+    def _spec_for(self, windows):
+        """Return the spec, with a mask where the windows hold masked padding."""
+        return replace(self.spec, masked=self.spec.masked or windows.padding == "nan")
+
+    def __getstate__(self):
+        # The model is kept as its weights; the spec rebuilds the rest.
+        return {**vars(self), "model": to_arrays(self.model.variables)}
+
+    def __setstate__(self, state):
+        vars(self).update(state, model=_rebuild(state["spec"], state["model"]))
+
+    def __reduce__(self):
+        # `new_network` imports this module without TensorFlow's start-up messages.
+        return new_network, (), self.__getstate__()
+
+
+def _rebuild(spec: NetworkSpec, arrays: list[Any]) -> keras.Model:
+    """Build a network with the given values of its variables."""
+    model = build_network(spec, seed=0)
+    assign_arrays(model.variables, arrays)
+    return model

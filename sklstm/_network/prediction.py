@@ -1,0 +1,116 @@
+"""Apply networks with cached compiled programs."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import joblib
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sklstm._network import program_cache
+from sklstm._network.architecture import build_network
+from sklstm._network.batches import ON_TENSORFLOW, model_inputs
+from sklstm._network.sharded_model import JIT, values_of
+from sklstm._network.spec import NetworkSpec
+from sklstm._network.training import no_retracing_warning
+from sklstm._network.variables import copy_variables
+from sklstm._panel.windows import Windows
+
+BATCH_SIZES = (32, 1024)
+
+
+class Predictor:
+    """Compile a network for prediction with the weights of any model of the same spec.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    attention : bool, default=False
+        Whether to return the attention weights, averaged over the heads, instead of predictions.
+    """
+
+    def __init__(self, spec: NetworkSpec, attention=False):
+        self.twin = self.model = build_network(spec, seed=0)
+        if attention:
+            weights = self.twin.get_layer("attention").output
+            self.model = keras.Model(self.twin.input, keras.ops.mean(weights, axis=-1))
+        self.takes_values = ON_TENSORFLOW and not attention
+        if self.takes_values:
+            self.forward = tf.function(self._forward, jit_compile=JIT)
+            # One thread more than cores: it gathers windows while the others compute.
+            self.n_threads = joblib.cpu_count() + 1
+        else:
+            self.model.compile(jit_compile=JIT)
+            self.n_threads = 1
+
+    def _forward(self, values, batch):
+        return self.model.stateless_call(*values, batch, training=False)[0]
+
+    def with_weights_of(self, model):
+        """Return a function that maps a batch of inputs to outputs with the weights of `model`."""
+        if not self.takes_values:
+            copy_variables(model, self.twin)
+            return self.model.predict_on_batch
+        values = values_of(model)
+        return lambda batch: self.forward(values, batch).numpy()
+
+
+def predict(model, spec: NetworkSpec, windows: Windows, embedding_indices=None):
+    """Predict in batches of fixed size.
+
+    Parameters
+    ----------
+    model : keras.Model
+    spec : NetworkSpec
+    windows : Windows
+        float32.
+    embedding_indices : ndarray of shape (n_rows,), default=None
+        int32, for a network with series embedding.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, *spec.output_shape)
+        float32.
+    """
+    make, shape = partial(Predictor, spec), spec.output_shape
+    return _apply(("predict", spec), make, model, windows, embedding_indices, shape)
+
+
+def attention_weights(model, spec: NetworkSpec, windows: Windows, embedding_indices=None):
+    """Compute the attention weights, averaged over the heads.
+
+    Parameters
+    ----------
+    model, spec, windows, embedding_indices
+        As in `predict`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, spec.n_segments)
+        float32; the weights of each row sum to 1.
+    """
+    make, shape = partial(Predictor, spec, attention=True), (spec.n_segments,)
+    return _apply(("attention", spec), make, model, windows, embedding_indices, shape)
+
+
+def _apply(key, make, model, windows, embedding_indices, shape):
+    """Collect the outputs of a predictor for all windows, of the given shape per row."""
+    n_rows = len(windows)
+    size = next((size for size in BATCH_SIZES if size >= n_rows), BATCH_SIZES[-1])
+    out = np.empty((n_rows, *shape), np.float32)
+    with program_cache.programs.borrow(key, make) as predictor, no_retracing_warning():
+        on_batch = predictor.with_weights_of(model)
+
+        def fill(start):
+            rows = np.arange(start, min(start + size, n_rows))
+            batch = model_inputs(windows, embedding_indices, np.resize(rows, size))
+            out[rows] = on_batch(batch)[: len(rows)]
+
+        first, *others = range(0, n_rows, size)
+        fill(first)  # compiles
+        with ThreadPoolExecutor(predictor.n_threads) as threads:
+            list(threads.map(fill, others))
+    return out

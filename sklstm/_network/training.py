@@ -1,0 +1,144 @@
+"""Train a network with a cached compiled program."""
+
+from __future__ import annotations
+
+import logging
+import math
+from contextlib import contextmanager
+from functools import partial
+
+import keras
+import numpy as np
+
+from sklstm._network import program_cache
+from sklstm._network.batches import ON_TENSORFLOW, Batches, steps_per_call
+from sklstm._network.callbacks import CosineDecay, LossInTargetUnits
+from sklstm._network.trainer import CompiledTrainer, TrainingSpec
+from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
+
+
+def train(
+    model,
+    spec: TrainingSpec,
+    batches: Batches,
+    *,
+    epochs,
+    validation=None,
+    patience=None,
+    decay=False,
+    callbacks=(),
+    verbose=0,
+    optimizer_state=None,
+):
+    """Train `model` in place.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From :func:`sklstm._network.architecture.build_network` for ``spec.network``.
+    spec : TrainingSpec
+    batches : Batches
+    epochs : int
+    validation : Batches, default=None
+    patience : int, default=None
+        Epochs without a lower validation loss after which training stops; the best epoch's weights
+        are then restored. None: no early stopping.
+    decay : bool, default=False
+        Whether the learning rate falls to 0 along half a cosine.
+    callbacks : sequence of keras.callbacks.Callback, default=()
+        The user's callbacks. They may change the model in any way, so with callbacks `model` itself
+        is compiled and trained, instead of a cached program.
+    verbose : int, default=0
+        As in Keras.
+    optimizer_state : list of ndarray, default=None
+        State with which the optimizer starts.
+
+    Returns
+    -------
+    history : dict of list of float
+    optimizer_state : list of ndarray
+    """
+    with (
+        _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
+        _restored_on_error(model),
+        no_retracing_warning(),
+    ):
+        trainer.load(model, spec, optimizer_state)
+        history = trainer.train(
+            batches,
+            epochs=epochs,
+            validation=validation,
+            callbacks=_make_callbacks(batches, callbacks, epochs, decay, patience),
+            verbose=verbose,
+        )
+        if trainer.model_ is not model:
+            copy_variables(trainer.model_, model)
+        return history, trainer.optimizer_state()
+
+
+@contextmanager
+def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
+    """Provide a compiled trainer: a cached one, or one of the model itself.
+
+    The model itself is compiled for callbacks, and for a spec that cannot be shared.
+    """
+    if callbacks or spec.key is None:
+        try:
+            yield CompiledTrainer.make(spec, model)
+        finally:
+            for callback in callbacks:
+                callback._model = None  # otherwise copying the callback copies the network
+        return
+    if ON_TENSORFLOW:
+        set_steps_per_call(batches)
+        set_steps_per_call(validation)
+    make = partial(CompiledTrainer.make, spec)
+    with program_cache.programs.borrow(("train", spec.key), make) as trainer:
+        yield trainer
+
+
+def _make_callbacks(batches, callbacks, epochs, decay, patience) -> list[keras.callbacks.Callback]:
+    """Add Keras callbacks to those of the user."""
+    own: list[keras.callbacks.Callback] = [CosineDecay(batches, epochs)] if decay else []
+    if patience is not None:
+        own.append(
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss", patience=patience, restore_best_weights=True
+            )
+        )
+    return [LossInTargetUnits(batches.loss_unit), *callbacks, *own]
+
+
+@contextmanager
+def _restored_on_error(model):
+    """Restore the weights of a model, which an earlier fit may own, if training fails."""
+    before = to_arrays(model.variables)
+    try:
+        yield
+    except BaseException:
+        assign_arrays(model.variables, before)
+        raise
+
+
+def set_steps_per_call(batches):
+    """Set the number of batches per call from the size of a batch."""
+    if batches is None:
+        return
+    # Computed from the shape: gathering a batch to measure it would take time.
+    row_bytes = np.dtype(np.float32).itemsize * math.prod(batches.windows.shape[1:])
+    batches.at_once = steps_per_call(batches.batch_size * row_bytes)
+
+
+@contextmanager
+def no_retracing_warning():
+    """Suppress TensorFlow's retracing warning: many networks are traced once each."""
+
+    def is_wanted(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_wanted)

@@ -1,0 +1,144 @@
+"""Find the columns of a panel, and name those of its forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._panel.read import id_label, select_features
+
+
+@dataclass(frozen=True)
+class PanelColumns:
+    """Hold the columns of a training panel by their role.
+
+    Attributes
+    ----------
+    target, past, future : list of int
+        Positions of targets, past covariates and columns known beforehand.
+    names : list
+        Names of all columns.
+    series_name, time_name : str or int
+        Names of the id and the time in a forecast; "series" and "time" where none is given.
+    """
+
+    target: list[int]
+    past: list[int]
+    future: list[int]
+    names: list[Hashable]
+    series_name: Hashable
+    time_name: Hashable
+
+    @classmethod
+    def find(cls, table, *, target, known_future, series, time):
+        """Find the columns that the parameters of a forecaster name."""
+        features = select_features(table, None, series, time)
+        future: list[int] = []
+        if known_future:
+            future = select_features(table, list(known_future), series, time, "known_future")
+        if target is None:
+            chosen = [position for position in features if position not in future]
+        else:
+            wanted = list(target) if isinstance(target, (list, tuple)) else target
+            chosen = select_features(table, wanted, series, time, "target")
+        if shared := set(chosen) & set(future):
+            raise ValueError(
+                f"{[table.columns[i] for i in shared]} are both target and known_future. A target "
+                "is not known beforehand: remove it from one of the two."
+            )
+        if not chosen:
+            raise ValueError(
+                "No column is left to forecast: all columns are ids or in known_future. Name the "
+                "target, or remove a column from known_future."
+            )
+        past = [position for position in features if position not in chosen + future]
+        labels = id_label(table, series, "series"), id_label(table, time, "time")
+        return cls(chosen, past, future, list(table.columns), *labels)
+
+    @property
+    def target_names(self) -> list[Any]:
+        """Names of the targets."""
+        return [self.names[i] for i in self.target]
+
+    @property
+    def future_names(self) -> list[Hashable]:
+        """Names of the columns known beforehand."""
+        return [self.names[i] for i in self.future]
+
+    @property
+    def unknown_names(self) -> list[Hashable]:
+        """Names of the columns that are not known beforehand: targets and past covariates."""
+        return [self.names[i] for i in self.target + self.past]
+
+    @property
+    def positions(self) -> dict[str, list[int]]:
+        """Positions by role."""
+        return {"target": self.target, "past": self.past, "future": self.future}
+
+    def check_future(self, future):
+        """Raise ValueError if a table of future rows lacks a column known beforehand."""
+        if not self.future:
+            raise ValueError(
+                "future was passed, but known_future names no column. Pass future=None, or name "
+                "the columns in known_future and fit again."
+            )
+        missing = [name for name in self.future_names if name not in future.columns]
+        if missing:
+            raise ValueError(
+                f"future has no column {missing}, which known_future names. Add the column."
+            )
+
+    def check_result_names(self, quantile_names):
+        """Raise ValueError if two columns of the forecast would have the same name."""
+        names = [
+            self.series_name,
+            self.time_name,
+            *["step", "target", "prediction", *quantile_names],
+        ]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"The forecast would have two columns of one name: {names}, of which the first "
+                "two are the id and the time. Rename these."
+            )
+
+
+def quantile_names(quantiles) -> list[str]:
+    """Name the columns of quantiles: ``q0.1`` for 0.1."""
+    return [f"q{quantile:g}" for quantile in ([] if quantiles is None else quantiles)]
+
+
+def forecast_table(columns: PanelColumns, ids, stamps, forecasts, quantiles) -> pd.DataFrame:
+    """Arrange forecasts as a tidy table.
+
+    Parameters
+    ----------
+    columns : PanelColumns
+    ids : pandas.Index of shape (n_series,), or None
+        None leaves the column of ids out.
+    stamps : pandas.Index of shape (n_series * horizon,)
+        Times of the forecast rows, one series after another.
+    forecasts : ndarray of shape (n_series, n_targets, horizon, 1 + n_quantiles)
+        Predictions, then quantiles.
+    quantiles : sequence of float or None
+
+    Returns
+    -------
+    DataFrame of shape (n_series * n_targets * horizon, ...)
+    """
+    n_series, n_targets, horizon, _ = forecasts.shape
+    row = np.arange(n_series * horizon).reshape(n_series, 1, horizon)
+    stamp_of_row = np.broadcast_to(row, forecasts.shape[:3]).ravel()
+    table: dict[Hashable, Any] = {}
+    if ids is not None:
+        table[columns.series_name] = ids.repeat(horizon * n_targets)
+    table[columns.time_name] = stamps.take(stamp_of_row)
+    table["step"] = np.tile(np.arange(1, horizon + 1), n_series * n_targets)
+    if n_targets > 1:
+        table["target"] = np.tile(np.repeat(columns.target_names, horizon), n_series)
+    for i, name in enumerate(["prediction", *quantile_names(quantiles)]):
+        table[name] = forecasts[..., i].ravel()
+    return pd.DataFrame(table)

@@ -1,0 +1,144 @@
+"""Join new rows with the remembered rows of fit and with rows known beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from sklstm._panel.rows import SeriesRows, join_context, sorting_order
+
+
+@dataclass(frozen=True, eq=False)
+class FittedContext:
+    """Hold the last rows of each fitted series.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Sorted by series and time.
+    rows : SeriesRows
+        Index of the table.
+    n_dropped : ndarray of shape (n_series,)
+        Number of earlier rows that are not kept.
+    """
+
+    table: pd.DataFrame
+    rows: SeriesRows
+    n_dropped: np.ndarray
+
+    @classmethod
+    def keep(cls, table, rows: SeriesRows, n_rows):
+        """Keep the last `n_rows` rows of each series."""
+        kept = rows.tail(n_rows)
+        return cls(table.iloc[kept], rows.take(kept), np.maximum(rows.sizes - n_rows, 0))
+
+
+def check_later(rows: SeriesRows, context: SeriesRows):
+    """Raise ValueError unless rows of fitted series, at least one, are later than those of fit."""
+    fitted = rows.ids.isin(context.ids)
+    if not fitted.any():
+        raise ValueError(
+            "No series of X was seen in fit. Forecast them, and compare with a metric of "
+            "sklstm.metrics."
+        )
+    if rows.time is None:
+        return
+    early = fitted[rows.codes] & ~rows.continues(context.ids, context.last_times)
+    if early.any():
+        series = np.unique(rows.codes[early])
+        raise ValueError(
+            f"score takes rows that come after those of fit, but {len(series)} series of X have "
+            f"earlier ones, the first is {rows.ids[series[0]]!r}. Pass only the later rows."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedRows:
+    """Hold context, given rows and future rows, in this order, as one table.
+
+    Rows that continue a fitted series are a part of their own, together with its context: see
+    :func:`sklstm._panel.rows.join_context`. So each given series has one part or two.
+
+    Attributes
+    ----------
+    table : DataFrame
+    rows : SeriesRows
+        Index of the table by part. The ids are those of the given series, repeated for the
+        continuing parts if there are any.
+    given : slice
+        Positions of the given rows in the table.
+    last_parts : ndarray of shape (n_series,)
+        Number of the part that holds the last given row of each series.
+    last_rows : ndarray of shape (n_series,)
+        Position of that row in the table.
+    """
+
+    table: pd.DataFrame
+    rows: SeriesRows
+    given: slice
+    last_parts: np.ndarray
+    last_rows: np.ndarray
+
+    @classmethod
+    def join(cls, table, rows: SeriesRows, context: FittedContext):
+        """Put the context before the rows of a table that continue a fitted series."""
+        n_series, n_context = len(rows.ids), 0
+        if rows.time is not None:
+            rows, chosen = join_context(context.rows, rows)
+            n_context = len(chosen)
+            if n_context:
+                table = pd.concat([context.table.iloc[chosen], table])
+        parts = np.arange(n_series)
+        if n_context:
+            parts += n_series * (rows.sizes[n_series:] > 0)
+        last_rows = rows.sorting[rows.bounds[1:][parts] - 1]
+        return cls(table, rows, slice(n_context, len(table)), parts, last_rows)
+
+    def with_future(self, future, future_rows: SeriesRows | None, unknown_names) -> JoinedRows:
+        """Append the rows at which other rows may look ahead.
+
+        These are the rows of `future`, which belong to the part that holds the last row of their
+        series. Rows that do not continue a fitted series also look ahead at the rows beside them
+        that do, and at the rows of `future`. Only the columns known beforehand are appended.
+
+        Parameters
+        ----------
+        future : DataFrame or None
+            Rows of other series are left out.
+        future_rows : SeriesRows or None
+            Index of `future`.
+        unknown_names : list
+            Names of the columns that are not known beforehand.
+        """
+        tables, codes, times = [self.table], [self.rows.codes], [self.rows.time]
+
+        def append(table, rows, chosen, parts):
+            if len(chosen) == 0:
+                return
+            tables.append(table.iloc[chosen].drop(columns=unknown_names, errors="ignore"))
+            codes.append(parts)
+            times.append(None if rows.time is None else rows.time[chosen])
+
+        n_series, split = len(self.last_parts), self._split_series()
+        if split.any():
+            series = self.rows.codes[self.given] - n_series
+            later = np.flatnonzero((series >= 0) & split[series])
+            append(self.table, self.rows, self.given.start + later, series[later])
+        if future_rows is not None:
+            series = self.rows.ids[:n_series].get_indexer(future_rows.ids)[future_rows.codes]
+            known = np.flatnonzero(series >= 0)
+            both = known[split[series[known]]]
+            append(future, future_rows, known, self.last_parts[series[known]])
+            append(future, future_rows, both, series[both])
+        all_codes = np.concatenate(codes).astype(np.int32)
+        time = None if self.rows.time is None else np.concatenate(times)
+        order = sorting_order(all_codes, time, self.rows.ids)
+        rows = SeriesRows(all_codes, self.rows.ids, time, self.rows.time_kind, order)
+        return replace(self, table=pd.concat(tables), rows=rows)
+
+    def _split_series(self):
+        """Mark the series of two parts: some given rows continue a fitted series, others do not."""
+        n_series = len(self.last_parts)
+        return (self.last_parts >= n_series) & (self.rows.sizes[:n_series] > 0)

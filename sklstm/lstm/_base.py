@@ -1,0 +1,373 @@
+"""Base class of the estimators around one LSTM: fitting, reading of X, attention weights."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklstm._network.lazy_import import load_network
+from sklstm._network.spec import NetworkSpec
+from sklstm._panel.weights import check_weights
+from sklstm._panel.windows import Windows
+from sklstm.lstm._history import TrainingHistory
+from sklstm.lstm._inputs import (
+    as_array_like,
+    check_float32,
+    count_rows,
+    read_windows,
+    static_positions,
+)
+from sklstm.lstm._parameters import LSTMParameters
+from sklstm.lstm._samples import (
+    Samples,
+    embedding_indices,
+    rows_with_loss,
+    warn_of_series_without_loss,
+)
+from sklstm.lstm._state import restored_on_error
+from sklstm.lstm._targets import check_quantiles, check_targets
+from sklstm.lstm._transfer import frozen_source, transfer_weights
+
+if TYPE_CHECKING:
+    from sklstm._network.fitted_network import FittedNetwork
+
+Inputs: TypeAlias = Windows | pd.DataFrame | npt.ArrayLike
+
+MEDIAN = 0.5
+TRAINABLE: dict[Any, Any] = {"all": None, "head": 1}
+
+
+class BaseLSTM(LSTMParameters):
+    """Base class of the estimators around one LSTM; see :class:`MultiSeriesLSTMRegressor`."""
+
+    history_: dict[str, list[float]]
+    n_iter_: int
+    n_features_in_: int
+    window_length_: int
+    n_outputs_: int
+    quantiles_: np.ndarray | None
+    embedded_ids_: pd.Index | None
+    reinitialized_weights_: list[str]
+    _network: FittedNetwork
+
+    # --------------------------------------------------------------------------- fitting
+
+    def fit(
+        self,
+        X: Inputs,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        series_ids: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : Windows, array of shape (n_rows, window_length, n_features) or 2-D table
+            A 2-D table of shape (n_rows, n_columns) is read as windows of length one.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            Target of each row. NaN elements are missing.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weight of each row, multiplied by the weight of its series. Rows of weight 0 serve as
+            context only.
+        series_ids : array-like of shape (n_rows,), default=None
+            Ids of the series, for a 3-D array or a table without an id column.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            series_ids,
+            earlier=getattr(self, "_network", None) if self.warm_start else None,
+            epochs=self.epochs,
+            early_stopping=self.early_stopping,
+            decay=self.learning_rate_decay,
+        )
+
+    def partial_fit(
+        self,
+        X: Inputs,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        series_ids: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Train for one more epoch on these rows, without early stopping.
+
+        Parameters
+        ----------
+        X, y, sample_weight, series_ids
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            series_ids,
+            earlier=getattr(self, "_network", None),
+            epochs=1,
+            early_stopping=False,
+            decay=None,
+        )
+
+    def _fit(
+        self, X, y, sample_weight, series_ids, *, earlier, epochs, early_stopping, decay
+    ) -> Self:
+        """Train a new network, or continue `earlier`, a FittedNetwork."""
+        reset = earlier is None
+        with restored_on_error(self):
+            # All checks of the input come before TensorFlow is loaded.
+            self._check_learning_rate(decay)
+            source = self._source()
+            X = as_array_like(X)
+            targets, one_dimensional = check_targets(y, count_rows(X), type(self).__name__)
+            samples = self._read_samples(X, targets, sample_weight, series_ids, reset=reset)
+            spec = self._specify_network(samples, earlier)
+            check_float32(targets, "y")
+            random = check_random_state(self.random_state)
+            seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
+            training, validation = self._split(samples, early_stopping, split_seed)
+            network, settings = self._start_network(spec, training, earlier, source, int(seed))
+            past = TrainingHistory() if reset else TrainingHistory(self.history_, self.n_iter_)
+            losses = network.train(
+                settings,
+                training.with_embedding(network.embedded_ids),
+                None if validation is None else validation.with_embedding(network.embedded_ids),
+                n_steps=self.steps_per_epoch,
+                seed=int(order_seed),
+                first_epoch=past.n_epochs,
+                epochs=epochs,
+                patience=self.n_iter_no_change if early_stopping else None,
+                decay=decay == "cosine",
+                callbacks=self.callbacks or (),
+                verbose=int(self.verbose),
+            )
+            self._publish(network, past.extend(losses))
+            if reset:
+                self._one_dimensional, self._y_dtype = one_dimensional, targets.dtype
+        return self
+
+    def _check_learning_rate(self, decay):
+        if decay is not None and not isinstance(self.learning_rate, Real):
+            raise ValueError(
+                f"learning_rate_decay={decay!r} needs a number as learning_rate, got the schedule "
+                f"{self.learning_rate!r}: use one of the two."
+            )
+
+    def _source(self):
+        """Return the fitted network whose weights initialise this one, or None."""
+        if self.init_from is None:
+            return None
+        return frozen_source(self.init_from, BaseLSTM)._network
+
+    def _levels(self):
+        """Return the levels of `quantiles` as floats, or None."""
+        return None if self.quantiles is None else check_quantiles(self.quantiles)
+
+    def _read_samples(self, X, targets, sample_weight, series_ids, *, reset) -> Samples:
+        """Read all rows of X, with the user's weights."""
+        weights = check_weights(sample_weight, len(targets))
+        return Samples(read_windows(self, X, series_ids, reset=reset), targets, weights)
+
+    def _specify_network(self, samples: Samples, earlier) -> NetworkSpec:
+        """Describe the network, without number of embedded series and dtype policy."""
+        windows = samples.windows
+        masked = windows.padding == "nan" or (earlier is not None and earlier.spec.masked)
+        if windows.window_length % self.segment_length and not masked:
+            raise ValueError(
+                f"segment_length={self.segment_length} does not divide the window length "
+                f"{windows.window_length}. Change one of the two, or pad with 'nan', where the "
+                "oldest segment may be incomplete."
+            )
+        levels = self._levels()
+        return NetworkSpec(
+            window_length=windows.window_length,
+            n_features=windows.shape[2],
+            n_outputs=samples.targets.shape[1],
+            hidden_units=int(self.hidden_units),
+            n_layers=int(self.n_layers),
+            segment_length=int(self.segment_length),
+            dropout=float(self.dropout),
+            recurrent_dropout=float(self.recurrent_dropout),
+            skip=bool(self.skip),
+            attention=int(self.attention),
+            bidirectional=bool(self.bidirectional),
+            layer_norm=bool(self.layer_norm),
+            masked=masked,
+            static_features=static_positions(windows, self.static_features),
+            series_embedding=int(self.series_embedding),
+            trainable=TRAINABLE.get(self.trainable, self.trainable),
+            quantiles=None if levels is None else tuple(np.union1d(levels, MEDIAN).tolist()),
+        )
+
+    def _split(self, samples: Samples, early_stopping, seed):
+        """Choose the rows that train and validate, and weight them.
+
+        Returns
+        -------
+        training : Samples
+        validation : Samples or None
+        """
+        in_loss = samples.select(rows_with_loss(samples, self.min_observed, self.embargo))
+        positive = in_loss.weighted(self.series_weight).weights > 0
+        # Series of weight 0 are treated as absent.
+        training, validation = in_loss.select(positive), None
+        counted = [in_loss.codes[~positive]]
+        if early_stopping:
+            rng = np.random.default_rng(seed)
+            training, validation = training.split(
+                self.validation_fraction, self.validation_by, self.embargo, rng
+            )
+            if self.validation_by == "series":
+                counted.append(validation.codes)
+            validation = validation.weighted(self.series_weight)
+        warn_of_series_without_loss(samples, np.concatenate([training.codes, *counted]))
+        return training.weighted(self.series_weight), validation
+
+    def _start_network(self, spec, training: Samples, earlier, source, seed):
+        """Start a new network, one with transferred weights, or the earlier one.
+
+        Returns
+        -------
+        network : FittedNetwork
+        settings : TrainingSpec
+        """
+        api = load_network()
+        embedded_ids, n_series = None, 0
+        if self.series_embedding:
+            embedded_ids = training.present_ids if earlier is None else earlier.embedded_ids
+        if embedded_ids is not None:
+            n_series = next_power_of_two(len(embedded_ids))
+        spec = replace(spec, n_series=n_series, dtype_policy=api.dtype_policy())
+        loss = api.loss_of(spec, self.loss)
+        batch_size = min(self.batch_size, next_power_of_two(len(training)))
+        settings = api.TrainingSpec(spec, batch_size, loss, self.optimizer, self.learning_rate)
+        if earlier is not None:
+            return earlier.continue_as(settings), settings
+        if spec.quantiles is None:
+            api.check_missing_targets(self.loss, training.targets)
+        network = api.FittedNetwork.initialize(
+            spec,
+            training,
+            loss,
+            seed,
+            embedded_ids=embedded_ids,
+            feature_names=training.windows.names,
+        )
+        if source is not None:
+            transfer_weights(source, network)
+        return network, settings
+
+    def _publish(self, network, history: TrainingHistory):
+        """Set the attributes of a successful fit."""
+        self._network = network
+        self.history_, self.n_iter_ = history.losses, history.n_epochs
+        self.window_length_, self.n_outputs_ = network.spec.window_length, network.spec.n_outputs
+        self.quantiles_ = self._levels()
+        self.embedded_ids_ = network.embedded_ids
+        self.reinitialized_weights_ = network.reinitialized_weights
+
+    # -------------------------------------------------------------------------- applying
+
+    @property
+    def model_(self) -> Any:
+        """The Keras network."""
+        return self._network.model
+
+    def attention_weights(self, X: Inputs) -> np.ndarray:
+        """Compute the attention weights of the steps of every row's window.
+
+        Parameters
+        ----------
+        X : Windows, 3-D array or 2-D table
+            As in `fit`. A fitted pipeline makes it by ``pipe[:-1].transform(...)``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_steps)
+            Weights of the steps, the oldest first; they sum to 1 per row. With several heads,
+            their mean. With `segment_length` p, a step is a segment of p rows. Masked padding has
+            weight 0.
+
+        Raises
+        ------
+        ValueError
+            If the regressor was fitted without `attention`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import MultiSeriesLSTMRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 4, 1))
+        >>> net = MultiSeriesLSTMRegressor(8, attention=True, epochs=2, random_state=0)
+        >>> weights = net.fit(X, X[:, 1, 0]).attention_weights(X)
+        >>> weights.shape, bool(np.allclose(weights.sum(axis=1), 1))
+        ((50, 4), True)
+        """
+        check_is_fitted(self, "model_")
+        if not self._network.spec.attention:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted without attention: set attention=True, or "
+                "a number of heads, and fit again."
+            )
+        windows = self._read(X)
+        indices = embedding_indices(windows, self.embedded_ids_)
+        return self._network.attention_weights(windows, indices)
+
+    def _read(self, X) -> Windows:
+        return read_windows(self, as_array_like(X), reset=False)
+
+    def _check_outputs(self, y, n_rows) -> np.ndarray:
+        """Check targets that are compared with predictions."""
+        targets, _ = check_targets(y, n_rows, type(self).__name__)
+        if targets.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {targets.shape[1]} outputs, but {type(self).__name__} was fitted with "
+                f"{self.n_outputs_}."
+            )
+        return targets
+
+    def _predict_outputs(self, windows: Windows) -> np.ndarray:
+        """Apply the network, and convert its outputs to the precision of y."""
+        indices = embedding_indices(windows, self.embedded_ids_)
+        return self._network.predict(windows, indices).astype(self._y_dtype, copy=False)
+
+    # --------------------------------------------------------------------------- plumbing
+
+    def __copy__(self) -> Self:
+        # Training changes a network in place, so each copy needs its own.
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        if hasattr(self, "_network"):
+            twin._network = copy(self._network)
+        return twin
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def next_power_of_two(n: int) -> int:
+    """Round up to a power of two.
+
+    Folds with other numbers of rows or series then mostly share one compiled network.
+    """
+    return 1 << (n - 1).bit_length()

@@ -1,0 +1,180 @@
+"""Hold the rows that train or validate a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from sklstm._panel.weights import weights_by_code
+from sklstm._panel.windows import Windows
+from sklstm.lstm._splits import rows_from_end, split_by_series, split_by_time
+from sklstm.lstm._targets import target_moments
+from sklstm.lstm._warnings import warn_user
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Windows with their targets, weights and embedding indices.
+
+    Attributes
+    ----------
+    windows : Windows
+        float32.
+    targets : ndarray of shape (n_rows, n_outputs)
+        float32 or float64, in the precision of y. Missing elements are NaN.
+    weights : ndarray of shape (n_rows,)
+        Weights of the rows; of mean 1 after `weighted`.
+    embedding_indices : ndarray of shape (n_rows,) or None
+        int32 index of each row's series in the embedding; None without embedding.
+    """
+
+    windows: Windows
+    targets: np.ndarray
+    weights: np.ndarray
+    embedding_indices: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Number of each row's series: its position in ``windows.ids``."""
+        return self.windows.codes
+
+    @property
+    def present_ids(self) -> pd.Index:
+        """Ids of the series that have rows."""
+        return self.windows.ids[np.unique(self.codes)]
+
+    def select(self, rows) -> Samples:
+        """Select rows by a mask or by positions."""
+        indices = self.embedding_indices
+        return Samples(
+            self.windows[rows],
+            self.targets[rows],
+            self.weights[rows],
+            None if indices is None else indices[rows],
+        )
+
+    def split(self, fraction, by, embargo, rng) -> tuple[Samples, Samples]:
+        """Split rows into training and validation sets.
+
+        Parameters
+        ----------
+        fraction : float
+            Fraction of the series, or of each series' rows, in the validation set.
+        by : {"series", "time"}
+        embargo : int
+            Rows of each series before a cut in time that are in neither set.
+        rng : numpy.random.Generator
+            Draws the validation series.
+        """
+        if by == "series":
+            validation = split_by_series(self.codes, fraction, rng)
+            training = ~validation
+        else:
+            index = self.windows.series_rows
+            training, validation = split_by_time(index, self.windows.ends, fraction, embargo)
+        if not (training.any() and validation.any()):
+            raise ValueError(
+                f"Early stopping left {training.sum()} rows for training and {validation.sum()} "
+                f"for validation (validation_fraction={fraction}, validation_by={by!r}, "
+                f"embargo={embargo}). Change the fraction."
+            )
+        return self.select(training), self.select(validation)
+
+    def weighted(self, series_weight) -> Samples:
+        """Multiply the weights by those of the series; see :func:`sklstm.series_weights`."""
+        weights = weights_by_code(self.codes, self.windows.ids, series_weight, self.weights)
+        return replace(self, weights=weights)
+
+    def with_embedding(self, embedded_ids) -> Samples:
+        """Set the embedding indices; None: no embedding."""
+        return replace(self, embedding_indices=embedding_indices(self.windows, embedded_ids))
+
+    def target_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the weighted mean and standard deviation of each output."""
+        return target_moments(self.targets, self.weights)
+
+
+def embedding_indices(windows: Windows, embedded_ids: pd.Index | None) -> np.ndarray | None:
+    """Look up the embedding index of each window's series.
+
+    Parameters
+    ----------
+    windows : Windows
+    embedded_ids : pandas.Index or None
+        The series with an embedding vector; None: the network has no embedding.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or None
+        int32; 0 for a series without a vector of its own.
+    """
+    if embedded_ids is None:
+        return None
+    indices = embedded_ids.get_indexer(windows.ids) + 1
+    return indices.astype(np.int32)[windows.codes]
+
+
+def rows_with_loss(samples: Samples, min_observed, embargo, *, allow_empty=False) -> np.ndarray:
+    """Find the rows that enter the loss.
+
+    These are the rows with enough real rows in their window, a known target, a positive weight
+    and at least `embargo` later rows of the same series.
+
+    Parameters
+    ----------
+    samples : Samples
+    min_observed : int or None
+        Real rows that a window needs. None: all of them, or one where padding is masked.
+    embargo : int
+    allow_empty : bool, default=False
+        Whether to return an empty array, instead of raising an error, if there is no such row.
+
+    Returns
+    -------
+    ndarray
+        Positions.
+    """
+    windows = samples.windows
+    if min_observed is None:
+        min_observed = 1 if windows.padding == "nan" else windows.window_length
+    if min_observed > windows.window_length:
+        raise ValueError(
+            f"min_observed={min_observed} is more than the window length {windows.window_length}: "
+            "no window can hold so many rows. Lower min_observed or lengthen the windows."
+        )
+    observed = windows.n_observed >= min_observed
+    known = ~np.isnan(samples.targets).all(axis=1)
+    early = rows_from_end(windows.series_rows, windows.ends) >= embargo
+    positive = samples.weights > 0
+    chosen = observed & known & early & positive
+    if not chosen.any() and not allow_empty:
+        if not observed.any():
+            raise ValueError(
+                f"No row has a window of {min_observed} real rows: the longest history has "
+                f"{windows.n_observed.max()} rows. Shorten the windows or lower min_observed."
+            )
+        raise ValueError(
+            f"No row is left for the loss: of {len(samples)} rows, {observed.sum()} have "
+            f"{min_observed} real rows in their window, {known.sum()} have a known target, "
+            f"{early.sum()} lie before the embargo of {embargo} rows and {positive.sum()} have a "
+            "positive weight."
+        )
+    return np.flatnonzero(chosen)
+
+
+def warn_of_series_without_loss(samples: Samples, counted) -> None:
+    """Warn of the series of `samples` that are not among the codes `counted`."""
+    without = np.setdiff1d(samples.codes, counted)
+    if len(without):
+        names = ", ".join(repr(name) for name in samples.windows.ids[without[:5]].tolist())
+        more = ", ..." if len(without) > 5 else ""
+        warn_user(
+            f"{len(without)} of {len(np.unique(samples.codes))} series have no row in the loss "
+            f"({names}{more}): none with enough real rows in its window (min_observed), a known "
+            "target, a positive weight and outside of the embargo."
+        )

@@ -1,0 +1,25 @@
+"""Settings of the whole test run."""
+
+import os
+
+from sklstm._network.program_cache import programs
+
+# Tests compile many small networks and train each for a moment, so compiling is most of the
+# time. Without XLA's optimisations it takes a third less; subprocesses inherit the flags.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
+os.environ.setdefault("MPLBACKEND", "Agg")
+# A run of all tests fits more kinds of networks than a user's process does.
+programs.max_idle = 256
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Count the tests that were skipped because the data of the benchmarks are not here."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    n_without_data = sum("no data" in str(report.longrepr) for report in skipped)
+    if n_without_data:
+        terminalreporter.write_line(
+            f"Tests skipped because they need the benchmarks' data sets: {n_without_data}. "
+            "Set SKLSTM_DATA to the folder that holds them."
+        )
