@@ -522,17 +522,19 @@ class MultiSeriesForecaster(BaseEstimator):
         forecasts = []
         for start in range(0, len(rows), MAX_ROWS_AT_ONCE):
             block = slice(start, start + MAX_ROWS_AT_ONCE)
-            outputs = np.mean(
-                [predict_outputs(e, windows[block], self.quantiles) for e in self.estimators_],
-                axis=0,
-            )
-            if self.shifts_ is not None:
-                outputs[..., 1:] = np.sort(outputs[..., 1:] + self.shifts_, axis=-1)
-            outputs = outputs.reshape(*naive[block].shape, -1)
-            # Quantiles move with the median, so that intervals keep their width.
-            outputs -= (1 - self._network_share) * outputs[..., :1]
-            forecasts.append(self._builder.forecasts(outputs, scale[block], naive[block]))
+            residuals = self._predict_residuals(windows[block]).reshape(*naive[block].shape, -1)
+            forecasts.append(self._builder.forecasts(residuals, scale[block], naive[block]))
         return np.concatenate(forecasts)
+
+    def _predict_residuals(self, windows):
+        """Average the estimators, shift the quantiles, and shrink the median towards zero."""
+        outputs = [predict_outputs(each, windows, self.quantiles) for each in self.estimators_]
+        residuals = np.mean(outputs, axis=0)
+        if self.shifts_ is not None:
+            residuals[..., 1:] = np.sort(residuals[..., 1:] + self.shifts_, axis=-1)
+        # Quantiles move with the median, so that intervals keep their width.
+        residuals -= (1 - self._network_share) * residuals[..., :1]
+        return residuals
 
     @property
     def _season_length(self):
