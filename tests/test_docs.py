@@ -19,8 +19,15 @@ GUIDES = [
     "weights.md",
     "windows.md",
 ]
+# The blocks of these guides train for long.
+SLOW_GUIDES = ["evaluation.md", "techniques.md", "transfer.md", "weights.md"]
 BLOCKS = [
-    pytest.param(guide, block, id=f"{guide}-{number}")
+    pytest.param(
+        guide,
+        block,
+        id=f"{guide}-{number}",
+        marks=[pytest.mark.slow] if guide in SLOW_GUIDES else [],
+    )
     for guide in GUIDES
     for number, block in enumerate(
         re.findall(r"```python\n(.*?)```", (DOCS / guide).read_text(), re.DOTALL)
