@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import _num_samples, check_array, validate_data
 
 from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
 from sklstm._panel.time import time_index, time_numbers
@@ -126,7 +126,7 @@ def read_series_rows(
             )
         return X.series_rows
     if not is_named:
-        return SeriesRows(*encode_ids(None, X.shape[0] if hasattr(X, "shape") else len(X)))
+        return SeriesRows(*encode_ids(None, _num_samples(X)))
     X = as_table(X)
     ids = None if series is None else id_values(X, series, "series")
     stamps = None if time is None else id_values(X, time, "time")

@@ -319,7 +319,6 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
 
     def _ids(self, X) -> pd.Index:
         """Return the id of the series of each row."""
-        X = X if hasattr(X, "__len__") else np.asarray(X)
         rows = read_series_rows(X, None if isinstance(X, Windows) else self.series)
         return rows.ids.take(rows.codes)
 
