@@ -1,4 +1,4 @@
-"""Compute the forecast metrics of published tables."""
+"""Compute metrics of forecasts and of remaining-life predictions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def mase(
     float
         Mean over rows of ``mean(abs(y_true - y_pred)) / scale``. NaN if no row has both a known
         value and a positive scale. With one row per series, this is the mean over series that
-        published tables show.
+        published tables report.
 
     References
     ----------
@@ -117,7 +117,7 @@ def pinball_loss(
 
     See Also
     --------
-    sklearn.metrics.mean_pinball_loss : Loss of one quantile, without missing elements.
+    sklearn.metrics.mean_pinball_loss : Loss of one quantile; accepts no missing elements.
 
     Examples
     --------
@@ -152,8 +152,8 @@ def coverage(y_true: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
     y_true : array-like of shape (n_rows,) or (n_rows, horizon)
         Observed values. Missing elements are left out.
     lower, upper : array-like of the shape of `y_true`
-        Bounds of the intervals, which include their bounds. An interval whose lower bound is above
-        its upper bound contains no value.
+        Bounds of the intervals; a value equal to a bound lies inside. An interval whose lower bound
+        is above its upper bound contains no value.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def seasonal_scale(
     series: str | int | None = None,
     time: str | int | None = None,
 ) -> pd.Series | pd.DataFrame:
-    """Compute the mean absolute error of the seasonal naive forecast, by series.
+    """Compute the mean absolute error of the seasonal naive forecast, per series.
 
     This is the scale of :func:`mase`.
 
@@ -224,7 +224,7 @@ def seasonal_scale(
 
 
 def prognostic_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Compute the score of the PHM08 challenge, which penalises late predictions more.
+    """Compute the PHM08 challenge score, which penalises late predictions more than early ones.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def prognostic_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return float(np.nansum(np.expm1(np.where(late < 0, -late / 13, late / 10))))
 
 
-# Metrics of this module that are losses, and those that are means over rows with weights.
+# Metrics of this module that are losses, and those that are weighted means over rows.
 # `make_series_scorer` reads both.
 LOSSES = (mase, smape, pinball_loss, prognostic_score)
 WEIGHTED_MEANS = (mase, smape)

@@ -30,7 +30,7 @@ class FittedNetwork:
     spec : NetworkSpec
     model : keras.Model
     loss_unit : float
-        Typical size of the loss, the unit in which the optimizer receives losses.
+        Typical size of the loss; the optimizer receives losses in this unit.
     optimizer_key : str or None
         Identifies the optimizer; None before training.
     optimizer_state : list of ndarray or None
@@ -38,7 +38,7 @@ class FittedNetwork:
     embedded_ids : pandas.Index or None
         The series with an embedding vector of their own, in the order of the vectors.
     feature_names : list of str or None
-        Names of the features of a window, where they are known.
+        Names of the features of a window, if they are known.
     reinitialized_weights : list of str
         Names of the weights that a transfer did not copy.
     """
@@ -60,7 +60,7 @@ class FittedNetwork:
         ----------
         spec : NetworkSpec
         samples : Samples
-            The training rows, which fix the scale of the outputs and the unit of the loss.
+            The training rows, which determine the scale of the outputs and the unit of the loss.
         loss : str, keras.losses.Loss or callable
         seed : int
             Seed of the initial weights.
@@ -77,14 +77,14 @@ class FittedNetwork:
         return cls(spec, model, unit, **attributes)
 
     def continue_as(self, training: TrainingSpec) -> FittedNetwork:
-        """Return the network from which training continues; this one keeps its own state.
+        """Return a network that continues the training of this one, which keeps its own state.
 
-        The model itself is shared where the spec is the same.
+        The two share the model if the spec is the same.
 
         Raises
         ------
         ValueError
-            If the network or the optimizer would be another one.
+            If the network or the optimizer would differ from this one's.
         """
         spec = training.network
         changed = spec.differences(self.spec)
@@ -99,7 +99,7 @@ class FittedNetwork:
             )
         if spec == self.spec:
             return replace(self)
-        # Other layers are trained now, or padding is masked now.
+        # Different layers are trained now, or padding is now masked.
         model = _rebuild(spec, to_arrays(self.model.variables))
         state = self.optimizer_state if spec.trainable == self.spec.trainable else None
         return replace(self, spec=spec, model=model, optimizer_state=state)
@@ -123,9 +123,9 @@ class FittedNetwork:
         training : Samples
         validation : Samples, default=None
         n_steps, seed, first_epoch
-            Of :class:`sklstm._network.batches.Batches`, for the training rows.
+            As in :class:`sklstm._network.batches.Batches`, for the training rows.
         **options
-            Of :func:`sklstm._network.training.train`.
+            As in :func:`sklstm._network.training.train`.
 
         Returns
         -------
@@ -187,7 +187,7 @@ class FittedNetwork:
         return prediction.attention_weights(self.model, spec, windows, embedding_indices)
 
     def _spec_for(self, windows):
-        """Return the spec, with a mask where the windows hold masked padding."""
+        """Return the spec, with masking if the windows contain masked padding."""
         return replace(self.spec, masked=self.spec.masked or windows.padding == "nan")
 
     def __getstate__(self):

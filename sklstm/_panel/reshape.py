@@ -46,7 +46,7 @@ def stack_series(
 
     See Also
     --------
-    unstack_series : Split a panel into arrays, the inverse.
+    unstack_series : Split a panel into arrays; the inverse.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def unstack_series(
     time: str | int | None = "time",
     as_dict: bool = False,
 ) -> list[np.ndarray] | dict[Any, np.ndarray]:
-    """Split a panel into one array per series, the inverse of :func:`stack_series`.
+    """Split a panel into one array per series; the inverse of :func:`stack_series`.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def unstack_series(
         targets or predictions) has them in index levels.
     series, time : str or int, default="series" and "time"
         Column name, index level name or column position of the ids and of the time.
-        ``time=None``: the rows of a series are in time order as given.
+        ``time=None``: the rows of each series must already be in time order.
     as_dict : bool, default=False
         Whether to return a dict by id instead of a list.
 

@@ -18,16 +18,16 @@ BLOCK_ROWS = 2**16
 class SeriesRows:
     """Index the rows of many series: series, time and order of each row.
 
-    Every part of the package that works by series works on this object. "Sorted" means sorted
-    by series and then by time; the rows themselves stay in the order in which they were passed.
+    Every part of the package that works per series uses this object. "Sorted" means sorted by
+    series and then by time; the rows themselves stay in the order in which they were passed.
 
     Attributes
     ----------
     codes : ndarray of shape (n_rows,)
-        Number of each row's series: its position in `ids`.
+        Code of each row's series: its position in `ids`.
     ids : pandas.Index of shape (n_series,)
-        The ids in order of first appearance; a single 0 where no `series` was named. Some may
-        have no rows.
+        The ids in order of first appearance; a single 0 if no `series` was given. Some ids may have
+        no rows.
     time : ndarray of shape (n_rows,), or None where no `time` was named
         Time as integers or floats (nanoseconds for dates, ordinals for periods).
     time_kind : str or None
@@ -101,7 +101,7 @@ class SeriesRows:
         """
         if self.order is None:
             return values
-        # In blocks, since NumPy makes int64 of the positions that it is given.
+        # In blocks, since NumPy converts the positions that it is given to int64.
         out = np.empty_like(values)
         for start in range(0, len(self.order), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
@@ -114,7 +114,7 @@ class SeriesRows:
         Parameters
         ----------
         max_gap : number, default=None
-            Largest distance in time of two rows of one run. None: a run is a series.
+            Largest distance in time between successive rows of a run. None: a run is a series.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class SeriesRows:
         Parameters
         ----------
         n_rows : int
-            Rows of each series; shorter series give all of theirs.
+            Number of rows per series; shorter series contribute all of their rows.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class SeriesRows:
         return kept if self.order is None else self.order[kept]
 
     def take(self, positions: np.ndarray) -> SeriesRows:
-        """Index chosen rows alone.
+        """Index the chosen rows only.
 
         Parameters
         ----------
@@ -163,8 +163,8 @@ class SeriesRows:
         """Mark the rows that continue a fitted series.
 
         A row continues its series if the series was fitted, its time is known, and it is later
-        than the last fitted row. Nothing else counts: not the distance in time, and not what
-        other rows are passed. This is the one rule of scaler, windows and forecaster.
+        than the last fitted row. Nothing else matters, neither the distance in time nor which other
+        rows are passed. The scaler, the windows and the forecaster all follow this rule.
 
         Parameters
         ----------
@@ -191,17 +191,17 @@ def join_context(context: SeriesRows, rows: SeriesRows) -> tuple[SeriesRows, np.
     Parameters
     ----------
     context : SeriesRows
-        The last rows of each fitted series, at least one a series, sorted.
+        The last rows of each fitted series, at least one per series, sorted.
     rows : SeriesRows
         Rows of fitted and other series.
 
     Returns
     -------
     joined : SeriesRows
-        Of the chosen rows of `context`, followed by `rows`. The rows that continue a series are a
-        series of their own, together with its context: its number is that of the series in
-        `rows`, plus the number of series. So these rows never see earlier rows passed beside
-        them, and predictions are the same with and without the history.
+        Index of the chosen rows of `context`, followed by `rows`. Rows that continue a series form
+        a separate series together with its context. The code of this series is that of the original
+        series in `rows` plus ``len(rows.ids)``. So these rows never see earlier rows passed along
+        with them, and predictions are the same with and without the history.
     chosen : ndarray
         Positions of the rows of `context` that are used.
     """
@@ -235,7 +235,7 @@ def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:
     keys = _comparable(values)
     first = None if keys is None else run_starts(keys)
     if first is not None and 4 * len(first) <= n_rows:
-        # Rows of a series mostly stand together: one row of each run is looked up.
+        # Rows of a series are mostly adjacent, so only one row of each run is looked up.
         codes, ids = _factorize(values.take(first))
         codes = np.repeat(codes.astype(np.int32), np.diff(first, append=n_rows))
     else:

@@ -26,7 +26,7 @@ def make_targets(
     panel : DataFrame or array-like of shape (n_rows, n_columns)
         A panel.
     horizon : int, default=1
-        Number of next rows.
+        Number of rows to look ahead.
     columns : list of str or int, default=None
         The columns to predict. None: all features.
     series, time : str, int or None, default=None
@@ -37,8 +37,9 @@ def make_targets(
     -------
     DataFrame or ndarray of shape (n_rows, n_targets * horizon)
         A DataFrame if `panel` is one, with the rows of `panel`. The columns are target-major: all
-        steps of the first target, then all steps of the second. NaN after the last row of a
-        series. One step is one row; if steps must be equal in time, fill gaps in time first.
+        steps of the first target, then all steps of the second. Values after the last row of a
+        series are NaN. One step is one row; if all steps must have the same length in time, fill
+        gaps in time first.
 
     Examples
     --------

@@ -25,8 +25,8 @@ def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
           of total size ``N`` has the weight ``N / (S * n_i)``;
         - a float a in [0, 1]: rows have weights proportional to ``n_i ** -a``; 0 weights all rows
           equally, and 1 is "balanced";
-        - a dict or Series: weight per row by id. Every id in `series` needs a weight. Further
-          ids are allowed, since a fold holds only some of the series;
+        - a dict or Series: weight per row by id. Every id in `series` needs a weight. Additional
+          ids are allowed, since a fold contains only some of the series;
         - a callable: it receives a Series of sizes by id, and returns weights per row by id;
         - None: all rows equally.
     sample_weight : array-like of shape (n_rows,), default=None

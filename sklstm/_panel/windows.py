@@ -112,10 +112,11 @@ class Windows:
     The windows share their rows: each row is stored once, and a window is stored as the position
     of its last row. So memory grows with the number of rows, whatever the window length.
 
-    For NumPy, `Windows` are an array of shape ``(n_rows, window_length, n_features)``.
+    To NumPy, a `Windows` object is an array of shape ``(n_rows, window_length, n_features)``.
     ``np.asarray`` creates this array, and an integer index returns one window as an ndarray. A
-    slice, a mask or an array of positions returns `Windows` over the same rows. The rows may be
-    the array that was passed and not a copy; if it is modified, the windows change too.
+    slice, a mask or an array of positions returns `Windows` over the same rows. The rows may be the
+    array that was passed rather than a copy of it; modifying that array then changes the windows
+    too.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ class Windows:
     padding : {"edge", "zero", "nan"}, default="edge"
         Value of the rows before the observed ones: the oldest observed row, 0 or NaN.
     codes : ndarray of shape (n_rows,), default=None
-        Series of each window, as position in `ids`. None: one series.
+        Series of each window, as a position in `ids`. None: one series.
     ids : pandas.Index of shape (n_series,), default=None
         Ids of the series.
     names : list of str, default=None
@@ -312,7 +313,7 @@ class Windows:
 
         Returns
         -------
-        ndarray of shape (n_held,)
+        ndarray of shape (n_stored,)
             A mask over `rows`.
         """
         mask = np.zeros(len(self.rows), bool)
@@ -326,7 +327,7 @@ class Windows:
         Parameters
         ----------
         codes : ndarray of shape (n_rows,)
-            Number of each window's series: its position in `ids`.
+            Code of each window's series: its position in `ids`.
         ids : pandas.Index of shape (n_series,)
 
         Returns
@@ -341,7 +342,7 @@ class Windows:
 
         Parameters
         ----------
-        rows : ndarray of shape (n_held, n_features)
+        rows : ndarray of shape (n_stored, n_features)
 
         Returns
         -------

@@ -25,11 +25,11 @@ def make_series_panel(
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Generate a panel of series with the same dynamics but different levels and scales.
 
-    Every feature of every series is the sum of a season and an autoregressive process, multiplied
-    by a random scale and shifted by a random level. Scales are lognormal and vary by more than an
-    order of magnitude. The target depends on the last ten rows before scaling and shifting. So a
-    model needs the scale of each series and its last rows to predict it; a single row is not
-    enough.
+    Every feature of every series is the sum of a seasonal component and an autoregressive process,
+    multiplied by a random scale and shifted by a random level. Scales are lognormal and vary by
+    more than an order of magnitude. The target depends on the last ten rows before scaling and
+    shifting. To predict it, a model therefore needs the scale of each series and its last rows; a
+    single row is not enough.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def make_series_panel(
         Number of series.
     n_steps : int or (int, int), default=(40, 120)
         Smallest and largest number of rows of a series, both included; the lengths are drawn
-        uniformly. An int: all series have this length.
+        uniformly. If an int, all series have this length.
     n_features : int, default=3
         Number of features.
     noise : float, default=0.1
@@ -46,7 +46,7 @@ def make_series_panel(
     missing : float, default=0.0
         Share of feature values that are replaced by NaN, in [0, 1). The target is not affected.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same panel on every call. With the same int, `noise` changes the
+        Pass an int to get the same panel on every call. With the same int, `noise` changes the
         target only, and `missing` changes only which values are NaN.
 
     Returns

@@ -66,7 +66,7 @@ def load_turbofan(
 
     Notes
     -----
-    The data set is by the NASA Prognostics Center of Excellence and in the public domain.
+    The data set comes from the NASA Prognostics Center of Excellence and is in the public domain.
 
     References
     ----------

@@ -73,30 +73,31 @@ class MultiSeriesForecaster(BaseEstimator):
         Columns that are known beforehand, such as the day of the week or a planned price.
         `forecast` and `predict` take their next values as `future`.
     regressor : estimator, default=None
-        Regressor to use in place of the default :class:`MultiSeriesLSTMRegressor`. A clone is
-        fitted per seed; only `quantiles` and an unset `random_state` are set. Regressors that
-        accept no 3-D input get each window as one flat row, and only rows with complete targets.
+        Regressor to use in place of the default :class:`MultiSeriesLSTMRegressor`. One clone is
+        fitted per seed; only its `quantiles` and, if unset, its `random_state` are changed.
+        Regressors that do not accept 3-D input receive each window as one flat row, and only the
+        rows whose targets are complete.
     quantiles : list of float, default=None
-        Quantiles to forecast in addition, such as (0.1, 0.5, 0.9).
+        Quantiles to forecast in addition to the point forecast, such as (0.1, 0.5, 0.9).
     calibration : {"series", "time"} or None, default=None
         Which targets to hold out of training in order to calibrate the quantiles on them
-        (conformal prediction): the quantiles are shifted so that each has its share of the
-        held-out values below it. "series" holds out whole series: a fifth, different ones for
-        each of the `n_estimators`. Choose it if new series are to be forecast as well. "time"
-        holds out the last `horizon` rows of each series. The median is not shifted.
+        (conformal prediction): each quantile is shifted so that the share of held-out values below
+        it equals its level. "series" holds out a fifth of the series, different ones for each of
+        the `n_estimators`. Choose it if you will also forecast new series. "time" holds out the
+        last `horizon` rows of each series. The median is not shifted.
     early_stopping : bool, default=False
-        Whether to hold out a tenth of the series (of the rows, if there is one series) and
+        Whether to hold out a tenth of the series (or of the rows, if there is only one series) and
         stop when their loss no longer falls.
     freq : number, str, pandas offset or timedelta, default=None
-        The step in time. None: inferred from the training rows. Periods define their own.
+        The time step. None: inferred from the training rows. Periods define their own.
     random_state : int, RandomState instance or None, default=None
         Seeds the networks.
     verbose : int, default=0
         As in :class:`MultiSeriesLSTMRegressor`.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
-        ``series=None``: all rows are one series. ``time=None``: rows of a series are in
-        time order as given.
+        ``series=None``: all rows are one series. ``time=None``: rows of each series must already be
+        in time order.
 
     Attributes
     ----------
@@ -107,7 +108,7 @@ class MultiSeriesForecaster(BaseEstimator):
     shifts_ : ndarray of shape (n_targets * horizon, n_quantiles) or None
         Shifts that `calibration` adds to the quantiles, in units of the normalised window.
     freq_ : number, Timedelta, pandas offset or None
-        The step in time; None without `time`.
+        The time step; None without `time`.
     n_missing_ : int
         Number of time steps missing between the training rows; they count as missing values.
     n_features_in_ : int
@@ -124,12 +125,12 @@ class MultiSeriesForecaster(BaseEstimator):
     -----
     *Normalisation.* A target that is never negative in the training rows is transformed by a
     logarithm; other targets are not transformed. The level of a window is the mean of its last
-    season, its scale the mean absolute difference of rows one season apart. The loss is the mean
-    absolute error of normalised values; series are weighted equally.
+    season, its scale is the mean absolute difference between rows one season apart. The loss is the
+    mean absolute error of normalised values; series are weighted equally.
 
     *Small training sets.* The forecast is a weighted mean of the seasonal naive forecast and the
-    network's. The weight of the network grows with the number of training windows: 50 % at 500
-    windows, 99 % at 50,000. A regressor of your own has a weight of 100 %.
+    network's forecast. The weight of the network grows with the number of training windows: 50 % at
+    500 windows, 99 % at 50,000. A regressor of your own has a weight of 100 %.
 
     *Missing values* (NaN, and missing time steps) are left out of the loss. In windows they are
     replaced by the value one season earlier. If any were missing in the training rows, the
@@ -144,8 +145,8 @@ class MultiSeriesForecaster(BaseEstimator):
 
     *Context.* Where `time` is known, `fit` remembers the last rows of each series. A row of a
     fitted series that is later than its last fitted row continues it: its forecast uses the
-    remembered rows and the later rows that are passed with it. Earlier rows passed beside it
-    change nothing. All other rows use the rows passed with them.
+    remembered rows and the later rows that are passed with it. Passing earlier rows as well changes
+    nothing. Forecasts at all other rows use only the rows passed with them.
 
     Examples
     --------
@@ -401,9 +402,9 @@ class MultiSeriesForecaster(BaseEstimator):
         Returns
         -------
         DataFrame of shape (n_series * n_targets * horizon, ...)
-            The id and the time under their names ("series" and "time" where they have none;
-            without `time`, the number of the row in its series), ``step`` from 1, ``target`` if
-            there are several, ``prediction``, and one column per quantile (such as ``q0.1``).
+            The id and the time under their names ("series" and "time" if they have none; without
+            `time`, the number of the row in its series), ``step`` from 1, ``target`` if there are
+            several, ``prediction``, and one column per quantile (such as ``q0.1``).
         """
         check_is_fitted(self, "estimators_")
         if panel is None:
@@ -479,8 +480,8 @@ class MultiSeriesForecaster(BaseEstimator):
         Returns
         -------
         float
-            Minus the mean absolute scaled error, averaged over series and targets: larger is
-            better. NaN if no series of X has a known value and a scale.
+            Negative mean absolute scaled error, averaged over series and targets: larger is better.
+            NaN if no series of X has a known value and a scale.
         """
         check_is_fitted(self, "estimators_")
         table, rows = self._read(X, reset=False)

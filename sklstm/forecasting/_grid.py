@@ -36,7 +36,7 @@ class RegularGrid:
 
     @classmethod
     def read(cls, table, rows: SeriesRows, *, target, past, future, stamps=None, frequency=None):
-        """Build the grid of a table.
+        """Place the rows of a table on a grid.
 
         Parameters
         ----------
@@ -84,7 +84,7 @@ class RegularGrid:
         return np.concatenate([self.past, self.future], axis=1)
 
     def check_future(self, positions, horizon, names):
-        """Raise ValueError if columns known beforehand are unknown after some positions."""
+        """Raise ValueError if columns known beforehand lack values after some positions."""
         lacks = self.lacks_future(positions, horizon)
         if lacks.any():
             series = self.rows.ids[self.rows.codes[positions[lacks][0]]]

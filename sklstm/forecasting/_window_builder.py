@@ -190,7 +190,7 @@ class WindowBuilder:
         return filled + [column[ahead] for column in filled[grid.past.shape[1] :]]
 
     def _count_observed(self, observed, starts, rows):
-        """Count the rows of each window from its first observed one."""
+        """Count the rows of each window from its first observed row on."""
         n_rows = len(observed)
         position = np.where(observed, np.arange(n_rows), n_rows)
         next_observed = np.minimum.accumulate(position[::-1])[::-1]

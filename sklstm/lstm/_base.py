@@ -187,7 +187,7 @@ class BaseLSTM(LSTMParameters):
         return Samples(read_windows(self, X, series_ids, reset=reset), targets, weights)
 
     def _specify_network(self, samples: Samples, earlier) -> NetworkSpec:
-        """Describe the network, without number of embedded series and dtype policy."""
+        """Describe the network, except the number of embedded series and the dtype policy."""
         windows = samples.windows
         masked = windows.padding == "nan" or (earlier is not None and earlier.spec.masked)
         if windows.window_length % self.segment_length and not masked:
@@ -218,7 +218,7 @@ class BaseLSTM(LSTMParameters):
         )
 
     def _split(self, samples: Samples, early_stopping, seed):
-        """Choose the rows that train and validate, and weight them.
+        """Select the training and validation rows, and weight them.
 
         Returns
         -------
@@ -297,14 +297,14 @@ class BaseLSTM(LSTMParameters):
         Parameters
         ----------
         X : Windows, 3-D array or 2-D table
-            As in `fit`. A fitted pipeline makes it by ``pipe[:-1].transform(...)``.
+            As in `fit`. With a fitted pipeline, ``pipe[:-1].transform(...)`` creates it.
 
         Returns
         -------
         ndarray of shape (n_rows, n_steps)
-            Weights of the steps, the oldest first; they sum to 1 per row. With several heads,
-            their mean. With `segment_length` p, a step is a segment of p rows. Masked padding has
-            weight 0.
+            Weights of the steps, oldest first; they sum to 1 per row. With several heads, the mean
+            over the heads. With `segment_length` p, a step is a segment of p rows. Masked padding
+            has weight 0.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from sklstm.lstm._targets import r2_score_known
 
 
 class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
-    """One LSTM trained over the windows of many series.
+    """Train one LSTM on the windows of many series.
 
     Each row's window passes through one or more LSTM layers and a linear output layer. The
     prediction for a row depends on its own window alone. Series are weighted equally by default;
@@ -39,10 +39,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     n_layers : int, default=1
         Number of stacked LSTM layers.
     segment_length : int, default=1
-        Rows per recurrent step; must divide the window length. For p, the LSTM takes L / p steps
-        of p rows each instead of L steps of one row. This is the first parameter to tune for
-        speed: on long windows, fits take between an eighth and a half of the time, for about the
-        same error (docs/decisions.md). Try the length of a season, or a few rows.
+        Rows per recurrent step; must divide the window length L. With segments of p rows, the LSTM
+        takes L / p steps of p rows each instead of L steps of one row. This is the first parameter
+        to tune for speed: on long windows, it reduces the time of a fit to between an eighth and a
+        half, at about the same error (docs/decisions.md). Try the length of a season, or a few
+        rows.
     attention : bool or int, default=False
         Whether the output layer receives, besides the last LSTM state, a weighted sum of the
         states at all steps (additive attention; Bahdanau et al., 2015). An integer is the number
@@ -52,9 +53,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         Whether each LSTM layer reads the window in both directions, with `hidden_units` units per
         direction. A window ends at its own row, so there is no look-ahead.
     dropout : float, default=0.0
-        Fraction of each LSTM layer's outputs that are dropped in training.
+        Fraction of each LSTM layer's outputs to drop in training.
     recurrent_dropout : float, default=0.0
-        Fraction of the recurrent states that are dropped in training.
+        Fraction of the recurrent states to drop in training.
     layer_norm : bool, default=False
         Whether to normalise the outputs of each LSTM layer (Ba et al., 2016).
     skip : bool, default=False
@@ -62,9 +63,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         autoregressive part, for targets that depend on recent values (LSTNet, 2018).
     series_embedding : int, default=0
         Length of an embedding vector that is learned per series. It sets the initial state of the
-        LSTM and is also an input of the output layer. In training, a fifth of the rows use the
-        vector of unseen series instead, which predictions for new series then use. X must carry
-        the ids. Continued fits (`warm_start`, `partial_fit`) add no vectors for new series.
+        LSTM and is also an input of the output layer. In training, a fifth of the rows use a shared
+        vector instead, which then represents series that were not seen in fit. X must carry the
+        ids. Continued fits (`warm_start`, `partial_fit`) add no vectors for new series.
     static_features : list of str or int, default=None
         Names, or positions in the window, of features that are constant within each series. They
         enter once per window, as the vectors of `series_embedding` do, instead of at each step.
@@ -73,8 +74,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     quantiles : sequence of float, default=None
         Levels in (0, 1) in ascending order, such as (0.1, 0.5, 0.9). The network predicts these
         quantiles of the target and minimises the mean of their pinball losses, in units of y.
-        `predict` returns the median, which is added where 0.5 is missing, and
-        `predict_quantiles` returns the given levels.
+        `predict` returns the median, which the network also predicts if 0.5 is not among the
+        levels, and `predict_quantiles` returns the given levels.
     optimizer : str, class, keras.optimizers.Optimizer or dict, default="adam"
         As in Keras. An optimizer object is copied and keeps its own learning rate.
     learning_rate : float or keras LearningRateSchedule, default=1e-3
@@ -83,21 +84,21 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         "cosine": the learning rate falls to 0 over the epochs of `fit`, along half a cosine.
         None: it is constant, as it always is in `partial_fit`.
     epochs : int, default=30
-        Number of passes over the rows in the loss.
+        Number of passes over the rows that enter the loss.
     steps_per_epoch : int, default=None
-        Batches per epoch, by default one pass. Passes continue across epochs.
+        Batches per epoch. None: those of one pass. A pass may continue in the next epoch.
     batch_size : int, default=64
         Rows per batch.
     series_weight : "balanced", float, dict, Series, callable or None, default="balanced"
         Weights of the series in training and validation loss; see
         :func:`sklstm.series_weights`. They are multiplied by `sample_weight`.
     min_observed : int, default=None
-        Number of real rows that a window needs to enter the loss. None: full windows only, or all
-        windows where padding is masked.
+        Number of observed rows that a window needs to enter the loss. None: only full windows enter
+        it, or all windows if padding is masked.
     embargo : int, default=0
         Number of last rows of each series that are excluded from the loss and serve as context
-        only. Set it to the horizon of the targets, so that no target overlaps the test period. It
-        is applied again before a validation cut in time.
+        only. Set it to the horizon of the targets, so that no target overlaps the test period. With
+        ``validation_by="time"``, it is applied again before the validation rows.
     early_stopping : bool, default=False
         Whether to hold out validation rows, stop when their loss no longer falls, and restore the
         weights of the best epoch.
@@ -110,11 +111,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     init_from : FrozenEstimator, default=None
         A fitted regressor whose weights initialise the network, or a pipeline, search or
         :class:`PerSeriesTargetRegressor` around one. Pass it as
-        ``sklearn.frozen.FrozenEstimator(fitted)``, so that clones and searches keep it. Weights
-        are copied where name and shape agree, the scale of the outputs together with the output
-        layer, and embedding vectors by series id. The fitted regressor is never changed. A warning
-        names the weights that are reinitialised: those of the first layer for other features, those
-        of the output layer for other outputs.
+        ``sklearn.frozen.FrozenEstimator(fitted)``, so that clones and searches keep it. Weights are
+        copied if their name and shape agree. The scale of the outputs is copied together with the
+        output layer, and embedding vectors are matched by series id. The fitted regressor is never
+        changed. A warning names the weights that are reinitialised: those of the first layer if the
+        features differ, those of the output layer if the outputs differ.
     trainable : {"all", "head"} or int, default="all"
         Which weights are trained: all of them, those of the output layer, or those of the given
         number of layers from the top (the output layer, the attention if there is one, each LSTM).
@@ -135,7 +136,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     ----------
     model_ : keras.Model
         The network; maps (n, window_length, n_features) to (n, n_outputs) in units of y. With
-        `quantiles`, to (n, n_outputs, n_quantiles), the median included.
+        `quantiles`, to (n, n_outputs, n_quantiles), including the median.
     history_ : dict of list of float
         Loss per epoch, and with early stopping also ``val_loss``; NaN for epochs without one.
     n_iter_ : int
@@ -157,8 +158,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
 
     See Also
     --------
-    WindowTransformer : Makes the windows.
-    PerSeriesScaler : Scales the series before.
+    WindowTransformer : Create the windows.
+    PerSeriesScaler : Scale the series beforehand.
 
     Notes
     -----
@@ -167,18 +168,18 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     in the units of y.
 
     Missing target elements are excluded from the loss: the loss of a row is the mean over its known
-    elements, and rows without any do not enter. Losses that are not 0 for a perfect prediction
-    (such as "poisson") cannot exclude elements and raise an error.
+    elements, and rows without known elements do not enter the loss. Losses that are not 0 for a
+    perfect prediction (such as "poisson") do not support missing elements and raise an error.
 
     **Padding.** Windows padded with "edge" or "zero" are used as they are: padding enters the
     network as values. Padding "nan" is masked: no recurrent step is taken over it, and its
-    attention weight is 0. In a 3-D array, rows of NaN in front of the others are such padding.
+    attention weight is 0. In a 3-D array, leading rows of NaN count as such padding.
 
     A 3-D array carries no ids: pass `series_ids`.
 
     Training runs on all cores, in float32 or in the precision of Keras' dtype policy. With
-    `verbose`, Keras counts calls of up to 16 steps. Training works on any backend of Keras
-    (``KERAS_BACKEND``): TensorFlow is the one that is optimised, JAX is also tested.
+    `verbose`, Keras counts calls, each of up to 16 training steps. Training works on any Keras
+    backend (``KERAS_BACKEND``), but only TensorFlow is optimised; JAX is also tested.
 
     A fit that fails leaves the attributes of the earlier fit unchanged.
 
@@ -219,12 +220,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         Parameters
         ----------
         X : Windows, 3-D array or 2-D table
-            As in `fit`. A fitted pipeline makes it by ``pipe[:-1].transform(...)``.
+            As in `fit`. With a fitted pipeline, ``pipe[:-1].transform(...)`` creates it.
 
         Returns
         -------
         ndarray of shape (n_rows, n_quantiles) or (n_rows, n_outputs, n_quantiles)
-            In the order of X, of the outputs of y in fit and of `quantiles`.
+            Rows in the order of X, outputs in that of y in fit, and levels in that of `quantiles`.
 
         Raises
         ------
@@ -254,7 +255,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     def score(
         self, X: Inputs, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
-        """Compute the coefficient of determination, without missing target elements.
+        """Compute the coefficient of determination, ignoring missing target elements.
 
         Parameters
         ----------

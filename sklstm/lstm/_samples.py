@@ -16,7 +16,7 @@ from sklstm.lstm._warnings import warn_user
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Windows with their targets, weights and embedding indices.
+    """Bundle windows with their targets, weights and embedding indices.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Samples:
     targets : ndarray of shape (n_rows, n_outputs)
         float32 or float64, in the precision of y. Missing elements are NaN.
     weights : ndarray of shape (n_rows,)
-        Weights of the rows; of mean 1 after `weighted`.
+        Weights of the rows, with mean 1 after `weighted`.
     embedding_indices : ndarray of shape (n_rows,) or None
         int32 index of each row's series in the embedding; None without embedding.
     """
@@ -40,7 +40,7 @@ class Samples:
 
     @property
     def codes(self) -> np.ndarray:
-        """Number of each row's series: its position in ``windows.ids``."""
+        """Code of each row's series: its position in ``windows.ids``."""
         return self.windows.codes
 
     @property
@@ -67,7 +67,7 @@ class Samples:
             Fraction of the series, or of each series' rows, in the validation set.
         by : {"series", "time"}
         embargo : int
-            Rows of each series before a cut in time that are in neither set.
+            Number of rows per series, just before a cut in time, that are in neither set.
         rng : numpy.random.Generator
             Draws the validation series.
         """
@@ -122,14 +122,14 @@ def embedding_indices(windows: Windows, embedded_ids: pd.Index | None) -> np.nda
 def rows_with_loss(samples: Samples, min_observed, embargo, *, allow_empty=False) -> np.ndarray:
     """Find the rows that enter the loss.
 
-    These are the rows with enough real rows in their window, a known target, a positive weight
+    These are the rows with enough observed rows in their window, a known target, a positive weight
     and at least `embargo` later rows of the same series.
 
     Parameters
     ----------
     samples : Samples
     min_observed : int or None
-        Real rows that a window needs. None: all of them, or one where padding is masked.
+        Observed rows that a window needs. None: the window length, or 1 if padding is masked.
     embargo : int
     allow_empty : bool, default=False
         Whether to return an empty array, instead of raising an error, if there is no such row.

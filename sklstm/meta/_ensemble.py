@@ -31,9 +31,9 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
     """Fit clones of a regressor on different sets of series, and combine their predictions.
 
     The ensemble is similar to scikit-learn's `BaggingRegressor`, but it draws whole series instead
-    of rows. The differences between the members then reflect the differences between series, as
-    new series differ from those seen in fit. With ``assign="cluster"`` or a dict, each member
-    specialises in one kind of series.
+    of rows. The differences between the members then reflect the differences between series, which
+    is how new series differ from those seen in fit. With ``assign="cluster"`` or a dict, each
+    member specialises in one kind of series.
 
     Parameters
     ----------
@@ -44,29 +44,30 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
     assign : {"bootstrap", "partition", "cluster", "all"}, dict or Series, default="bootstrap"
         The series on which each member is trained.
 
-        - "bootstrap": as many series as there are, drawn with replacement. Each row of a drawn
-          series is passed once. Its `sample_weight` is multiplied by the number of times that
+        - "bootstrap": as many series as there are in fit, drawn with replacement. Each row of a
+          drawn series is passed once. Its `sample_weight` is multiplied by the number of times that
           the series was drawn, if the estimator's `fit` takes sample weights.
         - "partition": a random partition of the series into sets whose sizes differ by at most
           one, for members that are each trained on little data.
         - "cluster": the series of one of `n_estimators` clusters (k-means) of features of the
-          series: mean, deviation and mean absolute change of each column.
+          series: mean, standard deviation and mean absolute change of each column.
         - "all": all series. Members differ by their seeds only (deep ensembles). This is often the
           best choice for few series, since a bootstrap sample contains 63% of them.
-        - a dict or Series of labels by id: the series of one label. Every series in fit needs
-          a label. Further ids are allowed, since a fold holds only some of the series.
+        - a dict or Series of labels by id: the series of one label. Every series in fit needs a
+          label. Additional ids are allowed, since a fold contains only some of the series.
     combine : {"mean", "median", "error"}, default="mean"
-        How the predictions of several members are combined per row. "error" computes a mean with
-        weights inverse to the mean squared error of each member, for each output separately. The
-        error is computed on the series in fit on which the member was not trained. A member
-        without such series, or without known targets in them, is given the mean error of the
-        other members. If no member has an error, as with "all", all have the same weight.
+        How the predictions of several members are combined per row. "error" computes a weighted
+        mean, with weights inversely proportional to the mean squared error of each member, for each
+        output separately. The error is computed on the series in fit that the member was not
+        trained on. A member without such series, or without known targets in them, is given the
+        mean error of the other members. If no member has an error, as with "all", all have the same
+        weight.
     columns : list of str or int, default=None
         The features from which clusters are made, by default all.
     series, time : str, int or None, default=None
         For 2-D input: column name, index level name or column position of the ids and of the
-        time. `Windows` carry their ids. With ``time=None``, the rows of a series are in time order
-        as given. Only "cluster" needs the order.
+        time. `Windows` carry their ids. With ``time=None``, the rows of each series must already be
+        in time order. Only "cluster" needs the order.
     n_jobs : int, default=None
         Number of members that are fitted or applied at a time, in threads that share the data. None
         means 1 unless in a `joblib.parallel_config` context. One :class:`MultiSeriesLSTMRegressor`
@@ -103,18 +104,18 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
 
     See Also
     --------
-    MultiSeriesLSTMRegressor : One net for all series.
+    MultiSeriesLSTMRegressor : Train one network for all series.
 
     Notes
     -----
-    **Prediction.** With "bootstrap" and "all", all members predict together. With "partition",
-    "cluster" and a dict, a series seen in fit is predicted by its own member. A new series is
-    predicted by
+    **Prediction.** With "bootstrap" and "all", the predictions of all members are combined. With
+    "partition", "cluster" and a dict, a series seen in fit is predicted by its own member. A new
+    series is predicted by
 
-    - all members together, after "partition";
-    - the member of its label, or all members if it has no label, after a dict;
-    - the member of the cluster to which the features of the series up to and including the row
-      belong, after "cluster". The member may differ from row to row.
+    - all members together, with "partition";
+    - the member of its label, or all members if it has no label, with a dict;
+    - the member whose cluster contains the features of the series up to and including the row, with
+      "cluster". The member may differ from row to row.
 
     **Features of clusters** are computed from the rows that are passed. In a table, these are the
     rows of the series up to and including the row. With `Windows` or a 3-D array, they are the rows
@@ -132,8 +133,9 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
 
     **Weights.** Series in fit without a known target of positive weight are assigned to no member.
     With ``series_weight="balanced"``, the default, a :class:`MultiSeriesLSTMRegressor` weights all
-    series equally, however often they were drawn. With ``series_weight=None``, the number of
-    draws counts. Regressors without `sample_weight` are trained on every drawn series once.
+    series equally, however often they were drawn. With ``series_weight=None``, a series drawn more
+    often has more weight. Regressors without `sample_weight` are trained on every drawn series
+    once.
 
     **Without ids** (no `series`, no `series_ids`, no `Windows`), every row is a series of its own,
     as in `BaggingRegressor`.
@@ -192,8 +194,9 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
             Ids of the series, for an array or a table without them. They are passed on if the
             estimator's `fit` takes them.
         **fit_params : dict
-            Passed on to the `fit` of the members. Of arrays with one element per row, members
-            receive the elements of their rows. With metadata routing, the requests decide.
+            Passed on to the `fit` of the members. If an array has one element per row, each member
+            receives the elements of its own rows. With metadata routing, the metadata requests
+            determine what is passed on.
 
         Returns
         -------

@@ -40,9 +40,9 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
     """Fit a regressor on targets scaled by series, and predict in the units of the targets.
 
     The estimator is similar to scikit-learn's `TransformedTargetRegressor`, but each series has
-    statistics of its own. Series of any level and scale are then the same problem to the
-    regressor, and no series dominates the others because of its units. X is passed on to the
-    regressor unchanged, including the ids.
+    statistics of its own. The regressor then sees all series at a similar level and scale, and no
+    series dominates the others because of its units. X is passed on to the regressor unchanged,
+    including the ids.
 
     Parameters
     ----------
@@ -52,27 +52,27 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
         The kind of scaling, as in :class:`PerSeriesScaler`. A scikit-learn transformer is cloned
         for each series; it requires ``target=None``.
     target : str or int, default=None
-        The values whose statistics scale y.
+        The values by whose statistics y is scaled.
 
         - None: y itself, over the rows of the series in `fit`, for each output separately. This is
           right for splits in time. For series that were not seen in fit, see `unknown`.
         - A column of X whose future values are the targets: this column, over the rows of the
-          series up to and including the row. Center and scale are shrunk to the pooled ones by
-          ``n / (n + prior_rows)``, and are the same for all outputs of a row. There is no
-          look-ahead, and new series are scaled in the same way as fitted ones, so this is right for
-          every split.
+          series up to and including the row. Center and scale are shrunk towards the pooled ones
+          (after n rows, those of the series have weight ``n / (n + prior_rows)``), and are the same
+          for all outputs of a row. There is no look-ahead, and new series are scaled in the same
+          way as fitted ones, so this is right for every split.
     unknown : {"pooled", "error"}, default="pooled"
-        With ``target=None``, how to predict series that were not seen in fit: by the statistics of
-        all rows, or by raising an error.
+        With ``target=None``, what to do with series that were not seen in fit: "pooled" scales by
+        the statistics of all rows, and "error" raises an error.
     prior_rows : float, default=30
-        With `target`, the weight of the pooled statistics as a number of rows. Choose the value of
-        the pipeline's :class:`PerSeriesScaler`. Otherwise, y and the column are scaled
-        differently, and predictions are much worse. If series differ by orders of magnitude, try 0
-        in both.
+        With `target`, the weight of the pooled statistics, expressed as a number of rows. Use the
+        same value as in the pipeline's :class:`PerSeriesScaler`. Otherwise, y and the column are
+        scaled differently, and predictions are much worse. If series differ by orders of magnitude,
+        try 0 for both.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time. With
         ``series=None``, all rows are one series; `Windows` carry their ids. With ``time=None``,
-        the rows of a series are in time order as given. Only `target` needs the order.
+        the rows of each series must already be in time order. Only `target` needs the order.
 
     Attributes
     ----------
@@ -88,8 +88,8 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
 
     See Also
     --------
-    PerSeriesScaler : Scales the features by series.
-    make_targets : Makes targets that are future values of a column.
+    PerSeriesScaler : Scale the features by series.
+    make_targets : Make targets that are future values of a column.
 
     Notes
     -----
@@ -99,8 +99,8 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
 
     With ``target=None``, an output that is constant in a series is divided by the median scale of
     the series in which it varies. An output without known values in a series is scaled as in
-    an unknown series. Choose `target` if y holds the next values of one column and series may
-    be shorter than that.
+    an unknown series. Set `target` if y holds the next values of one column and some series may be
+    shorter than the number of these values.
 
     With `target`, rows that continue a fitted series include the fitted rows in their statistics if
     `time` is known, as in :class:`PerSeriesScaler`. Their earlier rows need not be passed again.
@@ -179,7 +179,8 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
             Weights of the rows. They are passed on to the regressor; in a pipeline, to its last
             step.
         **fit_params : dict
-            Passed on to the regressor's `fit`. With metadata routing, the requests decide.
+            Passed on to the regressor's `fit`. With metadata routing, the metadata requests
+            determine what is passed on.
 
         Returns
         -------

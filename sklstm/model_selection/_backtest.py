@@ -218,18 +218,18 @@ def backtest(
     refit: bool = True,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
-    """Forecast from several origins in the past, and compare with the observed values.
+    """Forecast from several past origins, and compare the forecasts with the observed values.
 
-    An origin cuts each series in two. The forecaster gets the rows before the cut, and its
-    forecasts are compared with the `horizon` rows after it. Origins are counted in rows, back
-    from the end of each series: after the last origin, exactly `horizon` rows remain.
+    An origin cuts each series in two. The forecaster receives the rows before the cut, and its
+    forecasts are compared with the `horizon` rows after it. Origins are counted in rows, back from
+    the end of each series: after the last origin, exactly `horizon` rows remain.
 
     Parameters
     ----------
     forecaster : estimator
         A :class:`~sklstm.MultiSeriesForecaster`, or an estimator with methods ``fit(panel)`` and
         ``forecast(panel, future)`` and parameters `horizon`, `series` and `time`. Its parameters
-        `target`, `season_length` and `known_future` are used if it has them. It is cloned and not
+        `target`, `season_length` and `known_future` are used if it has them. It is cloned, not
         changed.
     panel : DataFrame of shape (n_rows, n_columns)
         A panel with the ids and the time in columns or index levels. Rows may be in any order.
@@ -256,9 +256,9 @@ def backtest(
         - ``target``: name of the target column, if there are several;
         - ``y_true``, ``prediction``, and the quantile columns of the forecast, such as ``q0.1``;
         - ``absolute_error``: ``abs(y_true - prediction)``; NaN if `y_true` is missing;
-        - ``scaled_error``: `absolute_error` divided by the
-          :func:`~sklstm.metrics.seasonal_scale` of the rows before the cut, with the forecaster's
-          `season_length`, or 1 if it has none; NaN if the scale is 0 or unknown.
+        - ``scaled_error``: `absolute_error` divided by the :func:`~sklstm.metrics.seasonal_scale`
+          of the rows before the cut, computed with the forecaster's `season_length`, or with 1 if
+          it has none; NaN if the scale is 0 or unknown.
 
     Raises
     ------

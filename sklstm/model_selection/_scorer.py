@@ -208,13 +208,13 @@ def make_series_scorer(
 
         - "macro": the mean of the scores of the series;
         - "micro": one score over the rows of all series;
-        - None: no average. The scorer returns a Series of scores by id. Use it to look at the
-          scores; searches need a number.
+        - None: no average. The scorer returns a Series of scores by id. Use it to inspect the
+          scores; searches need a single number.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time in the
-        panel that is scored. ``series=None``: all rows are one series. With `time`, the
-        metric gets the rows of a series in time order. Leave both out if X are
-        :class:`~sklstm.Windows`.
+        panel that is scored. ``series=None``: all rows are one series. With `time`, the metric
+        receives the rows of a series in time order. Leave both out if X is a
+        :class:`~sklstm.Windows` object.
     greater_is_better : bool, default=None
         Whether `metric` is a score (True) or a loss (False). The scorer negates losses. None:
         inferred for the metrics of scikit-learn and of :mod:`sklstm.metrics`; required for other
@@ -234,7 +234,7 @@ def make_series_scorer(
     Notes
     -----
     **Missing targets.** Missing elements of y are left out. If y has several outputs and all
-    elements of a series are known, the metric gets the whole (n_rows, n_outputs) block of the
+    elements of a series are known, the metric receives the whole (n_rows, n_outputs) block of the
     series. If some elements are missing, the metric is computed per output, and the score of the
     series is the mean over its outputs. Series without a score (no known target, or NaN from the
     metric) are left out of the average.

@@ -24,7 +24,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
     """Split every series in time: train on its past, test on the rows that follow.
 
     Each series is split as :class:`~sklearn.model_selection.TimeSeriesSplit` would split it
-    alone, counted back from its own last row. Fold k of the panel joins the k-th folds of all
+    alone, counted back from its own last row. Fold k of the panel combines the k-th folds of all
     series. In each fold, the training rows of a series are all of its rows before its test rows.
 
     Parameters
@@ -36,8 +36,8 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         n rows, but at least 1.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
-        ``series=None``: all rows are one series. ``time=None``: the rows of a series are in
-        time order as given. Leave both out if X are :class:`~sklstm.Windows`.
+        ``series=None``: all rows are one series. ``time=None``: the rows of each series must
+        already be in time order. Leave both out if X is a :class:`~sklstm.Windows` object.
 
     See Also
     --------
@@ -46,7 +46,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
     Notes
     -----
     **Short series.** If a series has no rows before the test rows of a fold, it is left out of
-    that fold: none of its rows are trained on or tested. A warning counts these series.
+    that fold: none of its rows are in the training or the test set. A warning counts these series.
 
     **Targets from later rows.** If targets are future values, set the regressor's `embargo` to
     the horizon. The last training rows then add nothing to the loss, but the windows of the test

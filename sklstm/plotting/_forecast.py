@@ -42,7 +42,7 @@ HISTORY_HORIZONS, MIN_HISTORY = 4, 30
 
 
 class ForecastDisplay:
-    """Draw the forecasts of some series beside their history, on one axes per series and target.
+    """Draw the forecasts and histories of several series, with one axes per series and target.
 
     Create a display with :meth:`from_forecast` or :meth:`from_estimator`.
 
@@ -52,8 +52,8 @@ class ForecastDisplay:
         Columns ``series``, ``target``, ``time`` and ``prediction``, and ``lower`` and ``upper``
         if there is an interval.
     observed : DataFrame
-        Columns ``series``, ``target``, ``time`` and ``value``: the history, and the observed values
-        at the times of the forecast, as far as they are known.
+        Columns ``series``, ``target``, ``time`` and ``value``: the history and, where they are
+        known, the observed values at the times of the forecast.
     interval : float, default=None
         Probability of the interval; None if there is no interval.
     series_name, time_name : str, default=None

@@ -51,8 +51,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale each series by its own statistics.
 
     All series are scaled at once, without a loop over series. Ids and time stay in place, and rows
-    and columns keep their order. If fitted on a DataFrame, the scaler returns a DataFrame for a
-    DataFrame and an array for an array.
+    and columns keep their order. A scaler fitted on a DataFrame returns a DataFrame if it is given
+    one, and an array if it is given an array.
 
     Parameters
     ----------
@@ -64,29 +64,30 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         The rows over which the statistics are computed.
 
         - "expanding": each row is scaled by the statistics of its series up to and including that
-          row, both in `fit_transform` and in `transform`. Center and scale are shrunk to the
-          pooled ones by ``n / (n + prior_rows)``. There is no look-ahead, and new series are
-          scaled in the same way as fitted ones.
+          row, both in `fit_transform` and in `transform`. Center and scale are shrunk towards the
+          pooled ones: after n rows, those of the series have weight ``n / (n + prior_rows)``. There
+          is no look-ahead, and new series are scaled in the same way as fitted ones.
         - "fit": all rows of the series in `fit`. This is right for splits in time, but *wrong* for
           held-out series: statistics over the whole life of a machine reveal when it ends, and
-          a new series has no statistics. On the embedded engines
+          a new series has no statistics. On the included turbofan engines
           (``benchmarks/scaling_statistics.py``: ridge regression on mean and slope of 30 rows) the
           RMSE on held-out engines is 28.7 with "fit" and ``unknown="expanding"``, 20.3 with "fit"
           and ``unknown="pooled"``, 15.4 with "expanding", 16.0 with "pooled" and 41.9 for a
           constant prediction.
         - "pooled": all rows of all series, as in scikit-learn's scalers. This is the baseline for
-          the other two.
+          the other two options.
     unknown : {"pooled", "expanding", "error"}, default="pooled"
-        With ``statistics="fit"``, the statistics for series that were not fitted; "error" raises
-        an error for them.
+        With ``statistics="fit"``, the statistics by which series that were not seen in fit are
+        scaled; "error" raises an error for such series.
     prior_rows : float, default=30
-        With expanding statistics, the weight of the pooled statistics as a number of rows.
+        With expanding statistics, the weight of the pooled statistics, expressed as a number of
+        rows.
     columns : list of str or int, default=None
         The features to scale, by default all. The other columns are returned unchanged.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time. With
-        ``series=None``, all rows are one series. With ``time=None``, the rows of a series are in
-        time order as given. `series` may name any column that groups the rows, such as a
+        ``series=None``, all rows are one series. With ``time=None``, the rows of each series must
+        already be in time order. `series` may name any column that groups the rows, such as a
         machine or an operating regime.
 
     Attributes
@@ -108,12 +109,12 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    NaN is ignored in the statistics and remains NaN. Constant features are centered and not
+    NaN is ignored in the statistics and remains NaN. Constant features are centered but not
     divided.
 
     If `time` is known, rows of a fitted series that are later than its last fitted row continue
-    it: their "expanding" statistics include the fitted rows. The statistics of all other rows start
-    at the first row passed with them, as in `fit`.
+    it: their "expanding" statistics include the fitted rows. For all other rows, the statistics
+    start at the first row of the series that is passed, as in `fit`.
 
     Examples
     --------
@@ -234,7 +235,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @available_if(_check_can_merge)
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Update the statistics by further rows of fitted and new series.
+        """Update the statistics with further rows of fitted and new series.
 
         Rows that are passed twice count twice.
 
@@ -343,7 +344,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of object
-            Column labels that are no strings are returned unchanged.
+            Column labels that are not strings are returned unchanged.
         """
         names = super().get_feature_names_out(input_features)
         return names if self._labels is None or input_features is not None else self._labels

@@ -44,7 +44,7 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         0 or NaN. `Windows.n_observed` counts the observed rows.
     max_gap : number, timedelta or str, default=None
         Largest gap in time that a window may cross, in units of `time`; for dates, anything that
-        pandas.Timedelta takes. Requires `time`. None: no limit.
+        pandas.Timedelta accepts. Requires `time`. None: no limit.
     output : {"windows", "3d", "2d"}, default="windows"
         Type of the result: lazy :class:`Windows`, a 3-D array, or a 2-D lag table with column
         names such as ``pressure_lag3``, for other regressors. Arrays contain neither the series
@@ -53,8 +53,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         The features of the windows. None: all features.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
-        ``series=None``: all rows are one series. ``time=None``: the rows of a series are in
-        time order as given.
+        ``series=None``: all rows are one series. ``time=None``: the rows of each series must
+        already be in time order.
 
     Attributes
     ----------
@@ -73,32 +73,33 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
     **Context.** With `time`, `fit` stores the last rows of each series. A row continues a fitted
     series if it is later than the last fitted row of the series. Its window contains stored rows
     and passed rows that continue the series, but no earlier passed rows. So the windows are the
-    same if the history is passed again. The windows of all other rows contain passed rows only.
-    `max_gap` applies to stored rows too; a warning counts the rows that a longer gap separates
-    from them.
+    same whether or not the history is passed again. The windows of all other rows contain passed
+    rows only. `max_gap` applies to stored rows too; a warning counts the rows that a longer gap
+    separates from them.
 
     Splits that shuffle the rows of a series, such as KFold with ``shuffle=True``, remove rows
     from the windows and are not supported. Use GroupKFold by series, or splits in time.
 
     **Whole series.** "longest" is the smallest length at which no window of `fit` is cut. The
     window of a row then contains all earlier rows of its series, after padding. "shortest" is the
-    largest length at which the last window of every series has no padding. Only the longest run
-    of rows without a gap (`max_gap`) counts in a series, and of it every `spacing`-th row.
-    `transform` uses the length of `fit`: of longer histories, windows contain the latest rows.
+    largest length at which the last window of every series has no padding. In each series, only the
+    longest run of rows without a gap (`max_gap`) counts, and only every `spacing`-th row of it.
+    `transform` uses the length found in `fit`; if a history is longer, its windows contain the
+    latest rows only.
 
     - Use a fixed length for long series, whose oldest rows have little effect.
     - Use "longest" for histories of up to a few hundred rows if any part of them may matter,
       including their length, and for one target per series, such as a quality or a time to
       repair. In the latter case, set y to NaN except in the last row of each series, and set
       ``min_observed=1`` in :class:`MultiSeriesLSTMRegressor`.
-    - Use "shortest" for series of nearly equal length, to avoid padding. One short series makes
-      all windows short.
+    - Use "shortest" for series of nearly equal length, to avoid padding. A single short series
+      makes all windows short.
 
     With "longest", set `padding` to "nan" or "zero": with "edge", padding repeats the oldest row
-    up to hundreds of times, including its noise. With every padding, a network can infer the
-    length of a history; if padding is masked, it counts the observed rows. If lengths and targets
-    are correlated in training, the network uses the length to predict the target.
-    docs/decisions.md has figures.
+    up to hundreds of times, including its noise. Whatever the padding, a network can infer the
+    length of a history; if padding is masked, it can do so by counting the observed rows. If
+    lengths and targets are correlated in training, the network uses the length to predict the
+    target. docs/decisions.md has figures.
 
     **Containers.** `set_output` has an effect for ``output="2d"`` only.
 
