@@ -123,7 +123,16 @@ def fitted(name, padding):
     return lstm(**TECHNIQUES[name]).fit(WINDOWS[padding], Y)
 
 
-CASES = [*((name, "nan") for name in TECHNIQUES), ("attention", "edge"), ("all", "edge")]
+# "all" combines the other techniques: each of them alone is a slow test.
+ALONE = [
+    pytest.param(name, marks=[] if name in ("attention", "all") else [pytest.mark.slow])
+    for name in TECHNIQUES
+]
+CASES = [
+    *(pytest.param(*case.values, "nan", marks=case.marks) for case in ALONE),
+    ("attention", "edge"),
+    ("all", "edge"),
+]
 
 
 @pytest.mark.parametrize(("name", "padding"), CASES)
@@ -143,7 +152,7 @@ def test_predictions_equal_the_reference(name, padding):
             assert_allclose(weights[row], shown, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [*TECHNIQUES, "recurrent dropout"])
+@pytest.mark.parametrize("name", [*ALONE, "recurrent dropout"])
 def test_technique_is_reproducible_and_survives_pickling(name):
     options = TECHNIQUES.get(name, {"recurrent_dropout": 0.3})
     one, other = (lstm(**options).fit(MASKED, Y) for _ in range(2))

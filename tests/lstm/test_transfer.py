@@ -111,6 +111,7 @@ def test_new_head_has_the_units_of_the_new_targets(source):
     assert_allclose(scale["target_scale/scale"], y.std(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_outputs_of_another_meaning_have_a_new_head(source):
     three = lstm(epochs=1, **STACKED).fit(EDGE, np.c_[Y, -Y, 2 * Y])
     with pytest.warns(UserWarning, match="head/kernel"):
@@ -156,6 +157,7 @@ def test_layer_names_of_deep_networks():
     assert trained == {"head", "lstm_12", "lstm_11"}
 
 
+@pytest.mark.slow
 def test_windows_of_another_length_and_padding(source):
     longer = transferred(source).fit(make_windows(OTHER, "nan", length=7), OTHER_Y)
     assert longer.reinitialized_weights_ == []
