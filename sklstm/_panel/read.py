@@ -144,7 +144,7 @@ def as_table(X: Any, name: str | None = None) -> Any:
 
     `name` is the name of the estimator, for messages.
     """
-    if isinstance(X, pd.DataFrame) or (isinstance(X, np.ndarray) and X.ndim == 2):
+    if isinstance(X, pd.DataFrame) or (isinstance(X, np.ndarray) and X.ndim == 2 and X.size):
         return X
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
 

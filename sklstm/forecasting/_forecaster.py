@@ -63,8 +63,9 @@ class MultiSeriesForecaster(BaseEstimator):
         Rows of history that a forecast is based on. None: twice the horizon, at least 14
         seasons, rounded up to whole seasons.
     segment_length : int, default=None
-        Rows that enter the LSTM per step; must divide the window length. None: a season, or
-        for seasons shorter than 4 rows the largest divisor of the window length up to 8.
+        Rows that enter the LSTM per step; must divide the window length. None: a season, or, if a
+        season is shorter than 4 rows or does not divide the window length, the largest divisor of
+        the window length up to 8.
     hidden_units : int, default=64
         Units of the LSTM layer.
     n_estimators : int, default=3

@@ -39,7 +39,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     n_layers : int, default=1
         Number of stacked LSTM layers.
     segment_length : int, default=1
-        Rows per recurrent step; must divide the window length L. With segments of p rows, the LSTM
+        Rows per recurrent step; must divide the window length L, except with padding "nan", where
+        the oldest segment may be incomplete. With segments of p rows, the LSTM
         takes L / p steps of p rows each instead of L steps of one row. This is the first parameter
         to tune for speed: on long windows, it reduces the time of a fit to between an eighth and a
         half, at about the same error (docs/decisions.md). Try the length of a season, or a few
