@@ -13,13 +13,14 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import lstm
 from keras import ops
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from sklstm import MultiSeriesLSTMRegressor, WindowTransformer, series_weights
+from sklstm import WindowTransformer, series_weights
 
 N, L, F = 60, 4, 2
 RNG = np.random.default_rng(0)
@@ -29,12 +30,6 @@ PAIRS = np.c_[Y, Y[::-1]]
 UNITS = np.array(["a"] * 5 + ["b"] * 15 + ["c"] * 40)
 FIXED = {"optimizer": "sgd", "learning_rate": 0.0}  # training changes nothing
 FULL_BATCH = {"batch_size": 64}
-
-
-def lstm(**options):
-    """Make a small regressor; equal shapes in all tests limit compilation."""
-    options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "random_state": 0} | options
-    return MultiSeriesLSTMRegressor(4, **options)
 
 
 def weights_of(regressor):

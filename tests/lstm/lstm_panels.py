@@ -1,9 +1,10 @@
 """A small panel with a static feature, its windows, and a regressor for them."""
 
+import helpers
 import numpy as np
 import pandas as pd
 
-from sklstm import MultiSeriesLSTMRegressor, WindowTransformer
+from sklstm import WindowTransformer
 
 L, UNITS = 4, 3
 IDS = {"series": "unit", "time": "cycle"}
@@ -30,9 +31,9 @@ def make_windows(panel, padding="edge", length=L, columns=("size", "p", "q")):
 
 
 def lstm(**options):
-    # One batch size for panels and folds: few shapes to compile.
-    options = {"epochs": 2, "learning_rate": 0.05, "min_observed": 1, "batch_size": 16, **options}
-    return MultiSeriesLSTMRegressor(UNITS, random_state=0, **options)
+    """Make a small regressor for these windows; one batch size limits compilation."""
+    defaults = {"hidden_units": UNITS, "learning_rate": 0.05, "min_observed": 1}
+    return helpers.lstm(**defaults | options)
 
 
 PANEL, Y = make_panel()

@@ -2,6 +2,7 @@
 
 import pickle
 
+import helpers
 import keras
 import numpy as np
 import pytest
@@ -18,7 +19,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklstm import (
-    MultiSeriesLSTMRegressor,
     PerSeriesScaler,
     WindowTransformer,
     series_weights,
@@ -36,9 +36,8 @@ FIXED = {"optimizer": "sgd", "learning_rate": 0.0}  # training changes nothing
 
 
 def lstm(**options):
-    """Make a small regressor; equal shapes in all tests limit compilation."""
-    options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "random_state": 0} | options
-    return MultiSeriesLSTMRegressor(4, **{"quantiles": LEVELS} | options)
+    """Make a small regressor of quantiles."""
+    return helpers.lstm(**{"quantiles": LEVELS} | options)
 
 
 def pinball(y_true, y_quantiles, levels=LEVELS, **options):

@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import lstm
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
@@ -33,12 +34,6 @@ def make_panel(seed=0):
 
 def make_windows(panel, **options):
     return WindowTransformer(L, series="unit", time="cycle", **options).fit_transform(panel)
-
-
-def lstm(**options):
-    """Make a small regressor; equal shapes in all tests limit compilation."""
-    options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, **options}
-    return MultiSeriesLSTMRegressor(4, random_state=0, **options)
 
 
 PANEL, Y = make_panel()
