@@ -198,3 +198,16 @@ def test_results_are_documented(name):
     docstring = inspect.getdoc(function)
     described = section_of(docstring, "Returns") or section_of(docstring, "Yields")
     assert bool(described) == returns
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_the_public_surface_has_type_hints(name):
+    item = ITEMS[name]
+    function = item.__init__ if inspect.isclass(item) else getattr(item, "fget", item)
+    if not inspect.isfunction(function):
+        return  # the constructor of `object`
+    hints = {**function.__annotations__, "self": None, "cls": None}
+    missing = [name for name in inspect.signature(function).parameters if name not in hints]
+    if inspect.isfunction(item):
+        missing += ["return"] * ("return" not in hints)
+    assert missing == []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.rows import encode_ids
 
 
-def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
+def series_weights(
+    series: ArrayLike, scheme: Any = "balanced", sample_weight: ArrayLike | float | None = None
+) -> np.ndarray:
     """Compute the weight of each row from the id of its series.
 
     Parameters
@@ -50,9 +54,10 @@ def series_weights(series, scheme="balanced", sample_weight=None) -> np.ndarray:
     >>> series_weights(["a", "a", "a", "b"])
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
-    if len(series) == 0:
+    index = pd.Index(series)
+    if len(index) == 0:
         raise ValueError("series is empty. Pass the id of at least one row.")
-    codes, ids = encode_ids(pd.Index(series), len(series))
+    codes, ids = encode_ids(index, len(index))
     return weights_by_code(codes, ids, scheme, check_weights(sample_weight, len(codes)))
 
 

@@ -121,17 +121,17 @@ class BaseSeriesEnsemble(BaseEstimator):
 
     def __init__(
         self,
-        estimator,
-        n_estimators=5,
+        estimator: Any,
+        n_estimators: int = 5,
         *,
-        assign="bootstrap",
-        combine="mean",
-        columns=None,
-        series=None,
-        time=None,
-        n_jobs=None,
-        random_state=None,
-    ):
+        assign: Any = "bootstrap",
+        combine: str = "mean",
+        columns: Any = None,
+        series: str | int | None = None,
+        time: str | int | None = None,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.assign = assign

@@ -147,15 +147,15 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        regressor,
+        regressor: Any,
         *,
-        scaler="standard",
-        target=None,
-        unknown="pooled",
-        prior_rows=30,
-        series=None,
-        time=None,
-    ):
+        scaler: Any = "standard",
+        target: Any = None,
+        unknown: str = "pooled",
+        prior_rows: float = 30,
+        series: str | int | None = None,
+        time: str | int | None = None,
+    ) -> None:
         self.regressor = regressor
         self.scaler = scaler
         self.target = target

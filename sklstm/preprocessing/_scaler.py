@@ -141,15 +141,15 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        scaler="standard",
+        scaler: Any = "standard",
         *,
-        statistics="expanding",
-        unknown="pooled",
-        prior_rows=30,
-        columns=None,
-        series=None,
-        time=None,
-    ):
+        statistics: str = "expanding",
+        unknown: str = "pooled",
+        prior_rows: float = 30,
+        columns: Any = None,
+        series: str | int | None = None,
+        time: str | int | None = None,
+    ) -> None:
         self.scaler = scaler
         self.statistics = statistics
         self.unknown = unknown
