@@ -829,7 +829,10 @@ def test_bad_parameters(parameters, message):
         (PANEL.assign(y="much"), r"feature columns \['y'\] are not numeric"),
         (PANEL.groupby("unit").head(1), "known target 2 steps after it: the longest series has 1"),
         (pd.concat([PANEL, PANEL[:1]]), "repeat a .series, time. pair"),
-        (PANEL.assign(cycle=PANEL["cycle"].replace(20, 20.5)), "rows are not a whole number of steps"),
+        (
+            PANEL.assign(cycle=PANEL["cycle"].replace(20, 20.5)),
+            "rows are not a whole number of steps",
+        ),
         (PANEL[["unit", "cycle"]], "0 feature"),
         (PANEL.assign(unit=None), "series id is missing"),
     ],
