@@ -117,9 +117,10 @@ def test_scikit_learn_contract(estimator, check):
 @without_ids
 @parametrize_with_checks(NETWORKS, expected_failed_checks=expected_failed_checks)
 def test_scikit_learn_contract_of_further_networks(estimator, check):
-    name = check.func.__name__
-    if "sample_weight_equivalence" in name and getattr(estimator, "attention", False):
-        # Which side of 1e-7 float32 falls on is luck; tests/lstm/test_techniques.py asks for 1e-5.
+    rounds = getattr(estimator, "attention", False) or getattr(estimator, "quantiles", None)
+    if "sample_weight_equivalence" in check.func.__name__ and rounds:
+        # The check asks for 1e-7, which float32 meets or misses by one bit of rounding.
+        # tests/lstm/test_techniques.py and test_quantiles.py ask for 1e-5.
         pytest.skip("equal up to the rounding of float32")
     check(estimator)
 

@@ -315,3 +315,13 @@ def test_no_quantiles_to_predict():
         plain.set_params(quantiles=LEVELS).predict_quantiles(X)
     with pytest.raises(NotFittedError):
         lstm().predict_quantiles(X)
+
+
+def test_weights_equal_repetitions_up_to_rounding():
+    options = {"series_weight": None, "batch_size": 64}
+    weight = np.arange(N) % 3
+    weighted = lstm(**options).fit(X, Y, sample_weight=weight)
+    repeated = lstm(**options).fit(X.repeat(weight, axis=0), Y.repeat(weight))
+    assert_allclose(weighted.predict_quantiles(X), repeated.predict_quantiles(X), rtol=1e-5)
+    equal = lstm(**options).fit(X, Y)
+    assert not np.allclose(equal.predict_quantiles(X), weighted.predict_quantiles(X), rtol=1e-3)
