@@ -320,11 +320,11 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             if n_context:
                 context = self._context_values[chosen].astype(values.dtype, copy=False)
                 values = np.concatenate([context, values])
-                self._warn_of_cut_context(rows, n_context, gap)
+        starts = rows.run_starts(gap)
+        if n_context and gap is not None:
+            self._warn_of_cut_context(rows, n_context, starts)
         # Values are sorted last, when the temporary arrays of the other steps are freed.
-        observed = count_observed(
-            rows.run_starts(gap), len(rows), self.window_length_, self.spacing
-        )
+        observed = count_observed(starts, len(rows), self.window_length_, self.spacing)
         ends = np.arange(len(rows), dtype=position_dtype(len(rows)))
         observed, ends = rows.unsort(observed), rows.unsort(ends)
         values = rows.sort(values)
@@ -340,11 +340,8 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
             names=self._names if hasattr(self, "feature_names_in_") else None,
         )
 
-    def _warn_of_cut_context(self, rows: SeriesRows, n_context: int, gap: float | None) -> None:
+    def _warn_of_cut_context(self, rows: SeriesRows, n_context: int, starts: np.ndarray) -> None:
         """Warn if `max_gap` separates rows from the fitted rows that they continue."""
-        if gap is None:
-            return
-        starts = rows.run_starts(gap)
         run = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
         run = rows.unsort(run)
         with_context = np.zeros(len(starts), bool)
