@@ -4,11 +4,6 @@ import os
 
 from sklstm._network.program_cache import programs
 
-# Tests compile many small networks and train each for a moment, so compiling is most of the
-# time. Without XLA's optimisations it takes a third less; subprocesses inherit the flags.
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-)
 os.environ.setdefault("MPLBACKEND", "Agg")
 # A run of all tests fits more kinds of networks than a user's process does.
 programs.max_idle = 256

@@ -22,7 +22,7 @@ class ProgramCache:
     def __init__(self, max_idle):
         self.max_idle = max_idle
         self._lock = threading.Lock()
-        self._idle: OrderedDict[Any, list] = OrderedDict()
+        self._idle: OrderedDict[Any, list[Any]] = OrderedDict()
 
     def __len__(self):
         return sum(map(len, self._idle.values()))

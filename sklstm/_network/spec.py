@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 # A continued network may differ in these fields: they change no weight's shape.
 MAY_CHANGE = ("trainable", "masked")
@@ -81,7 +82,7 @@ class NetworkSpec:
         """Number of recurrent steps; where padding is masked, the oldest may hold fewer rows."""
         return -(-self.window_length // self.segment_length)
 
-    def differences(self, other: NetworkSpec) -> dict[str, tuple]:
+    def differences(self, other: NetworkSpec) -> dict[str, tuple[Any, Any]]:
         """Compare the fields that a continued network must share.
 
         Returns

@@ -8,6 +8,7 @@ values of one feature are neighbours in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -197,7 +198,7 @@ def join_extremes(count, low, high, starts) -> tuple[np.ndarray, np.ndarray, np.
 # ---------------------------------------------------------------- one feature at a time
 
 
-def each_column(function: Callable, values) -> np.ndarray:
+def each_column(function: Callable[..., Any], values) -> np.ndarray:
     """Apply a function to each column as contiguous float64, and stack the results last."""
     columns = (np.ascontiguousarray(values[:, j], np.float64) for j in range(values.shape[1]))
     return np.stack([function(column) for column in columns], axis=-1)

@@ -51,8 +51,8 @@ class Statistics:
     empty_values: ClassVar[tuple[float, ...]] = (0.0,)
 
     # Compute the fields from runs of rows, and from runs of parts with known fields.
-    from_runs: ClassVar[Callable]
-    join_runs: ClassVar[Callable]
+    from_runs: ClassVar[Callable[..., Any]]
+    join_runs: ClassVar[Callable[..., Any]]
 
     @classmethod
     def compute(cls, values, codes, n_groups: int, order=None):
@@ -330,7 +330,7 @@ SCALER_STATISTICS: dict[str, Any] = {
 }
 
 
-def expanding_blocks(past: Statistics, values, starts, order=None) -> Iterator[tuple]:
+def expanding_blocks(past: Statistics, values, starts, order=None) -> Iterator[tuple[Any, ...]]:
     """Compute the expanding statistics of many rows, block by block.
 
     Parameters

@@ -170,7 +170,7 @@ class MultiSeriesForecaster(BaseEstimator):
 
     freq_: Any
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "target": [str, Integral, list, tuple, None],
         "season_length": [Interval(Integral, 1, None, closed="left"), None],

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 class LSTMParameters(BaseEstimator):
     """Hold the parameters; :class:`sklstm.MultiSeriesLSTMRegressor` documents them."""
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, Any] = {
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "segment_length": [Interval(Integral, 1, None, closed="left")],
@@ -85,7 +85,7 @@ class LSTMParameters(BaseEstimator):
         init_from: Any = None,
         trainable: Literal["all", "head"] | int = "all",
         warm_start: bool = False,
-        callbacks: list | tuple | None = None,
+        callbacks: list[Any] | tuple[Any, ...] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         series: str | int | None = None,

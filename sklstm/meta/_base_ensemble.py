@@ -100,7 +100,7 @@ class BaseSeriesEnsemble(BaseEstimator):
     Subclasses document the parameters, and combine the predictions of the members.
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "assign": [
@@ -116,7 +116,7 @@ class BaseSeriesEnsemble(BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    estimators_: list
+    estimators_: list[Any]
     draws_: pd.DataFrame
 
     def __init__(
@@ -196,7 +196,7 @@ class BaseSeriesEnsemble(BaseEstimator):
                 "different members. Set its series too."
             )
 
-    def _fit_params(self, sample_weight, series_ids, fit_params) -> dict:
+    def _fit_params(self, sample_weight, series_ids, fit_params) -> dict[str, Any]:
         """Collect the parameters for the `fit` of the members, for all rows."""
         own = {"sample_weight": sample_weight, "series_ids": series_ids}
         if not get_config()["enable_metadata_routing"]:
@@ -267,7 +267,7 @@ class BaseSeriesEnsemble(BaseEstimator):
 
     # ------------------------------------------------------------------------ the members
 
-    def _fit_members(self, X, y, rows, draws, weights, params, seeds) -> list:
+    def _fit_members(self, X, y, rows, draws, weights, params, seeds) -> list[Any]:
         """Fit a clone of the estimator for each column of `draws`.
 
         Parameters
@@ -304,7 +304,9 @@ class BaseSeriesEnsemble(BaseEstimator):
             for member, at in zip(members, positions, strict=True)
         )
 
-    def _apply_to_rows(self, method: Callable, X, rows, member_of_row) -> list[tuple]:
+    def _apply_to_rows(
+        self, method: Callable[..., Any], X, rows, member_of_row
+    ) -> list[tuple[Any, ...]]:
         """Apply a method of the members to the rows that they predict.
 
         Returns
@@ -352,7 +354,7 @@ class BaseSeriesEnsemble(BaseEstimator):
 
     # --------------------------------------------------------------------------- plumbing
 
-    def _parallel(self, jobs: Iterable) -> list:
+    def _parallel(self, jobs: Iterable[Any]) -> list[Any]:
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
 
     def _check_unchanged(self, reset):

@@ -46,7 +46,9 @@ def weight_parameter(estimator) -> str | None:
     return fit_parameter(estimator, name) if takes_fit_parameter(estimator, name) else None
 
 
-def inner_fit_params(owner, inner: str, own: dict, fit_params: dict) -> dict[str, Any]:
+def inner_fit_params(
+    owner, inner: str, own: dict[str, Any], fit_params: dict[str, Any]
+) -> dict[str, Any]:
     """Collect the parameters for the `fit` of the estimator inside a meta-estimator.
 
     Parameters

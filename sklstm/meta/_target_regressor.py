@@ -132,7 +132,7 @@ class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
     True
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "regressor": [HasMethods(["fit", "predict"])],
         "scaler": [
             StrOptions(set(SCALER_STATISTICS)),

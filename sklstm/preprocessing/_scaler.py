@@ -129,7 +129,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     3    b  1.0
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "scaler": [StrOptions(set(SCALER_STATISTICS)), HasMethods(["fit", "transform"])],
         "statistics": [StrOptions({"expanding", "fit", "pooled"})],
         "unknown": [StrOptions({"pooled", "expanding", "error"})],

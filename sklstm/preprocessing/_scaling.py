@@ -79,7 +79,7 @@ def latest_times(last_times, before, panel: Panel, now) -> np.ndarray:
 # ------------------------------------------------------------------ clones of a transformer
 
 
-def fit_clones(scaler, panel: Panel, per_series: bool) -> tuple[Any, dict]:
+def fit_clones(scaler, panel: Panel, per_series: bool) -> tuple[Any, dict[Any, Any]]:
     """Fit a clone of a transformer to all rows, and with `per_series` one clone per series.
 
     Returns
@@ -96,7 +96,9 @@ def fit_clones(scaler, panel: Panel, per_series: bool) -> tuple[Any, dict]:
     return pooled, clones
 
 
-def partial_fit_clones(scaler, pooled, clones, panel: Panel, per_series: bool) -> tuple[Any, dict]:
+def partial_fit_clones(
+    scaler, pooled, clones, panel: Panel, per_series: bool
+) -> tuple[Any, dict[Any, Any]]:
     """Update copies of fitted clones by the rows of a panel; see `fit_clones`."""
     pooled = deepcopy(pooled).partial_fit(panel.values)
     clones = dict(clones)

@@ -95,7 +95,12 @@ METRICS = {
 }
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=str)
+def name_of(metric):
+    """Name a metric: a function's address would differ between the processes of a test run."""
+    return getattr(getattr(metric, "func", metric), "__name__", metric)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=name_of)
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_macro_average_weights_series_equally(metric, n_outputs, missing):
