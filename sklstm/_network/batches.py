@@ -54,6 +54,8 @@ class Batches(keras.utils.PyDataset):
     loss_unit : float, default=1.0
         Typical size of the loss. The optimizer receives losses in this unit, so that its constants
         (Adam's epsilon, a clipping norm) have the same effect for targets of any size.
+    logged_unit : float, default=1.0
+        Factor from a loss in that unit to one in the units of the targets.
     n_steps : int, default=None
         Batches per epoch, by default one pass. Passes continue across epochs.
     seed : int, default=None
@@ -79,6 +81,7 @@ class Batches(keras.utils.PyDataset):
         *,
         embedding_indices=None,
         loss_unit=1.0,
+        logged_unit=1.0,
         n_steps=None,
         seed=None,
         first_epoch=0,
@@ -90,7 +93,7 @@ class Batches(keras.utils.PyDataset):
         self.batch_size, self.seed = batch_size, seed if self.n_parts > 1 else None
         self.n_steps = n_steps or self.n_parts
         self.first_epoch = first_epoch
-        self.loss_unit = loss_unit
+        self.logged_unit = logged_unit
         self.weights = weights * (self.n_parts * batch_size / len(windows) / loss_unit)
         # A row's loss is the mean over its known elements.
         self.weights = (self.weights / np.maximum(known_fraction(targets), 1e-9)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Keras callbacks for the learning rate and the unit of the loss."""
+"""Keras callbacks for the learning rate, the unit of the loss and divergence."""
 
 from __future__ import annotations
 
@@ -63,3 +63,41 @@ class LossInTargetUnits(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Convert training and validation loss."""
         self._convert(logs)
+
+
+class StopOnDivergence(keras.callbacks.Callback):
+    """Raise an error at the end of an epoch whose loss is not finite.
+
+    Parameters
+    ----------
+    first_epoch : int
+        Number of epochs in earlier fits of the network.
+    """
+
+    def __init__(self, first_epoch):
+        super().__init__()
+        self.first_epoch = first_epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Check the losses."""
+        for name, kind in {"loss": "training", "val_loss": "validation"}.items():
+            loss = (logs or {}).get(name, 0.0)
+            if not math.isfinite(loss):
+                raise divergence(self.first_epoch + epoch + 1, f"the {kind} loss is {loss}")
+
+
+def divergence(epoch, reason):
+    """Return the error for a training that has diverged.
+
+    Parameters
+    ----------
+    epoch : int
+        From 1.
+    reason : str
+    """
+    return ValueError(
+        f"The training diverged in epoch {epoch}: {reason}. Lower learning_rate, limit the "
+        "gradients (for instance optimizer=keras.optimizers.Adam(clipnorm=1.0)), scale the "
+        "features (PerSeriesScaler), or check a loss function of your own for values that are "
+        "not finite. The estimator keeps its earlier state."
+    )

@@ -12,9 +12,14 @@ import pandas as pd
 from sklstm._network import prediction
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import Batches
-from sklstm._network.lazy_import import new_network
+from sklstm._network.lazy_import import check_not_forked, new_network
 from sklstm._network.losses import loss_unit
 from sklstm._network.spec import NetworkSpec
+from sklstm._network.target_scale import (
+    initialize_outputs,
+    outputs_in_unit,
+    unit_of_targets,
+)
 from sklstm._network.trainer import TrainingSpec
 from sklstm._network.training import train
 from sklstm._network.variables import assign_arrays, to_arrays
@@ -29,8 +34,13 @@ class FittedNetwork:
     ----------
     spec : NetworkSpec
     model : keras.Model
+    target_unit : float
+        Unit of the targets in training, a power of two: 1 for targets of usual size.
     loss_unit : float
-        Typical size of the loss; the optimizer receives losses in this unit.
+        Typical size of the loss for targets in their unit; the optimizer receives losses in this
+        unit.
+    loss_degree : int
+        The power of the targets' unit in which the loss is.
     optimizer_key : str or None
         Identifies the optimizer; None before training.
     optimizer_state : list of ndarray or None
@@ -45,7 +55,9 @@ class FittedNetwork:
 
     spec: NetworkSpec
     model: keras.Model
+    target_unit: float = 1.0
     loss_unit: float = 1.0
+    loss_degree: int = 0
     optimizer_key: str | None = None
     optimizer_state: list[np.ndarray] | None = None
     embedded_ids: pd.Index | None = None
@@ -69,12 +81,11 @@ class FittedNetwork:
         """
         mean, deviation = samples.target_moments()
         model = build_network(spec, seed)
-        scale = model.get_layer("target_scale")
-        scale.offset.assign(np.reshape(mean, scale.offset.shape))
-        scale.scale.assign(np.reshape(deviation, scale.scale.shape))
-        guess = np.broadcast_to(mean, spec.output_shape[::-1]).T
-        unit = loss_unit(loss, samples.targets, samples.weights, guess)
-        return cls(spec, model, unit, **attributes)
+        initialize_outputs(model, spec, mean, deviation)
+        unit, degree = unit_of_targets(loss, spec, mean, deviation)
+        guess = np.broadcast_to(mean, spec.output_shape[::-1]).T / unit
+        loss_size = loss_unit(loss, samples.targets / unit, samples.weights, guess)
+        return cls(spec, model, unit, loss_size, degree, **attributes)
 
     def continue_as(self, training: TrainingSpec) -> FittedNetwork:
         """Return a network that continues the training of this one, which keeps its own state.
@@ -132,29 +143,32 @@ class FittedNetwork:
         dict of list of float
             Losses by epoch.
         """
+        check_not_forked()
         stream = {"n_steps": n_steps, "seed": seed, "first_epoch": first_epoch}
         batches = self._batches(training, settings.batch_size, **stream)
         if validation is not None:
             validation = self._batches(validation, settings.batch_size)
-        history, self.optimizer_state = train(
-            self.model,
-            settings,
-            batches,
-            validation=validation,
-            optimizer_state=self.optimizer_state,
-            **options,
-        )
+        with outputs_in_unit(self.model, self.target_unit):
+            history, self.optimizer_state = train(
+                self.model,
+                settings,
+                batches,
+                validation=validation,
+                optimizer_state=self.optimizer_state,
+                **options,
+            )
         self.optimizer_key = settings.optimizer_key
         return history
 
     def _batches(self, samples, batch_size, **options):
         return Batches(
             samples.windows,
-            samples.targets,
+            samples.targets if self.target_unit == 1 else samples.targets / self.target_unit,
             samples.weights,
             batch_size,
             embedding_indices=samples.embedding_indices,
             loss_unit=self.loss_unit,
+            logged_unit=self.loss_unit * self.target_unit**self.loss_degree,
             **options,
         )
 
@@ -187,7 +201,8 @@ class FittedNetwork:
         return prediction.attention_weights(self.model, spec, windows, embedding_indices)
 
     def _spec_for(self, windows):
-        """Return the spec, with masking if the windows contain masked padding."""
+        """Return the spec to apply, with masking if the windows contain masked padding."""
+        check_not_forked()
         return replace(self.spec, masked=self.spec.masked or windows.padding == "nan")
 
     def __getstate__(self):

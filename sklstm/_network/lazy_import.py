@@ -4,54 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import threading
-from contextlib import contextmanager
 
-LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+from sklstm._network.startup_messages import held_back
+
 _loading = threading.Lock()
-
-
-@contextmanager
-def silenced_startup():
-    """Keep native start-up messages off stderr, unless the start fails.
-
-    The first messages are written before TensorFlow reads its log level, so file descriptor 2
-    itself is redirected while the block runs. A log level that the user has set is respected. The
-    environment is left unchanged.
-    """
-    try:
-        stderr = None if LEVEL in os.environ else os.dup(2)
-    except OSError:  # the process has no stderr
-        stderr = None
-    if stderr is None:
-        yield
-        return
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    os.environ[LEVEL] = "2"  # read once, when TensorFlow loads: errors are still written
-    with tempfile.TemporaryFile() as messages:
-        os.dup2(messages.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            messages.seek(0)
-            os.write(stderr, messages.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            os.environ.pop(LEVEL, None)
+_forked_after_use = False
 
 
 def load_network():
     """Import :mod:`sklstm._network.api`, and with it Keras, on first use."""
+    check_not_forked()
     # One thread imports while others wait: sys.modules holds partly imported modules too.
     with _loading:
         loaded = sys.modules.get("sklstm._network.api")
         if loaded is not None:
             return loaded
-        with silenced_startup():
+        with held_back():
             from sklstm._network import api
             from sklstm._network.warm_up import warm_up
 
@@ -63,3 +32,26 @@ def new_network():
     """Create an empty :class:`FittedNetwork`, whose state pickle sets afterwards."""
     kind = load_network().FittedNetwork
     return kind.__new__(kind)
+
+
+def check_not_forked():
+    """Raise an error in a process that was forked after its parent had used a network.
+
+    A fork copies none of the threads of TensorFlow (or JAX), so the child would wait for ever.
+    """
+    if _forked_after_use:
+        raise RuntimeError(
+            "This process was forked after its parent had used a network. The threads of Keras' "
+            "backend do not survive a fork, so training and predictions would hang. Start "
+            "processes with multiprocessing.get_context('spawn') or with joblib's default backend "
+            "(loky), or fork before the first fit or prediction."
+        )
+
+
+def _note_fork():
+    global _forked_after_use
+    _forked_after_use = "sklstm._network.api" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)

@@ -10,6 +10,9 @@ import numpy as np
 from sklstm._network.batches import known_fraction
 from sklstm._network.spec import NetworkSpec
 
+# Scale at which a loss with a constant of its own (a threshold, an epsilon) shows it.
+PROBE = 2.0**20
+
 
 @keras.saving.register_keras_serializable("sklstm")
 class KnownElementsLoss(keras.losses.Loss):
@@ -65,7 +68,8 @@ class PinballLoss(keras.losses.Loss):
         """Compute the loss per row; both arrays broadcast to (n, n_outputs, n_quantiles)."""
         levels = keras.ops.convert_to_tensor(self.quantiles, y_pred.dtype)
         error = y_true - y_pred
-        losses = keras.ops.maximum(levels * error, (levels - 1) * error)
+        # Unlike that of a maximum, the gradient of relu is 0 where there is no error.
+        losses = levels * keras.ops.relu(error) + (1 - levels) * keras.ops.relu(-error)
         return keras.ops.mean(losses, axis=(-2, -1))
 
     def get_config(self):
@@ -96,6 +100,35 @@ def row_losses(loss, y_true, y_pred):
         keras.ops.convert_to_tensor(y_pred, "float32"),
     )
     return keras.ops.convert_to_numpy(losses) / np.maximum(known_fraction(y_true), 1e-9)
+
+
+def degree_of_homogeneity(loss, n_outputs, output_shape):
+    """Return the degree p for which scaling targets and predictions by c scales the loss by c^p.
+
+    It is found by evaluating the loss on a few numbers at three scales.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    n_outputs : int
+    output_shape : tuple of int
+        Shape of the predictions per row: (n_outputs,) or (n_outputs, n_quantiles).
+
+    Returns
+    -------
+    int or None
+        None for a loss without such a degree, for instance Huber's, whose `delta` has a unit.
+    """
+    rng = np.random.default_rng(0)
+    y, guess = rng.uniform(0.5, 2, (8, n_outputs)), rng.uniform(0.5, 2, (8, *output_shape))
+    sizes = [row_losses(loss, c * y, c * guess) for c in (1.0, PROBE, 1 / PROBE)]
+    for degree in (0, 1, 2):
+        larger, smaller = sizes[0] * PROBE**degree, sizes[0] / PROBE**degree
+        if np.allclose(sizes[1], larger, rtol=1e-5) and np.allclose(
+            sizes[2], smaller, rtol=1e-5, atol=0.0
+        ):
+            return degree
+    return None
 
 
 def loss_unit(loss, y, weights, guess):

@@ -28,14 +28,25 @@ class ProgramCache:
         return sum(map(len, self._idle.values()))
 
     @contextmanager
-    def borrow(self, key, make):
-        """Lend an idle program of this key, or a new one, to one user at a time."""
+    def borrow(self, key, make, reusable=None):
+        """Lend an idle program of this key, or a new one, to one user at a time.
+
+        Parameters
+        ----------
+        key : hashable
+        make : callable
+            Returns a new program.
+        reusable : callable, default=None
+            Called with the program afterwards; the program is kept if the result is true.
+        """
         with self._lock:
             idle = self._idle.get(key)
             program = idle.pop() if idle else None
         program = make() if program is None else program
         # After an error its state is unknown: a program that raised is not kept.
         yield program
+        if reusable is not None and not reusable(program):
+            return
         with self._lock:
             self._idle.setdefault(key, []).append(program)
             self._idle.move_to_end(key)

@@ -96,12 +96,12 @@ class CompiledTrainer(BaseWrapper):
     """
 
     @classmethod
-    def make(cls, spec: TrainingSpec, model=None):
+    def make(cls, spec: TrainingSpec, model=None, sharded=ON_TENSORFLOW):
         """Compile a new network for `spec`, or `model` itself."""
         options = _optimizer_options(spec)
         if model is None:
             options |= {"model__spec": spec.network, "model__seed": 0}
-            if ON_TENSORFLOW:
+            if sharded:
                 options["model__kind"] = ShardedModel
         trainer = cls(
             model=build_network if model is None else model,
@@ -118,8 +118,21 @@ class CompiledTrainer(BaseWrapper):
             trainer.model_.set_batch_size(spec.batch_size)
         trainer.model_.optimizer.build(trainer.model_.trainable_variables)
         trainer.initial_optimizer_state = trainer.optimizer_state()
+        trainer.compiled_state = trainer.state_of_compilation()
         trainer.reader_, trainer.validation_reader_ = BatchReader(), BatchReader()
         return trainer
+
+    def is_as_compiled(self):
+        """Return whether no callback has changed what the compiled program contains."""
+        return self.state_of_compilation() == self.compiled_state
+
+    def state_of_compilation(self):
+        """Return the optimizer, its options and the layers that are trained."""
+        optimizer = self.model_.optimizer
+        rate = type(getattr(optimizer, "_learning_rate", None))  # `load` sets its value
+        options = optimizer.get_config() | {"learning_rate": rate}
+        trained = [layer.trainable for layer in self.model_.layers]
+        return id(optimizer), repr(options), trained
 
     def optimizer_state(self):
         """Copy the optimizer's variables."""

@@ -12,7 +12,12 @@ import numpy as np
 
 from sklstm._network import program_cache
 from sklstm._network.batches import ON_TENSORFLOW, Batches, steps_per_call
-from sklstm._network.callbacks import CosineDecay, LossInTargetUnits
+from sklstm._network.callbacks import (
+    CosineDecay,
+    LossInTargetUnits,
+    StopOnDivergence,
+    divergence,
+)
 from sklstm._network.trainer import CompiledTrainer, TrainingSpec
 from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
 
@@ -46,8 +51,8 @@ def train(
     decay : bool, default=False
         Whether the learning rate falls to 0 along half a cosine.
     callbacks : sequence of keras.callbacks.Callback, default=()
-        The user's callbacks. They may change the model in any way, so with callbacks `model` itself
-        is compiled and trained, instead of a cached program.
+        The user's callbacks. They see a plain Keras model and every single step, so with callbacks
+        the program is another one than without.
     verbose : int, default=0
         As in Keras.
     optimizer_state : list of ndarray, default=None
@@ -57,6 +62,11 @@ def train(
     -------
     history : dict of list of float
     optimizer_state : list of ndarray
+
+    Raises
+    ------
+    ValueError
+        If the training diverges: a loss or a weight is no longer finite.
     """
     with (
         _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
@@ -73,6 +83,8 @@ def train(
         )
         if trainer.model_ is not model:
             copy_variables(trainer.model_, model)
+        if not all(np.isfinite(values).all() for values in to_arrays(model.variables)):
+            raise divergence(batches.first_epoch + len(history["loss"]), "a weight is not finite")
         return history, trainer.optimizer_state()
 
 
@@ -80,21 +92,25 @@ def train(
 def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
     """Provide a compiled trainer: a cached one, or one of the model itself.
 
-    The model itself is compiled for callbacks, and for a spec that cannot be shared.
+    The model itself is compiled for a spec that cannot be shared. A cached program that a callback
+    has changed is not used again.
     """
-    if callbacks or spec.key is None:
-        try:
-            yield CompiledTrainer.make(spec, model)
-        finally:
-            for callback in callbacks:
-                callback._model = None  # otherwise copying the callback copies the network
-        return
-    if ON_TENSORFLOW:
+    single_steps = bool(callbacks) or spec.key is None
+    if ON_TENSORFLOW and not single_steps:
         set_steps_per_call(batches)
         set_steps_per_call(validation)
-    make = partial(CompiledTrainer.make, spec)
-    with program_cache.programs.borrow(("train", spec.key), make) as trainer:
-        yield trainer
+    try:
+        if spec.key is None:
+            yield CompiledTrainer.make(spec, model)
+            return
+        make = partial(CompiledTrainer.make, spec, sharded=ON_TENSORFLOW and not single_steps)
+        key = ("train", spec.key, single_steps)
+        unchanged = CompiledTrainer.is_as_compiled
+        with program_cache.programs.borrow(key, make, unchanged) as trainer:
+            yield trainer
+    finally:
+        for callback in callbacks:
+            callback._model = None  # otherwise copying the callback copies the network
 
 
 def _make_callbacks(batches, callbacks, epochs, decay, patience) -> list[keras.callbacks.Callback]:
@@ -106,7 +122,8 @@ def _make_callbacks(batches, callbacks, epochs, decay, patience) -> list[keras.c
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
-    return [LossInTargetUnits(batches.loss_unit), *callbacks, *own]
+    first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(batches.first_epoch)]
+    return [*first, *callbacks, *own]
 
 
 @contextmanager

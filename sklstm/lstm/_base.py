@@ -25,6 +25,7 @@ from sklstm.lstm._inputs import (
     read_windows,
     static_positions,
 )
+from sklstm.lstm._outliers import warn_of_outliers
 from sklstm.lstm._parameters import LSTMParameters
 from sklstm.lstm._samples import (
     Samples,
@@ -144,6 +145,7 @@ class BaseLSTM(LSTMParameters):
             random = check_random_state(self.random_state)
             seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
             training, validation = self._split(samples, early_stopping, split_seed)
+            warn_of_outliers(training)
             network, settings = self._start_network(spec, training, earlier, source, int(seed))
             past = TrainingHistory() if reset else TrainingHistory(self.history_, self.n_iter_)
             losses = network.train(

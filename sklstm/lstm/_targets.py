@@ -48,14 +48,18 @@ def check_targets(y, n_rows, name) -> tuple[np.ndarray, bool]:
 def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:
     """Compute the weighted mean and standard deviation per output, without missing elements.
 
-    The deviation of a constant output is 1.
+    The deviation of a constant output is 0.
     """
     w = np.where(np.isnan(y), 0.0, weights[:, np.newaxis])
     total = w.sum(axis=0)
     mean = np.where(np.isnan(y), 0.0, y * w).sum(axis=0) / np.where(total > 0, total, 1)
     squares = np.where(np.isnan(y), 0.0, (y - mean) ** 2 * w).sum(axis=0)
     deviation = np.sqrt(squares / np.where(total > 0, total, 1))
-    return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
+    # The mean of equal numbers may differ from them in its last digit.
+    lowest = np.where(w > 0, y, np.inf).min(axis=0)
+    highest = np.where(w > 0, y, -np.inf).max(axis=0)
+    mean = np.where(lowest == highest, lowest, mean)
+    return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 0.0)
 
 
 def r2_score_known(y_true, y_pred, sample_weight: npt.ArrayLike | None = None) -> float:
@@ -67,6 +71,7 @@ def r2_score_known(y_true, y_pred, sample_weight: npt.ArrayLike | None = None) -
     sample_weight : array-like of shape (n_rows,), default=None
     """
     weights = check_weights(sample_weight, len(y_true))
+    y_true, y_pred = y_true.astype(np.float64), y_pred.astype(np.float64)  # squares overflow
     scores = [
         r2_score(y_true[known, j], y_pred[known, j], sample_weight=weights[known])
         for j, known in enumerate(~np.isnan(y_true).T)

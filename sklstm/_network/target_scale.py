@@ -1,0 +1,94 @@
+"""Choose the scale of a network's outputs and the unit in which it is trained."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+
+import numpy as np
+
+from sklstm._network.losses import degree_of_homogeneity, row_losses
+
+# Squares of targets in this range, and of their errors, are far from the limits of float32.
+MIN_USUAL, MAX_USUAL = 2.0**-20, 2.0**20
+
+
+def initialize_outputs(model, spec, mean, deviation):
+    """Let the outputs start at the mean, in units of the deviation.
+
+    A constant output starts, and with no error to learn from stays, at exactly its constant.
+
+    Parameters
+    ----------
+    model : keras.Model
+    spec : NetworkSpec
+    mean, deviation : ndarray of shape (n_outputs,)
+    """
+    constant = deviation == 0
+    deviation = np.where(constant, np.abs(mean), deviation)
+    layer = model.get_layer("target_scale")
+    layer.offset.assign(np.reshape(mean, layer.offset.shape))
+    layer.scale.assign(np.reshape(np.where(deviation == 0, 1.0, deviation), layer.scale.shape))
+    if constant.any():
+        n_columns = math.prod(spec.output_shape)
+        varies = np.repeat(~constant, n_columns // len(constant)).astype(np.float32)
+        head = model.get_layer("head")
+        head.kernel.assign(head.kernel * varies)
+        head.bias.assign(head.bias * varies)
+
+
+def unit_of_targets(loss, spec, mean, deviation):
+    """Choose the unit of the targets in training.
+
+    Targets of usual size are trained in the user's unit. Others are divided by a power of two,
+    which changes no digit, if the loss has no unit of its own.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    spec : NetworkSpec
+    mean, deviation : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    unit : float
+    degree : int
+        The loss is in this power of the unit.
+
+    Raises
+    ------
+    ValueError
+        If the loss has a unit of its own, and is 0 or infinite for targets of this size.
+    """
+    size = float(max(deviation.max(), np.finfo(np.float32).eps * np.abs(mean).max()))
+    if size == 0 or MIN_USUAL <= size <= MAX_USUAL:
+        return 1.0, 0
+    degree = degree_of_homogeneity(loss, spec.n_outputs, spec.output_shape)
+    if degree is None:
+        y = np.atleast_2d(mean + deviation)
+        loss_of_mean = row_losses(loss, y, np.broadcast_to(mean, (1, *spec.output_shape[::-1])).T)
+        if not 0 < loss_of_mean[0] < math.inf:
+            raise ValueError(
+                f"The targets vary by about {size:.1g}. For targets of this size, loss={loss!r} is "
+                f"{loss_of_mean[0]:g} in float32, and it cannot be computed in another unit. Use "
+                "'mse' or 'mae', or divide y by a constant (TransformedTargetRegressor, "
+                "PerSeriesTargetRegressor)."
+            )
+        return 1.0, 0
+    return 2.0 ** round(math.log2(size)), degree
+
+
+@contextmanager
+def outputs_in_unit(model, unit):
+    """Let a model's outputs be in this unit while the block runs."""
+    if unit == 1:
+        yield
+        return
+    layer = model.get_layer("target_scale")
+    for variable in (layer.offset, layer.scale):
+        variable.assign(variable / unit)
+    try:
+        yield
+    finally:
+        for variable in (layer.offset, layer.scale):
+            variable.assign(variable * unit)
