@@ -21,6 +21,9 @@ from sklstm._network.callbacks import (
 from sklstm._network.trainer import CompiledTrainer, TrainingSpec
 from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
 
+# Inputs and states are near 1: a weight of this size does not come from training.
+MAX_WEIGHT = 1e10
+
 
 def train(
     model,
@@ -83,8 +86,7 @@ def train(
         )
         if trainer.model_ is not model:
             copy_variables(trainer.model_, model)
-        if not all(np.isfinite(values).all() for values in to_arrays(model.variables)):
-            raise divergence(batches.first_epoch + len(history["loss"]), "a weight is not finite")
+        _check_weights(model, batches.first_epoch + len(history["loss"]))
         return history, trainer.optimizer_state()
 
 
@@ -135,6 +137,13 @@ def _restored_on_error(model):
     except BaseException:
         assign_arrays(model.variables, before)
         raise
+
+
+def _check_weights(model, epoch):
+    """Raise an error if the last step has carried a weight away, which the loss does not show."""
+    for values in to_arrays(model.trainable_variables):
+        if not (np.abs(values) < MAX_WEIGHT).all():
+            raise divergence(epoch, f"a weight is beyond {MAX_WEIGHT:g}")
 
 
 def set_steps_per_call(batches):

@@ -233,8 +233,11 @@ def _warn_of_lost_digits(array, name):
         mean = np.where(known, array, 0).sum(axis=0) / count
         deviation = np.sqrt((np.where(known, array - mean, 0) ** 2).sum(axis=0) / count)
         level = np.abs(mean)
+        # The mean of equal numbers may differ from them in its last digit.
+        highest = np.where(known, array, -np.inf).max(axis=0)
+        varies = highest > np.where(known, array, np.inf).min(axis=0)
         # float32 has 24 bits: at a level of 2 ** 14 deviations, ten bits are left.
-        lost = np.flatnonzero((deviation > 0) & (deviation * 2**14 < level))
+        lost = np.flatnonzero(varies & (deviation * 2**14 < level))
     if len(lost):
         warn_user(
             f"Column(s) {lost[:10].tolist()} of {name} vary by little beside their level (by "
