@@ -9,7 +9,7 @@ from sklstm._panel.reshape import stack_series, unstack_series
 from sklstm._panel.targets import make_targets
 from sklstm._panel.weights import series_weights
 from sklstm._panel.windows import Windows
-from sklstm._version import __version__
+from sklstm._version import __version__ as __version__
 from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.lstm import MultiSeriesLSTMRegressor
 from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
@@ -17,7 +17,6 @@ from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_sco
 from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
 
 __all__ = [
-    "__version__",
     "MultiSeriesForecaster",
     "MultiSeriesLSTMRegressor",
     "PerSeriesScaler",
