@@ -9,13 +9,12 @@ from sklstm._panel.reshape import stack_series, unstack_series
 from sklstm._panel.targets import make_targets
 from sklstm._panel.weights import series_weights
 from sklstm._panel.windows import Windows
+from sklstm._version import __version__ as __version__
 from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.lstm import MultiSeriesLSTMRegressor
 from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
 from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
 from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "MultiSeriesForecaster",

@@ -1,0 +1,1 @@
+"""Files that hold JSON and arrays; imports nothing of the estimators."""
