@@ -5,6 +5,7 @@ rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers wo
 they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
 """
 
+from sklstm._files.checkpoint import Checkpoint
 from sklstm._panel.reshape import stack_series, unstack_series
 from sklstm._panel.targets import make_targets
 from sklstm._panel.weights import series_weights
@@ -17,6 +18,7 @@ from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_sco
 from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
 
 __all__ = [
+    "Checkpoint",
     "MultiSeriesForecaster",
     "MultiSeriesLSTMRegressor",
     "PerSeriesScaler",

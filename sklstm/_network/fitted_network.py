@@ -12,6 +12,7 @@ import pandas as pd
 from sklstm._network import prediction
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import Batches
+from sklstm._network.checkpoints import TrainingCheckpoint, fingerprint
 from sklstm._network.lazy_import import check_not_forked, new_network
 from sklstm._network.losses import loss_unit
 from sklstm._network.spec import NetworkSpec
@@ -124,6 +125,7 @@ class FittedNetwork:
         n_steps=None,
         seed=None,
         first_epoch=0,
+        checkpoint=None,
         **options,
     ) -> dict[str, list[float]]:
         """Train the model in place.
@@ -135,6 +137,8 @@ class FittedNetwork:
         validation : Samples, default=None
         n_steps, seed, first_epoch
             As in :class:`sklstm._network.batches.Batches`, for the training rows.
+        checkpoint : Checkpoint, default=None
+            Where the state is saved after each epoch.
         **options
             As in :func:`sklstm._network.training.train`.
 
@@ -146,15 +150,20 @@ class FittedNetwork:
         check_not_forked()
         stream = {"n_steps": n_steps, "seed": seed, "first_epoch": first_epoch}
         batches = self._batches(training, settings.batch_size, **stream)
-        if validation is not None:
-            validation = self._batches(validation, settings.batch_size)
+        validation_batches = validation and self._batches(validation, settings.batch_size)
+        if checkpoint is not None:
+            determined_by = options | stream | {"callbacks": None, "verbose": None}
+            marks = fingerprint(self, settings, training, validation, determined_by)
         with outputs_in_unit(self.model, self.target_unit):
+            if checkpoint is not None:
+                checkpoint = TrainingCheckpoint(checkpoint, marks, self.model)
             history, self.optimizer_state = train(
                 self.model,
                 settings,
                 batches,
-                validation=validation,
+                validation=validation_batches,
                 optimizer_state=self.optimizer_state,
+                checkpoint=checkpoint,
                 **options,
             )
         self.optimizer_key = settings.optimizer_key

@@ -148,8 +148,8 @@ class CompiledTrainer(BaseWrapper):
         if "optimizer__learning_rate" in self.get_params() and _is_number(spec.learning_rate):
             optimizer.learning_rate = float(spec.learning_rate)
 
-    def train(self, batches, *, epochs, validation, callbacks, verbose):
-        """Train with Keras and return the history, a dict of lists."""
+    def train(self, batches, *, epochs, validation, callbacks, verbose, initial_epoch=0):
+        """Train with Keras and return the history of the new epochs, a dict of lists."""
         self.set_params(verbose=verbose)
         self._fit_callbacks = callbacks
         readers = self.reader_.read(batches), self.validation_reader_.read(validation)
@@ -159,8 +159,8 @@ class CompiledTrainer(BaseWrapper):
                 None,
                 sample_weight=None,
                 warm_start=False,
-                epochs=epochs,
-                initial_epoch=0,
+                epochs=epochs - initial_epoch,  # SciKeras adds them
+                initial_epoch=initial_epoch,
                 steps_per_epoch=batches.calls,
                 validation_data=validation_stream,
                 validation_steps=None if validation is None else validation.calls,

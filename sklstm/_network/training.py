@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from contextlib import contextmanager
 from functools import partial
 
@@ -17,6 +18,13 @@ from sklstm._network.callbacks import (
     LossInTargetUnits,
     StopOnDivergence,
     divergence,
+)
+from sklstm._network.checkpoints import (
+    ResumableEarlyStopping,
+    SaveEpochs,
+    TrainingState,
+    keep_last_epoch,
+    sigterm_interrupts,
 )
 from sklstm._network.trainer import CompiledTrainer, TrainingSpec
 from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
@@ -37,6 +45,7 @@ def train(
     callbacks=(),
     verbose=0,
     optimizer_state=None,
+    checkpoint=None,
 ):
     """Train `model` in place.
 
@@ -60,6 +69,9 @@ def train(
         As in Keras.
     optimizer_state : list of ndarray, default=None
         State with which the optimizer starts.
+    checkpoint : TrainingCheckpoint, default=None
+        Where the state is saved after each epoch. A training that was interrupted there continues
+        after its last finished epoch.
 
     Returns
     -------
@@ -71,23 +83,84 @@ def train(
     ValueError
         If the training diverges: a loss or a weight is no longer finite.
     """
+    options = {"epochs": epochs, "validation": validation, "patience": patience, "decay": decay}
+    options |= {"callbacks": callbacks, "verbose": verbose}
+    if checkpoint is None:
+        return _train(model, spec, batches, optimizer_state=optimizer_state, **options)
+    if checkpoint.state.n_epochs:
+        assign_arrays(model.variables, checkpoint.state.weights)
+        optimizer_state = checkpoint.state.optimizer
+    if checkpoint.state.finished:
+        return checkpoint.state.losses, optimizer_state
+    try:
+        with sigterm_interrupts(checkpoint.stops):
+            return _train(
+                model,
+                spec,
+                batches,
+                optimizer_state=optimizer_state,
+                checkpoint=checkpoint,
+                **options,
+            )
+    except KeyboardInterrupt:
+        state = keep_last_epoch(model, checkpoint)
+        if state is None:
+            raise
+        warnings.warn(
+            f"The training was interrupted: the network has the weights after {state.n_epochs} of "
+            f"{epochs} epochs. Fitting again with the same checkpoint continues it.",
+            stacklevel=2,
+        )
+        return state.losses, state.optimizer
+
+
+def _train(
+    model,
+    spec,
+    batches,
+    *,
+    epochs,
+    validation,
+    patience,
+    decay,
+    callbacks,
+    verbose,
+    optimizer_state,
+    checkpoint=None,
+):
+    """Train `model` in place, from the first epoch or the one after the checkpoint's last."""
+    state = TrainingState(0, []) if checkpoint is None else checkpoint.state
+    earlier_epochs = batches.first_epoch
+    batches.first_epoch += state.n_epochs
+    own = _own_callbacks(batches, epochs, decay, patience, checkpoint)
+    first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(earlier_epochs)]
     with (
         _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
         _restored_on_error(model),
         no_retracing_warning(),
     ):
         trainer.load(model, spec, optimizer_state)
+        if state.n_epochs and not decay:  # a callback may have changed the learning rate
+            assign_arrays(trainer.model_.optimizer.variables, optimizer_state)
         history = trainer.train(
             batches,
+            initial_epoch=state.n_epochs,
             epochs=epochs,
             validation=validation,
-            callbacks=_make_callbacks(batches, callbacks, epochs, decay, patience),
+            callbacks=[*first, *callbacks, *own],
             verbose=verbose,
         )
         if trainer.model_ is not model:
             copy_variables(trainer.model_, model)
-        _check_weights(model, batches.first_epoch + len(history["loss"]))
-        return history, trainer.optimizer_state()
+        history = {name: state.losses.get(name, []) + values for name, values in history.items()}
+        n_epochs = len(history["loss"])
+        _check_weights(model, earlier_epochs + n_epochs)
+        optimizer_state = trainer.optimizer_state()
+        if checkpoint is not None:
+            weights = to_arrays(model.variables)
+            final = TrainingState(n_epochs, weights, optimizer_state, history, finished=True)
+            checkpoint.save(final)
+        return history, optimizer_state
 
 
 @contextmanager
@@ -115,17 +188,16 @@ def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
             callback._model = None  # otherwise copying the callback copies the network
 
 
-def _make_callbacks(batches, callbacks, epochs, decay, patience) -> list[keras.callbacks.Callback]:
-    """Add Keras callbacks to those of the user."""
+def _own_callbacks(batches, epochs, decay, patience, checkpoint) -> list[keras.callbacks.Callback]:
+    """Make the callbacks that follow those of the user."""
     own: list[keras.callbacks.Callback] = [CosineDecay(batches, epochs)] if decay else []
+    stopper = None
     if patience is not None:
-        own.append(
-            keras.callbacks.EarlyStopping(
-                monitor="val_loss", patience=patience, restore_best_weights=True
-            )
-        )
-    first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(batches.first_epoch)]
-    return [*first, *callbacks, *own]
+        stopper = ResumableEarlyStopping(patience, checkpoint and checkpoint.state)
+        own.append(stopper)
+    if checkpoint is not None:
+        own.append(SaveEpochs(checkpoint, stopper))
+    return own
 
 
 @contextmanager

@@ -6,6 +6,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from sklstm._files.checkpoint import Checkpoint
+from sklstm.meta._delegation import separate_checkpoints
+
 
 def configure_regressor(regressor, quantiles, seed):
     """Clone the user's regressor; set its quantiles and, if it has none, its seed."""
@@ -22,6 +25,20 @@ def configure_regressor(regressor, quantiles, seed):
     if parameters.get("random_state", 0) is None:
         regressor.set_params(random_state=seed)
     return regressor
+
+
+def set_checkpoint(regressor, checkpoint, number):
+    """Set the checkpoint of one of the regressors: a folder in the forecaster's."""
+    checkpoint = Checkpoint.of(checkpoint)
+    if checkpoint is None:
+        separate_checkpoints(regressor, number)
+        return
+    if "checkpoint" not in regressor.get_params():
+        raise ValueError(
+            f"checkpoint={checkpoint!r} needs a regressor that saves checkpoints, but "
+            f"{regressor!r} has no parameter checkpoint. Pass checkpoint=None."
+        )
+    regressor.set_params(checkpoint=checkpoint.member(number))
 
 
 def fit_regressor(regressor, windows, y, horizon):

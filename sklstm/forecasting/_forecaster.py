@@ -5,6 +5,7 @@ This module is long because of its docstrings.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from copy import copy
 from datetime import timedelta
@@ -19,6 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._files.checkpoint import Checkpoint
 from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.read import (
     as_table,
@@ -31,7 +33,12 @@ from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import conformal_shifts, held_out_errors, hold_out
 from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
 from sklstm.forecasting._context import FittedContext, JoinedRows, check_later
-from sklstm.forecasting._estimators import configure_regressor, fit_regressor, predict_outputs
+from sklstm.forecasting._estimators import (
+    configure_regressor,
+    fit_regressor,
+    predict_outputs,
+    set_checkpoint,
+)
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import next_values
 from sklstm.forecasting._window_builder import WindowBuilder
@@ -93,6 +100,10 @@ class MultiSeriesForecaster(BaseEstimator):
         The time step. None: inferred from the training rows. Periods define their own.
     random_state : int, RandomState instance or None, default=None
         Seeds the networks.
+    checkpoint : path-like or :class:`sklstm.Checkpoint`, default=None
+        Folder in which `fit` saves the state of each network after each epoch, as in
+        :class:`MultiSeriesLSTMRegressor`; the same `fit` later continues where it was interrupted.
+        It needs an integer `random_state`.
     verbose : int, default=0
         As in :class:`MultiSeriesLSTMRegressor`.
     series, time : str, int or None, default=None
@@ -185,6 +196,7 @@ class MultiSeriesForecaster(BaseEstimator):
         "early_stopping": ["boolean"],
         "freq": [str, Real, pd.offsets.BaseOffset, timedelta, None],
         "random_state": ["random_state"],
+        "checkpoint": [str, os.PathLike, Checkpoint, None],
         "verbose": ["verbose"],
         "series": [str, Integral, None],
         "time": [str, Integral, None],
@@ -207,6 +219,7 @@ class MultiSeriesForecaster(BaseEstimator):
         early_stopping: bool = False,
         freq: float | str | pd.offsets.BaseOffset | timedelta | None = None,
         random_state: int | np.random.RandomState | None = None,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
         verbose: int = 0,
         series: str | int | None = None,
         time: str | int | None = None,
@@ -225,6 +238,7 @@ class MultiSeriesForecaster(BaseEstimator):
         self.early_stopping = early_stopping
         self.freq = freq
         self.random_state = random_state
+        self.checkpoint = checkpoint
         self.verbose = verbose
         self.series = series
         self.time = time
@@ -357,10 +371,11 @@ class MultiSeriesForecaster(BaseEstimator):
         steps_left = grid.stops[origins] - 1 - origins
         masks = hold_out(self.calibration, windows, y.shape[1], steps_left, self.horizon, seeds)
         self.estimators_, errors = [], []
-        for seed, held_out in zip(seeds, masks, strict=True):
+        for number, (seed, held_out) in enumerate(zip(seeds, masks, strict=True)):
             rows = np.flatnonzero(np.broadcast_to(~held_out.all(axis=1), len(y)))
             X_train, y_train = windows[rows], np.where(held_out, np.nan, y)[rows]
             regressor = self._make_regressor(X_train, y_train, min_observed, int(seed))
+            set_checkpoint(regressor, self.checkpoint, number)
             regressor = fit_regressor(regressor, X_train, y_train, self.horizon)
             self.estimators_.append(regressor)
             if held_out.any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.lazy_import import load_network
 from sklstm._network.spec import NetworkSpec
 from sklstm._panel.weights import check_weights
@@ -96,6 +97,7 @@ class BaseLSTM(LSTMParameters):
             epochs=self.epochs,
             early_stopping=self.early_stopping,
             decay=self.learning_rate_decay,
+            checkpoint=self._checkpoint(),
         )
 
     def partial_fit(
@@ -126,10 +128,11 @@ class BaseLSTM(LSTMParameters):
             epochs=1,
             early_stopping=False,
             decay=None,
+            checkpoint=None,
         )
 
     def _fit(
-        self, X, y, sample_weight, series_ids, *, earlier, epochs, early_stopping, decay
+        self, X, y, sample_weight, series_ids, *, earlier, epochs, early_stopping, decay, checkpoint
     ) -> Self:
         """Train a new network, or continue `earlier`, a FittedNetwork."""
         reset = earlier is None
@@ -159,12 +162,21 @@ class BaseLSTM(LSTMParameters):
                 patience=self.n_iter_no_change if early_stopping else None,
                 decay=decay == "cosine",
                 callbacks=self.callbacks or (),
+                checkpoint=checkpoint,
                 verbose=int(self.verbose),
             )
             self._publish(network, past.extend(losses))
             if reset:
                 self._one_dimensional, self._y_dtype = one_dimensional, targets.dtype
         return self
+
+    def _checkpoint(self):
+        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} needs an int as random_state, got "
+                f"{self.random_state!r}: a fit with other random numbers cannot be resumed."
+            )
+        return Checkpoint.of(self.checkpoint)
 
     def _check_learning_rate(self, decay):
         if decay is not None and not isinstance(self.learning_rate, Real):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from sklstm._files.checkpoint import Checkpoint
 
 
 class LSTMParameters(BaseEstimator):
@@ -47,6 +50,7 @@ class LSTMParameters(BaseEstimator):
         "trainable": [StrOptions({"all", "head"}), Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
+        "checkpoint": [str, os.PathLike, Checkpoint, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "series": [str, Integral, None],
@@ -86,6 +90,7 @@ class LSTMParameters(BaseEstimator):
         trainable: Literal["all", "head"] | int = "all",
         warm_start: bool = False,
         callbacks: list[Any] | tuple[Any, ...] | None = None,
+        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         series: str | int | None = None,
@@ -121,6 +126,7 @@ class LSTMParameters(BaseEstimator):
         self.trainable = trainable
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
         self.series = series

@@ -124,7 +124,13 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     warm_start : bool, default=False
         Whether `fit` continues from the weights, optimizer state and history of the last fit.
     callbacks : list of keras.callbacks.Callback, default=None
-        Called by Keras during fit, with ``model_`` as their model.
+        Called by Keras during fit. Their model is a compiled network with the current weights,
+        which become those of ``model_`` at the end of fit.
+    checkpoint : path-like or :class:`Checkpoint`, default=None
+        Folder in which `fit` saves its state after each epoch. If it is interrupted, or its process
+        is killed, the same `fit` later continues after the last finished epoch and ends with the
+        same weights. It needs an integer `random_state` and one folder per fit; the folder of
+        another fit raises an error. Callbacks of your own start with their initial state.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, order of rows, dropout and validation series.
     verbose : int, default=0

@@ -51,6 +51,7 @@ from sklstm.meta._delegation import (
     inner_fit_params,
     last_step,
     route_fit,
+    separate_checkpoints,
     set_seeds,
     takes_fit_parameter,
     weight_parameter,
@@ -286,9 +287,10 @@ class BaseSeriesEnsemble(BaseEstimator):
         name = None if weights is None else weight_parameter(self.estimator)
 
         def jobs():
-            for drawn in draws.T:
+            for number, drawn in enumerate(draws.T):
                 member = clone(self.estimator)
                 set_seeds(member, seeds)
+                separate_checkpoints(member, number)
                 at = np.flatnonzero(drawn[rows.codes] > 0)
                 own = _check_method_params(X, params, indices=at)
                 if name is not None:

@@ -1,0 +1,47 @@
+"""Say where and how an interrupted training is kept."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Options of the parameter `checkpoint`: a folder, and the effect of an interruption.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder for the state of the training after each epoch. It is created if necessary.
+    on_interrupt : {"raise", "stop"}, default="raise"
+        Effect of Ctrl-C: "raise" leaves the estimator as it was before `fit` and raises
+        KeyboardInterrupt; "stop" ends `fit` with the state after the last finished epoch and warns.
+        With "stop", a SIGTERM in the main thread has the same effect, unless the program has a
+        handler of its own for it.
+
+    Examples
+    --------
+    >>> from sklstm import Checkpoint, MultiSeriesLSTMRegressor
+    >>> net = MultiSeriesLSTMRegressor(checkpoint=Checkpoint("run", on_interrupt="stop"))
+    """
+
+    folder: str | os.PathLike[str]
+    on_interrupt: Literal["raise", "stop"] = "raise"
+
+    def __post_init__(self) -> None:
+        if self.on_interrupt not in ("raise", "stop"):
+            raise ValueError(f"on_interrupt must be 'raise' or 'stop', got {self.on_interrupt!r}.")
+
+    @classmethod
+    def of(cls, value: str | os.PathLike[str] | Checkpoint | None) -> Checkpoint | None:
+        """Convert the value of a parameter `checkpoint`."""
+        if value is None or isinstance(value, Checkpoint):
+            return value
+        return cls(value)
+
+    def member(self, number: int) -> Checkpoint:
+        """Return the checkpoint of one of several networks: a folder in this one."""
+        return Checkpoint(Path(self.folder) / f"member-{number}", self.on_interrupt)
