@@ -19,6 +19,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._files.pickles import VersionedPickle
 from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.read import (
     as_table,
@@ -42,7 +43,7 @@ from sklstm.metrics import mase, seasonal_scale
 MAX_ROWS_AT_ONCE = 2**16
 
 
-class MultiSeriesForecaster(BaseEstimator):
+class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
     """Forecast the next values of many series with one network.
 
     Each window is normalised by its own level and scale, and the network predicts the residual of

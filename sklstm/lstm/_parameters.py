@@ -11,8 +11,10 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from sklstm._files.pickles import VersionedPickle
 
-class LSTMParameters(BaseEstimator):
+
+class LSTMParameters(VersionedPickle, BaseEstimator):
     """Hold the parameters; :class:`sklstm.MultiSeriesLSTMRegressor` documents them."""
 
     _parameter_constraints: dict[str, Any] = {
