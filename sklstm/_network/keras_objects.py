@@ -60,7 +60,8 @@ def _arguments(item) -> dict[str, Any] | None:
     if isinstance(rate, _BASES["schedules"]):
         arguments["learning_rate"] = rate
     needed = inspect.signature(type(item).__init__).parameters.keys() - _OPTIONAL
-    return arguments if needed <= arguments.keys() else None
+    is_complete = needed <= arguments.keys() and all(map(_is_plain, arguments.values()))
+    return arguments if is_complete else None
 
 
 def rebuild(module: str, name: str, arguments: dict[str, Any] | None) -> Any:

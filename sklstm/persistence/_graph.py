@@ -167,7 +167,7 @@ def cannot_save(value: Any, place: Place, hint: str = "") -> TypeError:
             hint = "Save its best_estimator_."
         elif callable(value):
             hint = "Functions and classes are code, and files hold none. " + hint
-    text = repr(value)
+    text = " ".join(repr(value).split())
     text = text if len(text) <= 80 else text[:77] + "..."
     return TypeError(
         f"{describe(place)}: {text} of type {kind.__module__}.{kind.__qualname__} cannot be saved. "

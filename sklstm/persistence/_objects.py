@@ -56,12 +56,12 @@ SKLEARN = {
         "linear_model": [
             *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor"),
             *("Lasso", "LassoCV", "LinearRegression", "LogisticRegression", "QuantileRegressor"),
-            *("PoissonRegressor", "Ridge", "RidgeCV", "TheilSenRegressor"),
+            *("Ridge", "RidgeCV", "TheilSenRegressor"),
         ],
         "multioutput": ["MultiOutputRegressor", "RegressorChain"],
         "pipeline": ["FeatureUnion", "Pipeline"],
         "preprocessing": [
-            *("Binarizer", "FunctionTransformer", "KBinsDiscretizer", "LabelEncoder"),
+            *("Binarizer", "FunctionTransformer", "LabelEncoder"),
             *("MaxAbsScaler", "MinMaxScaler", "Normalizer", "OneHotEncoder", "OrdinalEncoder"),
             *("PolynomialFeatures", "PowerTransformer", "QuantileTransformer", "RobustScaler"),
             *("StandardScaler", "TargetEncoder"),
@@ -108,7 +108,7 @@ def _check_rows(rows: SeriesRows) -> None:
 
 
 # ----------------------------------------------------------------------------- estimators
-def class_of(name: str) -> type:
+def class_of(name: str) -> Any:
     """Return the class of an estimator in the lists of this module.
 
     The file names a class of the lists, and never a module.
@@ -116,8 +116,7 @@ def class_of(name: str) -> type:
     if name in OWN:
         return OWN[name]
     module = importlib.import_module(f"sklearn.{SKLEARN[name]}")
-    kind: type = getattr(module, name)
-    return kind
+    return getattr(module, name)
 
 
 def is_known(value: Any) -> bool:

@@ -42,7 +42,11 @@ def encode_values(values: Any, encoder: Encoder, place: Place) -> Entry:
         utc = values.tz_convert("UTC").tz_localize(None)
         return {"kind": "time zone", "values": plain(utc), "zone": name}
     if isinstance(dtype, pd.PeriodDtype):
-        return {"kind": "period", "values": plain(values.asi8), "freq": dtype.freq.freqstr}
+        return {
+            "kind": "period",
+            "values": plain(values.asi8),
+            "freq": str(dtype)[len("period[") : -1],
+        }
     if isinstance(dtype, pd.CategoricalDtype):
         return {
             "kind": "categorical",
