@@ -19,8 +19,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._files.pickles import VersionedPickle
 from sklstm._panel.frequency import infer_frequency
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     as_table,
     check_time_kind,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sklstm._files.pickles import VersionedPickle
+from sklstm._panel.pickles import VersionedPickle
 
 
 class LSTMParameters(VersionedPickle, BaseEstimator):

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from sklstm._files.pickles import VersionedPickle
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     check_unchanged,
     column_names,

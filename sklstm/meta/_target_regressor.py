@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from sklstm._files.pickles import VersionedPickle
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import as_table, check_unchanged, column_position, read_series_rows
 from sklstm._panel.statistics import SCALER_STATISTICS
 from sklstm._panel.weights import check_weights

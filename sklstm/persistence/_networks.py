@@ -30,7 +30,7 @@ def is_network(value: Any) -> bool:
 
 def encode_network(value: Any, encoder: Encoder, place: Place) -> Entry:
     """Encode a network as the values of its variables, its spec and its training state."""
-    state = value.__getstate__()
+    state = {**value.__getstate__(), "embedded_ids": value.embedded_ids}
     arrays = {
         name: None
         if state[name] is None

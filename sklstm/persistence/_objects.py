@@ -133,7 +133,8 @@ def encode_estimator(value: Any, encoder: Encoder, place: Place) -> Entry:
     """Encode an estimator by its attributes, as pickle would read them."""
     parameters = type(value)._get_param_names()
     state = {}
-    for name, item in value.__getstate__().items():
+    # The versions are those of pickles. Ids keep their type, so that they stay shared.
+    for name, item in {**value.__getstate__(), **vars(value)}.items():
         word = "parameter" if name in parameters else "attribute"
         state[name] = encoder.value(item, (*place, f"{word} {name!r}"))
     return {"class": type(value).__name__, "state": state}

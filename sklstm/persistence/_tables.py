@@ -2,115 +2,67 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sklstm.persistence._arrays import encode_array
+from sklstm._panel.pack import TIME_ZONE, check_time_zone, pack_values, unpack_values
+from sklstm.persistence._arrays import decode_array, encode_array
 from sklstm.persistence._graph import Codec, Decoder, Encoder, Entry, Place, cannot_save
 from sklstm.persistence._plain import check_id, of_type
 
-# Names of time zones, and fixed offsets. Other forms make pandas read files.
-TIME_ZONE = re.compile(r"(?!dateutil)[A-Za-z][\w+-]*(/[A-Za-z0-9][\w+-]*)*|UTC[+-]\d\d:\d\d")
-MASKED = (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)
 INDEXES = (pd.Index, pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex, pd.CategoricalIndex)
 MISSING = {"NaT": pd.NaT, "NA": pd.NA}
 
 
-def _time_zone(name: Any) -> str:
-    if type(name) is not str or not TIME_ZONE.fullmatch(name):
-        raise ValueError(f"{name!r} is no time zone")
-    return name
-
-
 # --------------------------------------------------------------------------------- values
 def encode_values(values: Any, encoder: Encoder, place: Place) -> Entry:
-    """Encode the values of an Index or a column."""
-    dtype = values.dtype
+    """Encode the values of an Index or a Series."""
+    try:
+        packed = pack_values(values)
+    except TypeError as error:
+        raise cannot_save(values, place, f"In files, {error}.") from error
+    return _encode_packed(packed, encoder, place)
 
-    def plain(array: Any) -> Entry:
-        return encode_array(np.asarray(array), encoder, place)
 
-    if isinstance(dtype, np.dtype):
-        return {"kind": "numpy", "values": plain(values)}
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        name = str(dtype.tz)
-        if not TIME_ZONE.fullmatch(name) or pd.DatetimeTZDtype(dtype.unit, name) != dtype:
-            raise cannot_save(dtype, place, "Use a time zone that has a name.")
-        utc = values.tz_convert("UTC").tz_localize(None)
-        return {"kind": "time zone", "values": plain(utc), "zone": name}
-    if isinstance(dtype, pd.PeriodDtype):
-        return {
-            "kind": "period",
-            "values": plain(values.asi8),
-            "freq": str(dtype)[len("period[") : -1],
-        }
-    if isinstance(dtype, pd.CategoricalDtype):
-        return {
-            "kind": "categorical",
-            "values": plain(values.codes),
-            "categories": encoder.value(dtype.categories, place),
-            "ordered": bool(dtype.ordered),
-        }
-    if isinstance(dtype, pd.StringDtype):
-        missing = np.asarray(values.isna())
-        texts = np.where(missing, "", values.to_numpy(object))
-        is_nan = dtype.na_value is not pd.NA
-        kinds = {"storage": dtype.storage, "nan": is_nan}
-        return {"kind": "string", "values": plain(texts), "missing": plain(missing), **kinds}
-    if isinstance(values, MASKED):
-        missing = np.asarray(values.isna())
-        numbers = values.to_numpy(dtype.numpy_dtype, na_value=dtype.type(0))
-        return {"kind": "masked", "values": plain(numbers), "missing": plain(missing)}
-    raise cannot_save(values, place, f"Values of {dtype} have no place in a file.")
+def _encode_packed(packed, encoder, place):
+    """Encode the arrays of packed values."""
+    entry = {}
+    for name, part in packed.items():
+        if isinstance(part, np.ndarray):
+            entry[name] = encode_array(part, encoder, place)
+        elif isinstance(part, dict):
+            entry[name] = _encode_packed(part, encoder, place)
+        else:
+            entry[name] = encoder.value(part, place)
+    return entry
 
 
 def decode_values(entry: Entry, decoder: Decoder) -> Any:
-    """Decode the values of an Index or a column."""
-
-    def plain(name: str) -> np.ndarray:
-        array = decoder.entry({**entry[name], "type": "array"})
-        if array.ndim != 1:
-            raise ValueError(f"values of {array.ndim} dimensions")
-        return array
-
-    kind, values = entry["kind"], plain("values")
-    if kind == "numpy":
-        return values
-    if kind == "time zone":
-        zone = _time_zone(entry["zone"])
-        return pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone).array
-    if kind == "period":
-        return pd.PeriodIndex.from_ordinals(values, freq=entry["freq"]).array
-    if kind == "categorical":
-        categories = decoder.value(entry["categories"])
-        return pd.Categorical.from_codes(values, categories, ordered=bool(entry["ordered"]))
-    missing = plain("missing")
-    if missing.dtype != bool or len(missing) != len(values):
-        raise ValueError("the mask of missing values is not valid")
-    if kind == "string":
-        options = {"na_value": np.nan} if entry["nan"] else {}
-        dtype = pd.StringDtype(entry["storage"], **options)
-        values[missing] = dtype.na_value
-        return pd.array(values, dtype=dtype)
-    if kind == "masked":
-        return _masked_kind(values.dtype)(values, missing)
-    raise ValueError(f"{kind!r} is no kind of values")
+    """Decode the values of an Index or a Series."""
+    return unpack_values(_decode_packed(entry, decoder))
 
 
-def _masked_kind(dtype):
-    integers, floats, booleans = MASKED
-    return {"b": booleans, "f": floats, "i": integers, "u": integers}[dtype.kind]
+def _decode_packed(entry, decoder, depth=0):
+    if depth > 1:
+        raise ValueError("categories have no categories")
+    packed = {}
+    for name, part in entry.items():
+        if not isinstance(part, dict) or "ref" in part:
+            packed[name] = check_id(decoder.value(part))
+        elif "kind" in part:
+            packed[name] = _decode_packed(part, decoder, depth + 1)
+        else:
+            packed[name] = decode_array(part, decoder)
+    return packed
 
 
 # -------------------------------------------------------------------------------- indexes
 def encode_index(value, encoder, place):
     """Encode an Index."""
-    array = value.to_numpy() if isinstance(value.dtype, np.dtype) else value.array
     name = encoder.value(value.name, place)
-    return {"values": encode_values(array, encoder, place), "name": name}
+    return {"values": encode_values(value, encoder, place), "name": name}
 
 
 def decode_index(entry, decoder):
@@ -162,11 +114,7 @@ def encode_frame(value, encoder, place):
         "index": encoder.value(value.index, place),
         "columns": encoder.value(value.columns, place),
         "values": [
-            encode_values(
-                column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array,
-                encoder,
-                (*place, f"column {column.name!r}"),
-            )
+            encode_values(column, encoder, (*place, f"column {column.name!r}"))
             for column in columns
         ],
     }
@@ -219,7 +167,7 @@ def decode_timestamp(entry, decoder):
     stamp = pd.Timestamp(np.datetime64(entry["value"], entry["unit"]))
     if entry["zone"] is None:
         return stamp
-    return stamp.tz_localize("UTC").tz_convert(_time_zone(entry["zone"]))
+    return stamp.tz_localize("UTC").tz_convert(check_time_zone(entry["zone"]))
 
 
 def encode_offset(value, encoder, place):

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._files.pickles import VersionedPickle
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import run_starts
 from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_blocks

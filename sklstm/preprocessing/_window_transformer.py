@@ -14,8 +14,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._files.pickles import VersionedPickle
 from sklstm._panel.gather import has_contiguous_rows
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, column_names, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number

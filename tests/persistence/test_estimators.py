@@ -419,7 +419,7 @@ def test_loading_takes_little_time(path):
 
 def test_another_version_warns(path, monkeypatch):
     estimator = make_pipeline(PerSeriesScaler(**IDS), Ridge())
-    monkeypatch.setattr("sklstm._files.pickles.__version__", "0.0.1")
+    monkeypatch.setattr("sklstm._panel.pickles.__version__", "0.0.1")
     sklstm.save(estimator, path)
     content = pickle.dumps(estimator)
     monkeypatch.undo()
