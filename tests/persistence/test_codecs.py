@@ -41,7 +41,7 @@ scalars = st.one_of(
     *(st.dates(), st.datetimes(), st.timedeltas()),
 )
 numbers = numpy_strategies.arrays(
-    st.sampled_from(["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?", "c8"]),
+    st.sampled_from(["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"]),
     numpy_strategies.array_shapes(min_dims=0, max_dims=3, min_side=0),
 )
 keys = st.one_of(

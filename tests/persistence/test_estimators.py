@@ -445,14 +445,16 @@ def test_pickles_are_exact(name):
     assert not any("_sklstm_version" in vars(part) for part in (loaded, estimator))
 
 
-def test_skops_dumps_ids_and_statistics():
-    """Ids and learnt tables are of types that skops knows; sklstm's own classes it must trust."""
+@pytest.mark.parametrize("kind", ID_KINDS)
+def test_skops_dumps_scaler_and_windows(kind):
+    """Ids are stored as plain arrays: besides sklstm's own classes, skops knows all types."""
     skops_io = pytest.importorskip("skops.io")
-    for kind in ID_KINDS:
-        steps = make_pipeline(PerSeriesScaler(**IDS), WindowTransformer(5, **IDS))
-        dumped = skops_io.dumps(steps.fit(with_ids(PANEL, kind)))
-        unknown = skops_io.get_untrusted_types(data=dumped)
-        assert all(name.startswith(("sklstm.", "pandas.")) for name in unknown), (kind, unknown)
+    panel, later = with_ids(PANEL, kind), with_ids(LATER, kind)
+    steps = make_pipeline(PerSeriesScaler(**IDS), WindowTransformer(5, **IDS)).fit(panel)
+    dumped = skops_io.dumps(steps)
+    unknown = skops_io.get_untrusted_types(data=dumped)
+    assert all(name.startswith("sklstm.") for name in unknown)
+    assert_same(skops_io.loads(dumped, trusted=unknown), steps, later)
 
 
 def test_dummy_is_listed():
