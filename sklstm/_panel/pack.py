@@ -91,14 +91,22 @@ def unpack_values(packed: dict[str, Any]) -> Any:
     if missing.dtype != bool or missing.shape != values.shape:
         raise ValueError("the mask of missing values is not valid")
     if kind == "string":
-        options = {"na_value": np.nan} if packed["nan"] else {}
-        dtype = pd.StringDtype(packed["storage"], **options)
+        dtype = _string_dtype(packed["storage"], bool(packed["nan"]))
         return pd.array(np.where(missing, dtype.na_value, values), dtype=dtype)
     if kind == "masked":
         integers, floats, booleans = MASKED
         array = {"b": booleans, "f": floats, "i": integers, "u": integers}[values.dtype.kind]
         return array(values, missing)
     raise ValueError(f"{kind!r} is no kind of values")
+
+
+def _string_dtype(storage, is_nan):
+    """Return a dtype of strings, with Python's strings where Arrow is not installed."""
+    options = {"na_value": np.nan} if is_nan else {}
+    try:
+        return pd.StringDtype(storage, **options)
+    except ImportError:
+        return pd.StringDtype("python", **options)
 
 
 # -------------------------------------------------------------------------------- indexes

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
 
 from sklstm._network.spec import NetworkSpec
 from sklstm._panel.frequency import Frequency
@@ -157,7 +158,34 @@ def decode_estimator(entry: Entry, decoder: Decoder) -> Any:
     return estimator
 
 
+# ----------------------------------------------------------------------- metadata requests
+def encode_requests(value: Any, encoder: Encoder, place: Place) -> Entry:
+    """Encode the metadata that an estimator requests, such as by `set_fit_request`."""
+    owner = value.owner if isinstance(value.owner, str) else type(value.owner).__name__
+    return {
+        "owner": owner,
+        "requests": {method: getattr(value, method).requests for method in SIMPLE_METHODS},
+    }
+
+
+def decode_requests(entry: Entry, decoder: Decoder) -> MetadataRequest:
+    """Decode the metadata that an estimator requests; scikit-learn checks names and values."""
+    request = MetadataRequest(owner=str(entry["owner"]))
+    for method, requests in entry["requests"].items():
+        if method not in SIMPLE_METHODS:
+            raise ValueError(f"{method!r} is no method that requests metadata")
+        for name, alias in requests.items():
+            getattr(request, method).add_request(param=name, alias=alias)
+    return request
+
+
 CODECS = [
+    Codec(
+        "metadata requests",
+        lambda value: type(value) is MetadataRequest,
+        encode_requests,
+        decode_requests,
+    ),
     Codec("estimator", is_known, encode_estimator, decode_estimator),
     Codec(
         "data",

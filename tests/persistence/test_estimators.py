@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from helpers import lstm, make_panel
 from numpy.testing import assert_array_equal
-from sklearn import dummy
-from sklearn.base import clone
+from sklearn import config_context, dummy
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
@@ -213,6 +213,24 @@ def test_unfitted_estimators_come_back(path):
         assert repr(round_trip(estimator, path).get_params()) == repr(estimator.get_params())
 
 
+def test_metadata_requests_come_back(path):
+    with config_context(enable_metadata_routing=True):
+        net = lstm().set_fit_request(sample_weight=True, series_ids="unit")
+        steps = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), net)
+        loaded = round_trip(steps, path)
+        assert repr(loaded[1].get_metadata_routing()) == repr(net.get_metadata_routing())
+        assert repr(loaded[0].get_metadata_routing()) == repr(steps[0].get_metadata_routing())
+
+
+def test_every_estimator_of_the_package_is_listed():
+    public = [getattr(sklstm, name) for name in sklstm.__all__]
+    estimators = {
+        kind for kind in public if isinstance(kind, type) and issubclass(kind, BaseEstimator)
+    }
+    assert len(estimators) >= 6
+    assert estimators <= set(_objects.OWN.values())
+
+
 # ------------------------------------------------------------------------ further training
 def test_training_continues_as_if_nothing_had_happened(path):
     random = np.random.RandomState(0)
@@ -396,6 +414,23 @@ def test_another_process_loads_quietly(kind, path):
     )
     assert done.stderr == b""
     assert_array_equal(pickle.loads(done.stdout), estimator.predict(later))
+
+
+def test_ids_in_arrow_load_without_arrow(path):
+    pytest.importorskip("pyarrow")
+    panel = PANEL.astype({"unit": "string[pyarrow]"})
+    sklstm.save(PerSeriesScaler(**IDS).fit(panel), path)
+    code = (
+        "import sys; sys.modules['pyarrow'] = None; import sklstm; "
+        "print(*sorted(sklstm.load(sys.argv[1]).series_ids_))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout.split() == sorted("abcd"), done.stderr
 
 
 def test_loading_changes_nothing_global(path):
