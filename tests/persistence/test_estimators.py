@@ -188,7 +188,7 @@ def test_networks_with_all_ids_come_back(kind, path):
     pd.testing.assert_index_equal(loaded.embedded_ids_, net.embedded_ids_)
 
 
-@pytest.mark.parametrize("kind", slow_except(["int", "time zone", "period"], "time zone"))
+@pytest.mark.parametrize("kind", slow_except(["int", "time zone", "period"], "period"))
 def test_forecasts_come_back(kind, path):
     panel = with_ids(PANEL, kind)
     options = {"known_future": ["q"]} if kind == "time zone" else {}
@@ -392,7 +392,7 @@ CODE = """
 """
 
 
-@pytest.mark.parametrize("kind", ["net", "ridge"])
+@pytest.mark.parametrize("kind", slow_except(["net", "ridge"], "net"))
 def test_another_process_loads_quietly(kind, path):
     """And imports TensorFlow only where there is a network."""
     if kind == "net":
@@ -416,6 +416,7 @@ def test_another_process_loads_quietly(kind, path):
     assert_array_equal(pickle.loads(done.stdout), estimator.predict(later))
 
 
+@SLOW
 def test_ids_in_arrow_load_without_arrow(path):
     pytest.importorskip("pyarrow")
     panel = PANEL.astype({"unit": "string[pyarrow]"})
