@@ -188,9 +188,9 @@ def test_500_documents_with_wrong_types_and_values(folder, data):
 
 
 @pytest.mark.slow
-@examples(2000)
+@examples(1000)
 @given(data=st.data())
-def test_2000_documents_of_a_network(folder, data):
+def test_1000_documents_of_a_network(folder, data):
     check_document(network_file(folder), data, folder)
 
 
