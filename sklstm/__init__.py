@@ -15,6 +15,7 @@ from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.lstm import MultiSeriesLSTMRegressor
 from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
 from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
+from sklstm.persistence import load, save
 from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "WindowTransformer",
     "Windows",
     "backtest",
+    "load",
     "make_series_scorer",
     "make_targets",
+    "save",
     "series_weights",
     "stack_series",
     "unstack_series",

@@ -12,6 +12,7 @@ DOCS = ROOT / "docs"
 GUIDES = [
     "evaluation.md",
     "forecasting.md",
+    "model_files.md",
     "panels.md",
     "regimes.md",
     "techniques.md",

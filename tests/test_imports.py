@@ -23,6 +23,7 @@ LAYERS = [
     {"lstm"},
     {"meta"},
     {"forecasting", "model_selection", "plotting"},
+    {"persistence"},
     {"__init__"},
     {"__main__"},
 ]

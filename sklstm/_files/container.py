@@ -29,7 +29,7 @@ _DOCUMENT = "document.json"
 # Parsed JSON takes up to 30 times the memory of its text.
 MAX_DOCUMENT_BYTES = 2**25
 DTYPES = frozenset(
-    ["bool", "float16", "float32", "float64", "complex64"]
+    ["bool", "float16", "float32", "float64"]
     + [f"{kind}int{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)]
 )
 

@@ -24,11 +24,12 @@ from sklstm._network.target_scale import (
 from sklstm._network.trainer import TrainingSpec
 from sklstm._network.training import train
 from sklstm._network.variables import assign_arrays, to_arrays
+from sklstm._panel.pickles import PlainIds
 from sklstm._panel.windows import Windows
 
 
 @dataclass(eq=False)
-class FittedNetwork:
+class FittedNetwork(PlainIds):
     """Hold a network together with everything that further training and predictions need.
 
     Attributes
@@ -216,10 +217,10 @@ class FittedNetwork:
 
     def __getstate__(self):
         # The model is kept as its weights; the spec rebuilds the rest.
-        return {**vars(self), "model": to_arrays(self.model.variables)}
+        return {**super().__getstate__(), "model": to_arrays(self.model.variables)}
 
     def __setstate__(self, state):
-        vars(self).update(state, model=_rebuild(state["spec"], state["model"]))
+        super().__setstate__({**state, "model": _rebuild(state["spec"], state["model"])})
 
     def __reduce__(self):
         # `new_network` imports this module without TensorFlow's start-up messages.

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csc_array
 
+from sklstm._panel.pickles import PlainIds
+
 # Rows to work on at once where whole columns of temporary numbers would fill the memory.
 BLOCK_ROWS = 2**16
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesRows:
+class SeriesRows(PlainIds):
     """Index the rows of many series: series, time and order of each row.
 
     Every part of the package that works per series uses this object. "Sorted" means sorted by

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._panel.frequency import infer_frequency
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     as_table,
     check_time_kind,
@@ -49,7 +50,7 @@ from sklstm.metrics import mase, seasonal_scale
 MAX_ROWS_AT_ONCE = 2**16
 
 
-class MultiSeriesForecaster(BaseEstimator):
+class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
     """Forecast the next values of many series with one network.
 
     Each window is normalised by its own level and scale, and the network predicts the residual of

@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklstm._files.checkpoint import Checkpoint
+from sklstm._panel.pickles import VersionedPickle
 
 
-class LSTMParameters(BaseEstimator):
+class LSTMParameters(VersionedPickle, BaseEstimator):
     """Hold the parameters; :class:`sklstm.MultiSeriesLSTMRegressor` documents them."""
 
     _parameter_constraints: dict[str, Any] = {

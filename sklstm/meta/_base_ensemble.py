@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     check_unchanged,
     column_names,
@@ -95,7 +96,7 @@ def _apply_member(method, member, X, at):
     return np.asarray(method(member, select_rows(X, at)))
 
 
-class BaseSeriesEnsemble(BaseEstimator):
+class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
     """Share the assignment, training and application of members.
 
     Subclasses document the parameters, and combine the predictions of the members.

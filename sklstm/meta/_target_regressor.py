@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import as_table, check_unchanged, column_position, read_series_rows
 from sklstm._panel.statistics import SCALER_STATISTICS
 from sklstm._panel.weights import check_weights
@@ -36,7 +37,7 @@ def _regressor_has_quantiles(estimator):
     return has_quantiles(getattr(estimator, "regressor_", estimator.regressor))
 
 
-class PerSeriesTargetRegressor(RegressorMixin, BaseEstimator):
+class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
     """Fit a regressor on targets scaled by series, and predict in the units of the targets.
 
     The estimator is similar to scikit-learn's `TransformedTargetRegressor`, but each series has

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import run_starts
 from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_blocks
@@ -47,7 +48,7 @@ def _check_can_merge(estimator):
     return True
 
 
-class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, BaseEstimator):
     """Scale each series by its own statistics.
 
     All series are scaled at once, without a loop over series. Ids and time stay in place, and rows

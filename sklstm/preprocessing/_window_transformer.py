@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.gather import has_contiguous_rows
+from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, column_names, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number
@@ -25,7 +26,7 @@ from sklstm._panel.windows import (
 )
 
 
-class WindowTransformer(TransformerMixin, BaseEstimator):
+class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
     """Transform each row of a panel to the window of rows that ends at it.
 
     n rows give n windows, in the order of the input. A window contains rows of one series only,
