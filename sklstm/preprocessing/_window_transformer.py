@@ -329,12 +329,13 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
                 context = self._context_values[chosen].astype(values.dtype, copy=False)
                 values = np.concatenate([context, values])
         starts = rows.run_starts(gap)
-        if n_context and gap is not None:
-            self._warn_of_cut_context(panel, rows, n_context, starts)
         # Values are sorted last, when the temporary arrays of the other steps are freed.
         observed = count_observed(starts, len(rows), self.window_length_, self.spacing)
         ends = np.arange(len(rows), dtype=position_dtype(len(rows)))
         observed, ends = rows.unsort(observed), rows.unsort(ends)
+        if n_context and gap is not None:
+            short = observed[n_context:] < self.window_length_
+            self._warn_of_cut_context(panel, rows, n_context, starts, short)
         values = rows.sort(values)
         return Windows(
             values if has_contiguous_rows(values) else np.ascontiguousarray(values),
@@ -349,21 +350,27 @@ class WindowTransformer(TransformerMixin, BaseEstimator):
         )
 
     def _warn_of_cut_context(
-        self, panel: Panel, rows: SeriesRows, n_context: int, starts: np.ndarray
+        self,
+        panel: Panel,
+        rows: SeriesRows,
+        n_context: int,
+        starts: np.ndarray,
+        short: np.ndarray,
     ) -> None:
-        """Warn if `max_gap` separates rows from the fitted rows that they continue.
+        """Warn if `max_gap` cuts rows off from the fitted rows that they continue.
 
         `rows` are the remembered rows, of which there are `n_context`, and then the panel's.
+        `short` marks the rows of the panel whose windows lack rows.
         """
         run = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
         run = rows.unsort(run)
         with_context = np.zeros(len(starts), bool)
         with_context[run[:n_context]] = True
         continues = panel.continues(self.context_.ids, self.context_.last_times)
-        n_cut = int(np.sum(continues & ~with_context[run[n_context:]]))
+        n_cut = int(np.sum(continues & short & ~with_context[run[n_context:]]))
         if n_cut:
             warnings.warn(
-                f"{n_cut} of {len(continues)} rows continue a series of fit after a gap of more "
+                f"{n_cut} of {len(panel)} rows continue a series of fit after a gap of more "
                 f"than max_gap={self.max_gap!r}: their windows contain no rows before the gap.",
                 UserWarning,
                 stacklevel=5,
