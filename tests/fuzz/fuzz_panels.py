@@ -19,6 +19,10 @@ DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2020-03-28")  # days before and after the clocks change
 
 
+def dates(steps):
+    return START + pd.to_timedelta(steps, unit="D")
+
+
 def arrow(values, dtype):
     return pd.array(values, dtype=pd.ArrowDtype(dtype))
 
@@ -34,7 +38,7 @@ ID_KINDS = {
     "object": lambda codes: pd.Series([f"ä{c}" if c % 2 else int(c) for c in codes], dtype=object),
     "bytes": lambda codes: np.array([b"%d" % code for code in codes]),
     "tuple": lambda codes: pd.Series([("a", int(code)) for code in codes]),
-    "date": lambda codes: START + codes * DAY,
+    "date": lambda codes: dates(codes),
     "string": lambda codes: pd.array([f"{code}" for code in codes], dtype="string"),
     "Int64": lambda codes: pd.array(codes, dtype="Int64"),
     "categorical": lambda codes: pd.Categorical([f"{code}" for code in codes]),
@@ -48,10 +52,10 @@ TIME_KINDS = {
     "float16": (lambda steps: steps.astype("f2"), 1),
     "object": (lambda steps: steps.astype(object), 1),
     "Int64": (lambda steps: pd.array(steps, dtype="Int64"), 1),
-    "datetime": (lambda steps: START + steps * DAY, DAY),
-    "datetime64[s]": (lambda steps: np.asarray((START + steps * DAY).astype("M8[s]")), DAY),
-    "date": (lambda steps: [(START + step * DAY).date() for step in steps], DAY),
-    "time zone": (lambda steps: (START + steps * DAY).tz_localize("UTC").tz_convert("CET"), DAY),
+    "datetime": (lambda steps: dates(steps), DAY),
+    "datetime64[s]": (lambda steps: np.asarray(dates(steps).astype("M8[s]")), DAY),
+    "date": (lambda steps: [day.date() for day in dates(steps)], DAY),
+    "time zone": (lambda steps: dates(steps).tz_localize("UTC").tz_convert("CET"), DAY),
     "timedelta": (lambda steps: pd.to_timedelta(steps, unit="D"), DAY),
     "period": (lambda steps: pd.PeriodIndex.from_ordinals(steps, freq="Q"), 1),
 }
@@ -62,10 +66,10 @@ if pyarrow is not None:
     }
     TIME_KINDS |= {
         "Arrow int": (lambda steps: arrow(steps, pyarrow.int64()), 1),
-        "Arrow timestamp": (lambda s: arrow(START + s * DAY, pyarrow.timestamp("us")), DAY),
-        "Arrow zone": (lambda s: arrow(START + s * DAY, pyarrow.timestamp("us", "UTC")), DAY),
+        "Arrow timestamp": (lambda s: arrow(dates(s), pyarrow.timestamp("us")), DAY),
+        "Arrow zone": (lambda s: arrow(dates(s), pyarrow.timestamp("us", "UTC")), DAY),
         "Arrow date": (
-            lambda steps: arrow([(START + step * DAY).date() for step in steps], pyarrow.date32()),
+            lambda steps: arrow([day.date() for day in dates(steps)], pyarrow.date32()),
             DAY,
         ),
     }
@@ -102,6 +106,7 @@ class FuzzPanel:
     fault: str | None = None
     precision: str = "float64"
     layout: str = "columns"
+    kinds: tuple = ()  # names of the layout and the dtypes
 
     def take(self, rows):
         """Choose rows by a mask."""
@@ -194,6 +199,12 @@ def fuzz_panels(draw, faults=True):
         fault = None
     to_time, step = TIME_KINDS[time_kind]
     panel = FuzzPanel(None, codes, steps, values.astype(float), step, layout=layout, fault=fault)
+    panel.kinds = (f"layout {layout}", f"values {value_kind}")
+    panel.kinds += tuple(
+        f"{name} {kind}"
+        for name, kind in (("series", id_kind), ("time", time_kind))
+        if name in names
+    )
     ids, times = ID_KINDS[id_kind](codes), to_time(steps)
     if is_array:
         _set_array(panel, ids, times, values, names)
