@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import BaggingRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import (
     GroupKFold,
@@ -20,6 +21,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from sklstm import (
+    MultiSeriesForecaster,
     PerSeriesScaler,
     PerSeriesTimeSplit,
     SeriesEnsembleRegressor,
@@ -95,6 +97,18 @@ def test_message_counts_rows_and_names_series_plainly():
         windows.transform(X)
     assert caught[0].filename == __file__
     assert all(word in str(caught[0].message) for word in ("GroupKFold", "PerSeriesTimeSplit"))
+
+
+def test_forecaster_warns():
+    X, _ = panel_and_target()
+    forecaster = MultiSeriesForecaster(
+        1, target="p", window_length=8, freq=1, regressor=LinearRegression(), **IDS
+    )
+    forecaster.set_params(regressor=make_pipeline(SimpleImputer(), LinearRegression()))
+    forecaster.fit(X[X["cycle"] % 7 != 3])
+    with pytest.warns(UserWarning, match=TORN):
+        forecaster.predict(X)
+    forecaster.fit(X).predict(X)
 
 
 # -------------------------------------------------------------------------- no false alarms

@@ -239,14 +239,12 @@ def _set_frame(panel, ids, times, values, names, value_kind):
     frame = pd.concat([frame, values], axis=1)
     wanted = {"series": "id", "time": "when"}
     panel.names = {name: wanted[name] for name in names}
-    if panel.layout == "index" and names and str(frame["id"].dtype) != "float16":
-        unused = [wanted[name] for name in ("series", "time") if name not in names]
-        frame = frame.drop(columns=unused)
-        half = [c for c in panel.names.values() if frame[c].dtype == np.float16]
-        panel.X = frame.set_index([c for c in panel.names.values() if c not in half] or None)
-    else:
-        unused = [wanted[name] for name in ("series", "time") if name not in names]
-        panel.X = frame.drop(columns=unused)
+    panel.X = frame.drop(columns=[wanted[name] for name in wanted if name not in names])
+    if panel.layout == "index":
+        # pandas has no index of these floats.
+        wide = [c for c in ("id", "when") if frame[c].dtype in (np.float16, np.longdouble)]
+        levels = [c for c in panel.names.values() if c not in wide]
+        panel.X = panel.X.set_index(levels) if levels else panel.X
     panel.columns = [f"v{j}" for j in range(values.shape[1])]
     if value_kind == "float32" and fault != "infinite":
         panel.precision = "float32"
