@@ -32,23 +32,27 @@ def without_mask(values: Any) -> Any:
     """
     if not isinstance(values, np.ma.MaskedArray):
         return values
-    if not np.ma.getmaskarray(values).any():
+    mask = np.ma.getmaskarray(values)
+    if not mask.any():
         return np.asarray(values)
     kind = values.dtype.kind
+    data: Any = np.array(values)
+    missing: Any = np.nan
     if kind in "mM":
-        return values.filled(np.array("NaT", values.dtype))
-    if kind in "USO":
-        return values.astype(object).filled(np.nan if kind == "O" else None)
-    if kind in "iub":
-        floats = values.astype(np.float64)
-        if kind != "b" and (floats.compressed().astype(object) != values.compressed()).any():
+        missing = data.dtype.type("NaT")
+    elif kind in "US":
+        data, missing = data.astype(object), None
+    elif kind in "iub":
+        floats = data.astype(np.float64)
+        if kind != "b" and (floats.astype(object) != data)[~mask].any():
             raise ValueError(
                 f"A masked array of {values.dtype} holds numbers that are too large for float64, "
                 "the dtype in which masked elements become NaN. Pass a DataFrame with nullable "
                 "columns ('Int64')."
             )
-        values = floats
-    return values.filled(np.nan)
+        data = floats
+    data[mask] = missing
+    return data
 
 
 def common_floats(values: Any, what: str) -> Any:

@@ -32,7 +32,7 @@ def warn_of_ids_as_features(owner: Any, inner: Any, X: Any) -> None:
         return
     X = as_table(X)
     readers = list(_readers(inner))
-    named = {}
+    named: dict[int, tuple[str, str]] = {}
     for step in (owner, *readers):
         for position, role in _id_positions(step, X).items():
             named.setdefault(position, (role, type(step).__name__))
