@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from sklstm._panel.arrays import without_mask
 from sklstm._panel.read import column_names, read_panel
 from sklstm._panel.weights import check_weights
 
@@ -130,7 +131,11 @@ def pinball_loss(
         raise ValueError(f"quantiles={quantiles!r} must be a list of numbers between 0 and 1.")
     true = _check_true(y_true)
     predicted = check_array(
-        y_quantiles, ensure_2d=False, allow_nd=True, dtype=float, input_name="y_quantiles"
+        without_mask(y_quantiles),
+        ensure_2d=False,
+        allow_nd=True,
+        dtype=float,
+        input_name="y_quantiles",
     )
     shape = (*true.shape, len(levels))
     if predicted.shape != shape and (true.shape[1] > 1 or predicted.shape != shape[::2]):
@@ -294,7 +299,11 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
 def _check_true(y_true: ArrayLike) -> np.ndarray:
     """Return the observed values as floats of shape (n_rows, n_outputs)."""
     true: np.ndarray = check_array(
-        y_true, ensure_2d=False, dtype=float, ensure_all_finite="allow-nan", input_name="y_true"
+        without_mask(y_true),
+        ensure_2d=False,
+        dtype=float,
+        ensure_all_finite="allow-nan",
+        input_name="y_true",
     )
     return true.reshape(len(true), -1)
 
@@ -317,7 +326,7 @@ def check_pair(
         Both as floats.
     """
     true = _check_true(y_true)
-    predicted = check_array(y_pred, ensure_2d=False, dtype=float, input_name=name)
+    predicted = check_array(without_mask(y_pred), ensure_2d=False, dtype=float, input_name=name)
     check_consistent_length(true, predicted)
     predicted = predicted.reshape(len(predicted), -1)
     if true.shape != predicted.shape:

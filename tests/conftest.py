@@ -1,6 +1,7 @@
 """Settings of the whole test run."""
 
 import os
+from collections import Counter
 
 from sklstm._network.program_cache import programs
 
@@ -10,7 +11,12 @@ programs.max_idle = 256
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Count the tests that were skipped because the data of the benchmarks are not here."""
+    """Print the outcomes of the fuzz tests, and how many tests lack the data of the benchmarks."""
+    outcomes = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        outcomes.update(dict(report.user_properties).get("outcomes", {}))
+    for outcome, count in sorted(outcomes.items()):
+        terminalreporter.write_line(f"{count:6d} {outcome}")
     skipped = terminalreporter.stats.get("skipped", [])
     n_without_data = sum("no data" in str(report.longrepr) for report in skipped)
     if n_without_data:

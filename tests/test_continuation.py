@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,6 +10,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from sklstm import MultiSeriesForecaster, PerSeriesScaler, WindowTransformer
 
+# The panels that are drawn pass rows between those of fit; tests/_panel/test_torn.py tests that.
+pytestmark = pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw")
 IDS = {"series": "unit", "time": "cycle"}
 LENGTH = 40  # longer than any history of these tests
 

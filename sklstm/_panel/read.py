@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
+from sklstm._panel.arrays import check_numbers, holds_text, without_mask
 from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
 from sklstm._panel.time import time_index, time_numbers
 from sklstm._panel.windows import Windows
@@ -72,9 +73,11 @@ def read_panel(
     """
     checked, name = estimator, None if estimator is None else type(estimator).__name__
     options: dict[str, Any] = {"dtype": FLOATS, "ensure_all_finite": ensure_all_finite}
+    X = without_mask(X)
     if not isinstance(X, pd.DataFrame):
         if columns is None and series is None and time is None and estimator is not None:
             # Without ids, scikit-learn's validation is sufficient, and its messages are familiar.
+            check_numbers(X)
             X = validate_data(estimator, X, reset=reset, **options)
             estimator = None
         else:
@@ -144,6 +147,7 @@ def as_table(X: Any, name: str | None = None) -> Any:
 
     `name` is the name of the estimator, for messages.
     """
+    X = without_mask(X)
     if isinstance(X, pd.DataFrame) or (isinstance(X, np.ndarray) and X.ndim == 2 and X.size):
         return X
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
@@ -301,13 +305,15 @@ def _features(X: Any, positions: list[int]) -> Any:
         )
     selected = as_slice(positions)
     if not isinstance(X, pd.DataFrame):
+        check_numbers(X[:, selected])
         return X[:, selected]
     features = X.iloc[:, selected]
     other = [column for column in features.columns if not _is_numeric(features[column])]
     if other:
         raise ValueError(
-            f"The feature columns {other} are not numeric. Encode or drop them before this step, "
-            "or name them with series= or time= if they are ids."
+            f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric, "
+            "encode or drop the columns before this step, or name them with series= or time= if "
+            "they are ids."
         )
     return features
 
@@ -321,7 +327,7 @@ def as_slice(positions: list[int]) -> slice | list[int]:
 def _is_numeric(column: Any) -> bool:
     if isinstance(column, pd.DataFrame) or pd.api.types.is_numeric_dtype(column.dtype):
         return True  # a DataFrame holds columns of equal names, which check_array validates
-    if not pd.api.types.is_object_dtype(column.dtype):
+    if not pd.api.types.is_object_dtype(column.dtype) or holds_text(column):
         return False
     try:
         column.astype(float)

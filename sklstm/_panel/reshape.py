@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklstm._panel.arrays import without_mask
 from sklstm._panel.read import read_series_rows, select_features
 
 
@@ -110,7 +111,7 @@ def _check_blocks(tables: list[Any], ids: Sequence[Any]) -> list[np.ndarray]:
                     f"Series {name!r} has columns {list(table.columns)}, the first series has "
                     f"{list(first.columns)}."
                 )
-        block = np.asarray(table)
+        block = np.asarray(without_mask(table))
         block = block[:, np.newaxis] if block.ndim == 1 else block
         if block.ndim != 2 or block.shape[0] == 0:
             raise ValueError(

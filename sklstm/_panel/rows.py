@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csc_array
 
+from sklstm._panel.arrays import common_floats, without_mask
 from sklstm._panel.pickles import PlainIds
 
 # Rows to work on at once where whole columns of temporary numbers would fill the memory.
@@ -230,10 +231,16 @@ def join_context(context: SeriesRows, rows: SeriesRows) -> tuple[SeriesRows, np.
     return joined, chosen
 
 
+def id_index(ids: Any) -> pd.Index:
+    """Return ids that were passed beside X, of any kind, as an Index."""
+    return pd.Index(common_floats(without_mask(ids), "series id"))
+
+
 def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:
     """Return (codes, ids): ids in order of appearance, and each row's position among them."""
     if values is None:
         return np.zeros(n_rows, np.int32), pd.Index([0])
+    values = common_floats(without_mask(values), "series id")
     keys = _comparable(values)
     first = None if keys is None else run_starts(keys)
     if first is not None and 4 * len(first) <= n_rows:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from sklstm._panel.arrays import common_floats, without_mask
 
 
 def time_numbers(values: Any) -> tuple[np.ndarray, str]:
@@ -15,7 +18,7 @@ def time_numbers(values: Any) -> tuple[np.ndarray, str]:
     Parameters
     ----------
     values : array-like of shape (n_rows,)
-        Numbers, datetimes, periods or timedeltas.
+        Numbers, dates, datetimes, periods or timedeltas, of NumPy, pandas or Arrow.
 
     Returns
     -------
@@ -27,7 +30,8 @@ def time_numbers(values: Any) -> tuple[np.ndarray, str]:
     Raises
     ------
     ValueError
-        If a time stamp is missing or infinite, or if the values are of another kind.
+        If a time stamp is missing or infinite, if an integer does not fit into int64 or a date
+        into nanoseconds (1677-09-21 to 2262-04-11), or if the values are of another kind.
     """
     index = time_index(values)
     if index.hasnans:
@@ -41,26 +45,58 @@ def time_numbers(values: Any) -> tuple[np.ndarray, str]:
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
         has_zone = getattr(index, "tz", None) is not None
         kind = "timedelta" if isinstance(index, pd.TimedeltaIndex) else "datetime"
-        return index.as_unit("ns").asi8, kind + (" with time zone" if has_zone else "")
+        return _nanoseconds(index), kind + (" with time zone" if has_zone else "")
     if pd.api.types.is_bool_dtype(index.dtype) or not pd.api.types.is_any_real_numeric_dtype(
         index.dtype
     ):
         raise ValueError(
             f"The time must hold numbers, dates or periods, got dtype {index.dtype} (the first "
-            f"value is {index[0]!r}). Convert text to dates with pandas.to_datetime."
+            f"value is {index[0]!r}). Convert text to dates with pandas.to_datetime, dates of "
+            "several time zones with utc=True, and other objects to int64 or float64."
         )
     numbers = index.to_numpy()
     if numbers.dtype.kind == "f":
         if not np.isfinite(numbers).all():
             raise ValueError("The time holds infinite values.")
         return numbers.astype(np.float64, copy=False), "number"
+    if numbers.dtype.kind == "u" and numbers.max(initial=0) > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"The time holds unsigned integers up to {numbers.max()}, expected at most 2**63 - 1. "
+            "Subtract a constant from them, in fit and afterwards."
+        )
     return numbers.astype(np.int64, copy=False), "number"
 
 
 def time_index(values: Any) -> pd.Index:
-    """Return time stamps as an Index, whose dtype is inferred for objects."""
-    index = pd.Index(values)
-    return index.infer_objects() if index.dtype == object else index
+    """Return time stamps as an Index of a NumPy or pandas dtype, which is inferred for objects."""
+    index = pd.Index(common_floats(without_mask(values), "time"))
+    if isinstance(index.dtype, pd.ArrowDtype):
+        if index.dtype.kind in "mM":
+            kind = pd.DatetimeIndex if index.dtype.kind == "M" else pd.TimedeltaIndex
+            return kind(index)
+        if index.dtype.type is date:
+            index = index.astype(object)
+    if index.dtype != object:
+        return index
+    if pd.api.types.infer_dtype(index, skipna=True) == "date":
+        return pd.DatetimeIndex(index.where(index.notna(), None).to_numpy().astype("M8[s]"))
+    return index.infer_objects()
+
+
+def _nanoseconds(index: Any) -> np.ndarray:
+    """Convert a DatetimeIndex or TimedeltaIndex to int64 nanoseconds."""
+    try:
+        numbers: np.ndarray = index.as_unit("ns").asi8
+    except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta) as error:
+        if isinstance(index, pd.TimedeltaIndex):
+            limits, remedy = "at most 292 years", "the time to numbers"
+        else:
+            limits, remedy = "dates from 1677-09-21 to 2262-04-11", "dates to periods (to_period)"
+        raise ValueError(
+            f"The time ranges from {index.min()} to {index.max()}, expected {limits}, the range of "
+            f"int64 nanoseconds. Convert {remedy}."
+        ) from error
+    return numbers
 
 
 def gap_number(max_gap: Any, kind: str | None) -> float | None:

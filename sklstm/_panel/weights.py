@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.rows import encode_ids
+from sklstm._panel.arrays import without_mask
+from sklstm._panel.rows import encode_ids, id_index
 
 
 def series_weights(
@@ -54,7 +55,7 @@ def series_weights(
     >>> series_weights(["a", "a", "a", "b"])
     array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
-    index = pd.Index(series)
+    index = id_index(series)
     if len(index) == 0:
         raise ValueError("series is empty. Pass the id of at least one row.")
     codes, ids = encode_ids(index, len(index))
@@ -83,7 +84,7 @@ def check_weights(sample_weight, n_rows: int) -> np.ndarray:
     """
     if sample_weight is None:
         return np.ones(n_rows)
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = np.asarray(without_mask(sample_weight), dtype=np.float64)
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.ndim != 1:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.rows import SeriesRows, join_context, sorting_order
+from sklstm._panel.torn import warn_of_torn_series
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,7 @@ class JoinedRows:
         """Put the context before the rows of a table that continue a fitted series."""
         n_series, n_context = len(rows.ids), 0
         if rows.time is not None:
+            warn_of_torn_series(context.rows, rows)
             rows, chosen = join_context(context.rows, rows)
             n_context = len(chosen)
             if n_context:

@@ -8,14 +8,19 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from sklstm._panel.arrays import without_mask
 from sklstm._panel.read import FLOATS, column_names, read_panel, select_features
-from sklstm._panel.rows import encode_ids
+from sklstm._panel.rows import encode_ids, id_index
 from sklstm._panel.windows import Windows
 from sklstm.lstm._warnings import warn_user
 
 
 def as_array_like(X):
-    """Return X itself if it has a number of dimensions, else an array of a nested list."""
+    """Return X itself if it has a number of dimensions, else an array of a nested list.
+
+    Masked elements become NaN.
+    """
+    X = without_mask(X)
     if hasattr(X, "ndim"):
         return X
     try:
@@ -172,7 +177,7 @@ def _with_series_ids(windows, series_ids, ids_in_X, estimator):
             "Windows, or a table with the ids named by series=."
         )
     check_consistent_length(windows, series_ids)
-    return windows.with_series(*encode_ids(pd.Index(series_ids), len(windows)))
+    return windows.with_series(*encode_ids(id_index(series_ids), len(windows)))
 
 
 def _check_ids(estimator, ids_in_X, reset):

@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
+from sklstm._panel.arrays import without_mask
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     check_unchanged,
@@ -27,7 +28,7 @@ from sklstm._panel.read import (
     read_series_rows,
     select_features,
 )
-from sklstm._panel.rows import SeriesRows, encode_ids, group_order
+from sklstm._panel.rows import SeriesRows, encode_ids, group_order, id_index
 from sklstm._panel.windows import Windows
 from sklstm.meta._assignment import (
     Assignment,
@@ -159,7 +160,7 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
         name = type(self).__name__
         if not isinstance(X, (Windows, pd.DataFrame)):
             X = check_array(
-                X,
+                without_mask(X),
                 dtype=None,
                 allow_nd=True,
                 ensure_all_finite=False,
@@ -179,7 +180,7 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
             return X, read_series_rows(X, series), True
         if series_ids is not None:
             check_consistent_length(X, series_ids)
-            return X, SeriesRows(*encode_ids(pd.Index(series_ids), n_rows)), True
+            return X, SeriesRows(*encode_ids(id_index(series_ids), n_rows)), True
         if X.ndim == 2:
             self._check_no_ids_in_estimator()
         return X, SeriesRows(np.arange(n_rows), pd.RangeIndex(n_rows)), False

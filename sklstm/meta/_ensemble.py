@@ -17,6 +17,7 @@ from sklstm.meta._assignment import usable_series
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
 from sklstm.meta._combination import combine_rows, inverse_weights, mean_squared_errors
 from sklstm.meta._delegation import copy_tags, has_quantiles, predict_quantiles, score_known
+from sklstm.meta._ids import warn_of_ids_as_features
 
 
 def _predict(member, X):
@@ -206,6 +207,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         X, rows, has_ids = self._read(X, series_ids)
         targets, one_dimensional = check_targets(y, len(rows), type(self).__name__)
         weights = check_weights(sample_weight, len(rows))
+        warn_of_ids_as_features(self, self.estimator, X)
         params = self._fit_params(sample_weight, series_ids, fit_params)
         random = check_random_state(self.random_state)
         seeds = np.random.RandomState(random.randint(np.iinfo(np.int32).max))

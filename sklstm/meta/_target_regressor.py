@@ -29,6 +29,7 @@ from sklstm.meta._delegation import (
     route_fit,
     score_known,
 )
+from sklstm.meta._ids import warn_of_ids_as_features
 from sklstm.meta._target_scaler import TargetScaler
 from sklstm.preprocessing._scaler import PerSeriesScaler
 
@@ -190,6 +191,7 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         self._validate_params()
         targets, one_dimensional = check_targets(y, _num_samples(X), type(self).__name__)
         weights = check_weights(sample_weight, len(targets))
+        warn_of_ids_as_features(self, self.regressor, X)
         if self.target is None:
             scaler, scaled = self._scale_by_targets(X, targets, weights)
         else:

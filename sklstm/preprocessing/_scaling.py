@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from sklstm._panel.arrays import without_mask
 from sklstm._panel.read import Panel, as_slice
 from sklstm._panel.run_statistics import block_rows, read_block, repeat_by_code
 
@@ -173,6 +174,7 @@ def replace_columns(X, positions, values, as_frame: bool):
     """
     if isinstance(X, pd.DataFrame) and as_frame:
         return _replace_in_frame(X, positions, values)
+    X = without_mask(X)
     # A list may contain strings beside numbers.
     X = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
     if len(positions) == X.shape[1]:

@@ -19,6 +19,7 @@ from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, column_names, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number
+from sklstm._panel.torn import warn_of_torn_series
 from sklstm._panel.windows import (
     Windows,
     count_observed,
@@ -78,8 +79,12 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
     rows only. `max_gap` applies to stored rows too; a warning counts the rows that a longer gap
     separates from them.
 
-    Splits that shuffle the rows of a series, such as KFold with ``shuffle=True``, remove rows
-    from the windows and are not supported. Use GroupKFold by series, or splits in time.
+    **Torn series.** Splits and samplers that choose single rows, such as KFold with
+    ``shuffle=True``, train_test_split or BaggingRegressor, remove rows from the windows, and rows
+    that are held out have neighbours in training. Use GroupKFold, :class:`PerSeriesTimeSplit` or
+    :class:`SeriesEnsembleRegressor`. With `time`, `transform` warns of rows that lie between the
+    stored rows of a fitted series and are none of them. A single row, or up to 5 % of the passed
+    rows of that span, may be late readings and cause no warning.
 
     **Whole series.** "longest" is the smallest length at which no window of `fit` is cut. The
     window of a row then contains all earlier rows of its series, after padding. "shortest" is the
@@ -230,7 +235,10 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
             oldest row is first.
         """
         check_is_fitted(self)
-        return self._output(self._read(X, reset=False))
+        panel = self._read(X, reset=False)
+        if self.context_ is not None:
+            warn_of_torn_series(self.context_, panel)
+        return self._output(panel)
 
     def _output(self, panel: Panel) -> Any:
         windows = self._windows(panel, gap_number(self.max_gap, panel.time_kind))
@@ -322,12 +330,13 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
                 context = self._context_values[chosen].astype(values.dtype, copy=False)
                 values = np.concatenate([context, values])
         starts = rows.run_starts(gap)
-        if n_context and gap is not None:
-            self._warn_of_cut_context(rows, n_context, starts)
         # Values are sorted last, when the temporary arrays of the other steps are freed.
         observed = count_observed(starts, len(rows), self.window_length_, self.spacing)
         ends = np.arange(len(rows), dtype=position_dtype(len(rows)))
         observed, ends = rows.unsort(observed), rows.unsort(ends)
+        if n_context and gap is not None:
+            short = observed[n_context:] < self.window_length_
+            self._warn_of_cut_context(panel, rows, n_context, starts, short)
         values = rows.sort(values)
         return Windows(
             values if has_contiguous_rows(values) else np.ascontiguousarray(values),
@@ -341,17 +350,28 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
             names=self._names if hasattr(self, "feature_names_in_") else None,
         )
 
-    def _warn_of_cut_context(self, rows: SeriesRows, n_context: int, starts: np.ndarray) -> None:
-        """Warn if `max_gap` separates rows from the fitted rows that they continue."""
+    def _warn_of_cut_context(
+        self,
+        panel: Panel,
+        rows: SeriesRows,
+        n_context: int,
+        starts: np.ndarray,
+        short: np.ndarray,
+    ) -> None:
+        """Warn if `max_gap` cuts rows off from the fitted rows that they continue.
+
+        `rows` are the remembered rows, of which there are `n_context`, and then the panel's.
+        `short` marks the rows of the panel whose windows lack rows.
+        """
         run = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
         run = rows.unsort(run)
         with_context = np.zeros(len(starts), bool)
         with_context[run[:n_context]] = True
-        continues = rows.codes[n_context:] >= len(rows.ids) // 2
-        n_cut = int(np.sum(continues & ~with_context[run[n_context:]]))
+        continues = panel.continues(self.context_.ids, self.context_.last_times)
+        n_cut = int(np.sum(continues & short & ~with_context[run[n_context:]]))
         if n_cut:
             warnings.warn(
-                f"{n_cut} of {len(continues)} rows continue a series of fit after a gap of more "
+                f"{n_cut} of {len(panel)} rows continue a series of fit after a gap of more "
                 f"than max_gap={self.max_gap!r}: their windows contain no rows before the gap.",
                 UserWarning,
                 stacklevel=5,
