@@ -207,35 +207,35 @@ ON_CORES = """
 import os, pickle, sys
 cores = sorted(os.sched_getaffinity(0))[: int(sys.argv[1])]
 os.sched_setaffinity(0, cores)
-estimator, X, y = pickle.load(open(sys.argv[2], "rb"))
+estimators, X, y = pickle.load(open(sys.argv[2], "rb"))
+predicted = [estimator.fit(X, y).predict(X) for estimator in estimators]
 assert len(os.sched_getaffinity(0)) == len(cores)
-pickle.dump(estimator.fit(X, y).predict(X), open(sys.argv[3], "wb"))
+pickle.dump(predicted, open(sys.argv[3], "wb"))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
 def test_one_core_equals_two_up_to_rounding(tmp_path):
-    # A batch is cut into one shard per core, so the bits depend on the cores: docs/speed.md.
-    net = {"multiserieslstmregressor__batch_size": 64, "multiserieslstmregressor__epochs": 10}
-    estimator = clone(PIPELINE).set_params(**net)
-    (tmp_path / "task").write_bytes(pickle.dumps((estimator, PANEL, Y)))
+    # A batch is cut into one part per core: docs/speed.md.
+    name = "multiserieslstmregressor__"
+    options = {f"{name}batch_size": 64, f"{name}epochs": 10}
+    estimators = [
+        clone(PIPELINE).set_params(**options, **{f"{name}dropout": dropout})
+        for dropout in (0.0, 0.2)
+    ]
+    (tmp_path / "task").write_bytes(pickle.dumps((estimators, PANEL, Y)))
 
     def fit_on(n_cores):
-        command = [
-            sys.executable,
-            "-c",
-            ON_CORES,
-            str(n_cores),
-            tmp_path / "task",
-            tmp_path / "out",
-        ]
-        subprocess.run(command, check=True)
+        paths = [tmp_path / "task", tmp_path / "out"]
+        subprocess.run([sys.executable, "-c", ON_CORES, str(n_cores), *paths], check=True)
         return pickle.loads((tmp_path / "out").read_bytes())
 
     one, again, two = fit_on(1), fit_on(1), fit_on(2)
-    assert_array_equal(one, again)
-    assert np.abs(one - two).max() < 1e-4 * np.std(two)
+    assert_all_equal(one, again)
+    assert np.abs(one[0] - two[0]).max() < 1e-4 * np.std(two[0])
+    # With dropout, each part has masks of its own, and fits differ like those of two seeds.
+    assert np.abs(one[1] - two[1]).max() < np.std(two[1])
 
 
 # --------------------------------------------------------------------------- global state
