@@ -344,7 +344,7 @@ def test_backtest_of_stacked_arrays():
     panel = stack_series({"a": np.arange(10.0), "b": np.arange(6.0)}, columns=["y"])
     result = backtest(SeasonalNaive(2, series="series", time="time"), panel, 2)
     names = {"series": "unit", "time": "cycle", "y": "p"}
-    expected = rolling_loop(panel.rename(columns=names), 2, 2, 2)
+    expected = rolling_loop(panel.reset_index().rename(columns=names), 2, 2, 2)
     assert_same_table(result, expected.rename(columns={"unit": "series", "cycle": "time"}))
     # By hand: "a" is cut after 5, "b" after 1; steps of the naive forecast are off by 1 and 2,
     # less a hundredth of the mean 16 / 8 of all rows before the cuts.
