@@ -7,6 +7,7 @@ The best pipeline is refitted on all training engines, compared with baselines o
 engines, and its predictions are drawn. The data (NASA C-MAPSS FD001) come with the package.
 """
 
+import tempfile
 import time
 from pathlib import Path
 
@@ -32,6 +33,7 @@ GRID = {
     "multiserieslstmregressor__hidden_units": [32, 64],
     "perseriesscaler__statistics": ["expanding", "pooled"],
 }
+TABLE, PICTURE = "turbofan.csv", "turbofan.png"
 STARTED = time.perf_counter()
 
 
@@ -155,24 +157,46 @@ def draw_lives(axes, data, true, predicted):
     axes.legend(frameon=False, fontsize="small")
 
 
+def check_output(output, force=False):
+    """Create the folder `output`; raise OSError if the results cannot be written to it.
+
+    Files of an earlier run are an error, unless `force`.
+    """
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=output):
+        pass
+    existing = [path for path in (output / TABLE, output / PICTURE) if path.exists()]
+    shown = " and ".join(map(str, existing))
+    if existing and not force:
+        raise FileExistsError(f"{shown} would be replaced: choose another --output, or add --force")
+    for path in existing:
+        path.open("a").close()
+    if existing:
+        report(f"this run replaces {shown}")
+
+
 def save(table, best, data, output):
     """Print the table, and write it and the picture to the folder `output`."""
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    table.to_csv(output / "turbofan.csv", index_label="model")
+    table.to_csv(output / TABLE, index_label="model")
     report(
         "test engines, each predicted once, at its last known cycle; truth capped at "
         f"{MAX_LIFE} and raw:"
     )
     print(table.to_string())
-    if draw(best, data, output / "turbofan.png"):
-        report(f"wrote {output / 'turbofan.png'} and {output / 'turbofan.csv'}")
+    if draw(best, data, output / PICTURE):
+        report(f"wrote {output / PICTURE} and {output / TABLE}")
     else:
-        report(f"wrote {output / 'turbofan.csv'}; install matplotlib for the picture")
+        report(f"wrote {output / TABLE}; install matplotlib for the picture")
 
 
-def main(output="sklstm-output", seed=0, jobs=1, folds=3, epochs=8, search_epochs=3):
+def main(output="sklstm-output", force=False, seed=0, jobs=1, folds=3, epochs=8, search_epochs=3):
     """Search, refit, compare and draw."""
+    try:
+        check_output(output, force)  # before minutes of training
+    except OSError as error:
+        raise SystemExit(f"error: {error}") from error
     data = load()
     y = data.train_rul.clip(upper=MAX_LIFE)
     report(

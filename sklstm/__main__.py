@@ -33,6 +33,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for the table and the picture (default: %(default)s)",
     )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the results of an earlier run in the folder"
+    )
     parser.add_argument("--seed", type=int, default=0, help="random state (default: %(default)s)")
     parser.add_argument(
         "--jobs",

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from sklstm._panel.arrays import without_mask
 from sklstm._panel.read import column_names, read_panel
+from sklstm._panel.show import show_ids
 from sklstm._panel.weights import check_weights
 
 __all__ = ["coverage", "mase", "pinball_loss", "prognostic_score", "seasonal_scale", "smape"]
@@ -291,7 +292,7 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
     ids = index.get_level_values(name)
     unknown = ids.difference(scale.index)
     if len(unknown):
-        raise ValueError(f"scale has no value for series {list(unknown[:10])}.")
+        raise ValueError(f"scale has no value for series [{show_ids(unknown)}].")
     values: np.ndarray = scale.loc[ids].to_numpy()
     return values
 

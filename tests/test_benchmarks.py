@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import line_of
+from matplotlib.figure import Figure
 
 from sklstm import WindowTransformer, make_targets
 from sklstm.metrics import mase, smape
@@ -286,7 +288,15 @@ def test_table_of_search_costs():
     assert report.search_table({}) == ""
 
 
-def test_growth_plot(tmp_path):
+def test_growth_plot(tmp_path, monkeypatch):
+    figures = []
+
+    def savefig(figure, *arguments, **options):
+        figures.append(figure)
+        real(figure, *arguments, **options)
+
+    real = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", savefig)
     cases = {
         f"{axis}, {task}, {size:,}": {"sklstm": entry(size / 1e6, rows=[size])}
         for axis, task in (("series", "scale"), ("window", "windows"), ("rows", "fit"))
@@ -294,6 +304,10 @@ def test_growth_plot(tmp_path):
     }
     report.plot_growth(cases, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").stat().st_size > 10_000
+    (figure,) = figures
+    for axes, task in zip(figure.axes, ("scale", "windows", "fit"), strict=False):
+        points = line_of(axes, report.TASKS[task]).get_xydata()
+        np.testing.assert_allclose(points, [[1_000, 1e-3], [10_000, 1e-2]])
 
 
 @pytest.mark.parametrize("of", [unequal_lengths.usual, unequal_lengths.shorter])
@@ -323,11 +337,16 @@ def test_tied_lengths_are_correlated_with_the_target():
 
 
 def test_windows_are_padded_to_full_segments():
-    X = pd.DataFrame({"unit": [1] * 7 + [2] * 3, "x": 1.0})
+    X = pd.DataFrame({"unit": [1] * 7 + [2] * 3, "x": np.arange(10.0)})
+    x = (X["x"].to_numpy() - 4.5) / np.std(X["x"])
     for padding in unequal_lengths.PADDINGS:
         options = {"window_length": "longest", "padding": padding}
         net = unequal_lengths.make_net(options, {"series": "unit"}, ["x"], 5)
-        assert net[:-1].fit_transform(X).shape == (10, 10, 1)
+        windows = net[:-1].fit_transform(X)
+        assert windows.shape == (10, 10, 1)
+        assert windows.n_observed.tolist() == [1, 2, 3, 4, 5, 6, 7, 1, 2, 3]
+        pad = {"zero": 0.0, "edge": x[0], "nan": np.nan}[padding]
+        np.testing.assert_allclose(windows[6:7].gather([0])[0, :, 0], [pad] * 3 + [*x[:7]])
 
 
 def test_table_of_padding(capsys):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array
 
 from sklstm._panel.arrays import without_mask
 from sklstm._panel.rows import encode_ids, id_index
+from sklstm._panel.show import show_ids
 
 
 def series_weights(
@@ -177,8 +178,9 @@ def _factors_by_id(weights, present, ids) -> np.ndarray:
     if missing:
         unused = [name for name in weights.index if name not in ids]
         raise ValueError(
-            f"The weights by id have no (or a missing) weight for series {missing[:10]}. They have "
-            f"weights for {unused[:10]}, which do not occur. Give every series a weight."
+            f"The weights by id have no (or a missing) weight for series [{show_ids(missing)}]. "
+            f"They have weights for [{show_ids(unused)}], which do not occur. "
+            "Give every series a weight."
         )
     factors = np.where(present, factors, 0.0)
     _check_finite_and_not_negative(factors, "the weights by id")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.rows import SeriesRows, join_context, sorting_order
+from sklstm._panel.show import show
 from sklstm._panel.torn import warn_of_torn_series
 
 
@@ -51,7 +52,32 @@ def check_later(rows: SeriesRows, context: SeriesRows):
         series = np.unique(rows.codes[early])
         raise ValueError(
             f"score takes rows that come after those of fit, but {len(series)} series of X have "
-            f"earlier ones, the first is {rows.ids[series[0]]!r}. Pass only the later rows."
+            f"earlier ones, the first is {show(rows.ids[series[0]])}. Pass only the later rows."
+        )
+
+
+def check_no_missing_values(future, rows: SeriesRows, columns, ids, stamps):
+    """Raise ValueError if a column known beforehand has missing values in the future rows.
+
+    Parameters
+    ----------
+    future : DataFrame of shape (n_rows, n_columns)
+    rows : SeriesRows
+        Index of `future`.
+    columns : list
+        Names of the columns known beforehand.
+    ids : pandas.Index
+        The series to forecast. Rows of other series are not checked.
+    stamps : pandas.Index of shape (n_rows,) or None
+        Time of each row, if it is known.
+    """
+    is_missing = future[columns].isna().to_numpy().any(axis=1) & rows.ids.isin(ids)[rows.codes]
+    if is_missing.any():
+        first = np.flatnonzero(is_missing)[0]
+        time = f"row {first} of the table" if stamps is None else show(stamps[first])
+        raise ValueError(
+            f"future has missing values in {columns} in {is_missing.sum()} rows, the first of "
+            f"series {show(rows.ids[rows.codes[first]])} at {time}. Fill them in."
         )
 
 

@@ -30,10 +30,16 @@ from sklstm._panel.read import (
     read_series_rows,
     time_stamps,
 )
+from sklstm._panel.show import show
 from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import conformal_shifts, held_out_errors, hold_out
 from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
-from sklstm.forecasting._context import FittedContext, JoinedRows, check_later
+from sklstm.forecasting._context import (
+    FittedContext,
+    JoinedRows,
+    check_later,
+    check_no_missing_values,
+)
 from sklstm.forecasting._estimators import (
     configure_regressor,
     fit_regressor,
@@ -44,6 +50,7 @@ from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import next_values
 from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm._targets import check_quantiles
+from sklstm.lstm._warnings import warn_user
 from sklstm.metrics import mase, seasonal_scale
 
 # Number of forecast rows whose outputs are held in memory at once.
@@ -80,7 +87,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         Number of networks, with different seeds, whose forecasts are averaged.
     known_future : list of str or int, default=()
         Columns that are known beforehand, such as the day of the week or a planned price.
-        `forecast` and `predict` take their next values as `future`.
+        `forecast` and `predict` take their next values as `future`. See *Missing covariates* in
+        the notes.
     regressor : estimator, default=None
         Regressor to use in place of the default :class:`MultiSeriesLSTMRegressor`. One clone is
         fitted per seed; only its `quantiles` and, if unset, its `random_state` are changed.
@@ -148,6 +156,14 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
     *Missing values* (NaN, and missing time steps) are left out of the loss. In windows they are
     replaced by the value one season earlier. If any were missing in the training rows, the
     network gets an indicator of missing values as a further feature.
+
+    *Missing covariates.* A time step without a row, between two rows of its series, has unknown
+    covariates, as if the row were there with NaN. Training and forecasts replace them by the last
+    known value of the series, or by the mean of the training rows if none of the last
+    `window_length` steps has one. Where this happens at steps ahead of a row that is forecast from,
+    a warning counts the steps. To use the true values of `known_future`, pass the rows with NaN as
+    targets. Steps after the last row that is passed are not filled: rows of `future` are required
+    up to the last step of the horizon, without NaN in those columns.
 
     *Short series.* Windows that reach back before the start of their series are padded with 0
     after normalisation. The naive forecast of a series shorter than a season is its last value.
@@ -414,7 +430,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             series.
         future : DataFrame or array-like, default=None
             With `known_future`: the next `horizon` rows of each series, with ids, time and
-            those columns. Other columns and other series are ignored.
+            those columns. Other columns and other series are ignored. Time steps before its last
+            row may be missing: see *Missing covariates* in the class notes.
 
         Returns
         -------
@@ -490,7 +507,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         X : DataFrame or array-like of shape (n_rows, n_columns)
             The rows that follow those of fit, as in a test fold of
             :class:`PerSeriesTimeSplit`. Only the first `horizon` steps of each series count;
-            there may be fewer.
+            there may be fewer, except with `known_future`: its columns are read from X up to the
+            last of these steps.
         y : None
             Ignored.
 
@@ -535,7 +553,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             Predictions, then quantiles.
         """
         if self.known_future:
-            grid.check_future(rows, self.horizon, list(self.known_future))
+            grid.check_future(rows, self.horizon, self._columns.future_names)
+            self._warn_of_unknown_steps(grid, grid.unknown_steps(rows, self.horizon))
         windows, scale, naive = self._builder.build(grid, rows)
         forecasts = []
         for start in range(0, len(rows), MAX_ROWS_AT_ONCE):
@@ -543,6 +562,18 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             residuals = self._predict_residuals(windows[block]).reshape(*naive[block].shape, -1)
             forecasts.append(self._builder.forecasts(residuals, scale[block], naive[block]))
         return np.concatenate(forecasts)
+
+    def _warn_of_unknown_steps(self, grid, steps):
+        """Warn of steps ahead at which a column known beforehand is filled."""
+        if len(steps) == 0:
+            return
+        have, first = ("has", "") if len(steps) == 1 else ("have", "the first is ")
+        series = show(grid.rows.ids[grid.rows.codes[steps[0]]])
+        warn_user(
+            f"{len(steps)} of the steps ahead {have} no known {self._columns.future_names}: "
+            f"{first}series {series} at {grid.show_time(steps[0])}. The last known values are "
+            "used. If they are known, pass the rows, with missing values as targets."
+        )
 
     def _predict_residuals(self, windows):
         """Average the estimators, shift the quantiles, and shrink the median towards zero."""
@@ -580,6 +611,9 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             self._columns.check_future(future)
             future_rows = read_series_rows(future, self.series, self.time)
             check_time_kind(self, future_rows.time_kind, reset=False)
+            stamps = None if self.time is None else time_stamps(future, self.time)
+            names = self._columns.future_names
+            check_no_missing_values(future, future_rows, names, rows.ids, stamps)
         if not self.known_future:
             return joined
         return joined.with_future(future, future_rows, self._columns.unknown_names)

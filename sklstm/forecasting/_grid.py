@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.frequency import fill_gaps
+from sklstm._panel.frequency import Frequency, fill_gaps
 from sklstm._panel.rows import SeriesRows
+from sklstm._panel.show import show
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,10 @@ class RegularGrid:
         Past covariates, and columns known beforehand.
     positions : ndarray of shape (n_given,)
         Grid position of each row of the table that was read.
+    stamps : pandas.Index of shape (n_given,) or None
+        Time of each of these rows, if it is known.
+    frequency : Frequency or None
+        The time step, if the time is known.
     """
 
     rows: SeriesRows
@@ -33,6 +39,8 @@ class RegularGrid:
     past: np.ndarray
     future: np.ndarray
     positions: np.ndarray
+    stamps: pd.Index | None = None
+    frequency: Frequency | None = None
 
     @classmethod
     def read(cls, table, rows: SeriesRows, *, target, past, future, stamps=None, frequency=None):
@@ -63,7 +71,8 @@ class RegularGrid:
             return placed
 
         grid_rows = SeriesRows(codes, rows.ids)
-        return cls(grid_rows, place(target), place(past), place(future), positions)
+        values, known = (place(target), place(past), place(future)), (stamps, frequency)
+        return cls(grid_rows, *values, positions, *known)
 
     def __len__(self):
         return len(self.rows)
@@ -84,26 +93,45 @@ class RegularGrid:
         return np.concatenate([self.past, self.future], axis=1)
 
     def check_future(self, positions, horizon, names):
-        """Raise ValueError if columns known beforehand lack values after some positions."""
-        lacks = self.lacks_future(positions, horizon)
+        """Raise ValueError if a series ends less than `horizon` steps after some positions."""
+        lacks = positions + horizon >= self.stops[positions]
         if lacks.any():
-            series = self.rows.ids[self.rows.codes[positions[lacks][0]]]
+            first = positions[lacks][0]
+            series = show(self.rows.ids[self.rows.codes[first]])
             raise ValueError(
                 f"The columns {names} must be known for the {horizon} steps after each row that is "
                 f"forecast from; they are not for {lacks.sum()} rows, the first of series "
-                f"{series!r}. Pass them as future=."
+                f"{series} at {self.show_time(first)}, which needs rows up to "
+                f"{self.show_time(first, horizon)}. Pass them in X or as future=."
             )
 
-    def lacks_future(self, positions, horizon) -> np.ndarray:
-        """Mark positions after which a column known beforehand has a missing value.
+    def unknown_steps(self, positions, horizon) -> np.ndarray:
+        """Find the steps ahead of some positions at which a column known beforehand is missing.
 
-        The `horizon` rows after each position are checked. Rows after the end of a series count
-        as missing.
+        Parameters
+        ----------
+        positions : ndarray
+            No series ends less than `horizon` steps after one of them.
+        horizon : int
+
+        Returns
+        -------
+        ndarray
+            Grid positions.
         """
-        end = positions + horizon + 1
-        stop = self.stops[positions]
-        n_missing = np.cumsum(np.isnan(self.future).any(axis=1))
-        return (end > stop) | (n_missing[np.minimum(end, stop) - 1] > n_missing[positions])
+        edges = np.bincount(positions + 1, minlength=len(self) + 1)
+        edges -= np.bincount(positions + horizon + 1, minlength=len(self) + 1)
+        is_ahead = np.cumsum(edges)[:-1] > 0
+        return np.flatnonzero(is_ahead & np.isnan(self.future).any(axis=1))
+
+    def show_time(self, position, n_steps=0) -> str:
+        """Show the time some steps after a grid position, or the number of the row."""
+        if self.stamps is None:
+            return f"row {position + n_steps - self.starts[position]}"
+        given = np.argmax(np.where(self.positions <= position, self.positions, -1))
+        n_steps += position - self.positions[given]
+        stamp = self.stamps[[given]]
+        return show((self.frequency.after(stamp, n_steps) if n_steps else stamp)[-1])
 
 
 def _check_numbers(columns):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 from sklstm._panel.arrays import without_mask
 from sklstm._panel.read import FLOATS, column_names, read_panel, select_features
 from sklstm._panel.rows import encode_ids, id_index
+from sklstm._panel.show import show
 from sklstm._panel.windows import Windows
 from sklstm.lstm._warnings import warn_user
 
@@ -283,7 +284,7 @@ def static_positions(windows: Windows, static_features) -> tuple[int, ...]:
         row, column = np.argwhere(differs)[0]
         raise ValueError(
             f"The feature {names[chosen[column]]!r} is named in static_features and is not "
-            f"constant within series {windows.ids.tolist()[windows.codes[row]]!r}. Leave it out of "
+            f"constant within series {show(windows.ids[windows.codes[row]])}. Leave it out of "
             "static_features, or correct it: a scaler may have changed it before the windows, and "
             "an array without ids is one series (pass series_ids)."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.show import show_ids
 from sklstm._panel.weights import weights_by_code
 from sklstm._panel.windows import Windows
 from sklstm.lstm._splits import rows_from_end, split_by_series, split_by_time
@@ -171,10 +172,9 @@ def warn_of_series_without_loss(samples: Samples, counted) -> None:
     """Warn of the series of `samples` that are not among the codes `counted`."""
     without = np.setdiff1d(samples.codes, counted)
     if len(without):
-        names = ", ".join(repr(name) for name in samples.windows.ids[without[:5]].tolist())
-        more = ", ..." if len(without) > 5 else ""
         warn_user(
             f"{len(without)} of {len(np.unique(samples.codes))} series have no row in the loss "
-            f"({names}{more}): none with enough real rows in its window (min_observed), a known "
-            "target, a positive weight and outside of the embargo."
+            f"({show_ids(samples.windows.ids[without])}): none with enough real rows "
+            "in its window (min_observed), a known target, a positive weight and outside of the "
+            "embargo."
         )

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklstm._panel.rows import SeriesRows
+from sklstm._panel.show import show_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +124,8 @@ def assign_labels(assign, ids) -> Assignment:
     if missing:
         unused = [name for name in labels.index if name not in ids]
         raise ValueError(
-            f"assign has no (or a missing) label for series {missing[:10]}. It has labels for "
-            f"{unused[:10]}, which do not occur. Give every series a label."
+            f"assign has no (or a missing) label for series [{show_ids(missing)}]. It has labels "
+            f"for [{show_ids(unused)}], which do not occur. Give every series a label."
         )
     codes, names = pd.factorize(found)
     return Assignment(one_member_each(codes, len(names)), pd.Index(names))

@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.read import id_label, id_values, read_series_rows, select_features
+from sklstm._panel.show import show
 from sklstm._panel.time import time_numbers
 from sklstm.metrics import seasonal_scale
 from sklstm.model_selection._cuts import check_cuts
@@ -110,7 +111,7 @@ class _RollingPanel:
             raise ValueError(
                 f"The forecaster returned {len(forecast)} rows, expected {len(keys)}: one row for "
                 f"each combination of {', '.join(map(repr, keys.names))}. The first missing one "
-                f"is {next(iter(missing), None)}."
+                f"is {show(next(iter(missing), None))}."
             )
         return forecast.reindex(keys)
 
@@ -286,7 +287,9 @@ def backtest(
     Without `time`, steps are rows.
 
     **Future values.** Columns in `known_future` are passed to ``forecast`` as `future`, for the
-    rows after the cut. No other column of these rows is passed to the forecaster.
+    `horizon` rows after the cut. No other column of these rows is passed to the forecaster. It
+    fills the columns at missing time steps: see the notes of
+    :class:`~sklstm.MultiSeriesForecaster`.
 
     Examples
     --------

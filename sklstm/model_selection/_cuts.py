@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.show import show_ids
+
 
 def check_cuts(
     cuts: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: str, stacklevel: int
@@ -45,11 +47,10 @@ def check_cuts(
         )
     short, never = ids[~first], ids[(cuts < 1).all(axis=0)]
     if len(short):
-        names = ", ".join(map(repr, short[:5].tolist())) + (", ..." if len(short) > 5 else "")
         warnings.warn(
-            f"{len(short)} of {len(ids)} series ({names}) are too short for all {len(cuts)} "
-            f"{what}s: each needs {needed}. They are left out of every {what} before which they "
-            f"have no rows, {len(never)} of them out of all {what}s.",
+            f"{len(short)} of {len(ids)} series ({show_ids(short)}) are too short for all "
+            f"{len(cuts)} {what}s: each needs {needed}. They are left out of every {what} before "
+            f"which they have no rows, {len(never)} of them out of all {what}s.",
             UserWarning,
             stacklevel=stacklevel + 1,
         )

@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.api.types import is_scalar
 
 from sklstm._panel.read import as_table, id_values, read_panel, select_features
+from sklstm._panel.show import show_ids
 
 # Number of series to draw if `series_ids` is None.
 MAX_SERIES = 6
@@ -123,7 +124,7 @@ def read_observed(
         ids = pd.Index(id_values(panel, series, "series"))
         if missing := [name for name in chosen if name not in ids]:
             raise ValueError(
-                f"panel has no rows of series {missing[:10]}, which forecast contains."
+                f"panel has no rows of series [{show_ids(missing)}], which forecast contains."
             )
         panel = panel[ids.isin(chosen)]
     rows = read_panel(panel, columns=targets, series=series, time=time)
@@ -169,8 +170,8 @@ def choose_series(ids: Sequence[Any], series_ids: Any, where: str) -> list[Any]:
         raise ValueError("series_ids is empty: name at least one series, or pass None.")
     if unknown := [name for name in chosen if name not in set(ids)]:
         raise ValueError(
-            f"series_ids names {unknown[:10]}, which {where} does not contain: it has {len(ids)} "
-            f"series, such as {list(ids[:5])}."
+            f"series_ids names [{show_ids(unknown)}], which {where} does not contain: it has "
+            f"{len(ids)} series, such as [{show_ids(ids)}]."
         )
     return chosen
 

@@ -128,7 +128,10 @@ def test_data_home_may_start_with_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     write_subset(tmp_path)
-    assert len(load_turbofan("FD002", data_home="~").train) == 9
+    found, expected = (load_turbofan("FD002", data_home=home) for home in ("~", tmp_path))
+    assert len(found.train) == 9
+    pd.testing.assert_frame_equal(found.train, expected.train)
+    pd.testing.assert_frame_equal(found.test, expected.test)
 
 
 @pytest.mark.parametrize("subset", ["FD005", "fd001", 1, None])

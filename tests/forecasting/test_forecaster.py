@@ -790,9 +790,18 @@ def test_early_stopping():
     model = MultiSeriesForecaster(
         2, early_stopping=True, hidden_units=4, window_length=4, random_state=0, **IDS
     )
-    assert len(model.fit(PANEL).estimators_[0].history_["val_loss"]) > 0
-    one = PANEL[PANEL["unit"] == "a"]
-    assert len(model.fit(one).estimators_[0].history_["val_loss"]) > 0
+    # A tenth of the series is held out, or of the rows if there is one series.
+    for panel, by in ((PANEL, "series"), (PANEL[PANEL["unit"] == "a"], "time")):
+        for net in model.fit(panel).estimators_:
+            validation, training = net.history_["val_loss"], net.history_["loss"]
+            assert (net.validation_by, net.validation_fraction) == (by, 0.1)
+            assert 1 <= len(validation) == len(training) <= net.epochs == 10
+            # Three epochs without a lower loss end the training.
+            if len(validation) < net.epochs:
+                assert len(validation) == 1 + np.argmin(validation) + net.n_iter_no_change
+            assert np.isfinite(validation).all() and validation != training
+    model.set_params(early_stopping=False).fit(PANEL)
+    assert all("val_loss" not in net.history_ for net in model.estimators_)
 
 
 # -------------------------------------------------------------------------------- bad input

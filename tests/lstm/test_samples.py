@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import panels
+from helpers import make_panel, panels
 from hypothesis import given, settings
 from numpy.testing import assert_array_equal
 
@@ -18,14 +18,6 @@ def make_samples(panel, **options):
     windows = WindowTransformer(L, series="unit", time="cycle", **options).fit_transform(panel)
     rng = np.random.default_rng(len(panel))
     return Samples(windows, rng.normal(size=(len(panel), 2)), rng.uniform(1, 2, len(panel)))
-
-
-def make_panel(lengths, seed=0):
-    parts = [
-        pd.DataFrame({"unit": unit, "cycle": range(length)}) for unit, length in lengths.items()
-    ]
-    panel = pd.concat(parts, ignore_index=True)
-    return panel.assign(p=np.random.default_rng(seed).normal(size=len(panel)))
 
 
 @settings(max_examples=30, deadline=None)
@@ -44,7 +36,7 @@ def test_rows_from_end_count_the_later_rows_of_the_series(panel):
 
 
 def test_select_keeps_rows_together():
-    samples = make_samples(make_panel({"a": 5, "b": 3})).with_embedding(pd.Index(["b"]))
+    samples = make_samples(make_panel([5, 3], ["p"])).with_embedding(pd.Index(["b"]))
     rows = np.array([6, 1])
     for chosen in (samples.select(rows), samples.select(np.isin(np.arange(8), rows))):
         order = rows if chosen.codes[0] else np.sort(rows)
@@ -56,14 +48,14 @@ def test_select_keeps_rows_together():
 
 
 def test_weighted_multiplies_series_weights():
-    panel = make_panel({"a": 5, "b": 3})
+    panel = make_panel([5, 3], ["p"])
     samples = make_samples(panel)
     expected = series_weights(panel["unit"], sample_weight=samples.weights)
     assert_array_equal(samples.weighted("balanced").weights, expected)
 
 
 def test_split_by_series_and_in_time():
-    panel = make_panel({"a": 8, "b": 4, "c": 4})
+    panel = make_panel([8, 4, 4], ["p"])
     samples = make_samples(panel)
     training, validation = samples.split(0.5, "series", 0, np.random.default_rng(0))
     assert not set(training.present_ids) & set(validation.present_ids)
@@ -77,13 +69,13 @@ def test_split_by_series_and_in_time():
 
 
 def test_rows_with_loss():
-    samples = make_samples(make_panel({"a": 5, "b": 3}))
+    samples = make_samples(make_panel([5, 3], ["p"]))
     samples.targets[2] = np.nan
     samples.targets[1, 0] = np.nan  # the other output is known
     samples.weights[3] = 0
     assert_array_equal(rows_with_loss(samples, None, 0), [1, 4, 6, 7])
     assert_array_equal(rows_with_loss(samples, 1, 1), [0, 1, 5, 6])
-    masked = make_samples(make_panel({"a": 5, "b": 3}), padding="nan")
+    masked = make_samples(make_panel([5, 3], ["p"]), padding="nan")
     assert_array_equal(rows_with_loss(masked, None, 0), np.arange(8))
     assert len(rows_with_loss(samples, None, 5, allow_empty=True)) == 0
     with pytest.raises(ValueError, match="No row is left for the loss: of 8 rows"):
@@ -91,7 +83,7 @@ def test_rows_with_loss():
 
 
 def test_embedding_indices():
-    windows = make_samples(make_panel({"a": 2, "b": 1, "c": 1})).windows
+    windows = make_samples(make_panel([2, 1, 1], ["p"])).windows
     assert embedding_indices(windows, None) is None
     indices = embedding_indices(windows, pd.Index(["c", "z", "a"]))
     assert indices.dtype == np.int32

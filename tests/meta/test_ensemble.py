@@ -424,7 +424,8 @@ def test_members_without_held_out_series_have_the_mean_error():
 def test_the_spread_of_a_single_member_is_nan():
     fitted = ensemble(n_estimators=1).fit(PANEL, Y)
     predicted, spread = fitted.predict(NEW, return_std=True)
-    assert np.isfinite(predicted).all() and np.isnan(spread).all()
+    assert_array_equal(predicted, fitted.estimators_[0].predict(NEW))
+    assert spread.shape == predicted.shape and np.isnan(spread).all()
 
 
 def test_combination_keeps_shape_and_precision():
@@ -657,10 +658,20 @@ def test_scaler_and_windows_may_precede_the_ensemble():
         PerSeriesScaler(**IDS), WindowTransformer(3, **IDS), ensemble(net(), series=None, time=None)
     )
     predicted, spread = pipe.fit(PANEL, Y).predict(NEW, return_std=True)
-    assert predicted.shape == spread.shape == NEW_Y.shape
-    assert np.isfinite(pipe.score(NEW, NEW_Y))
-    scaled = PerSeriesTargetRegressor(pipe, **IDS).fit(PANEL, Y, sample_weight=np.ones(len(Y)))
-    assert scaled.predict(NEW).shape == NEW_Y.shape
+    windows = pipe[:-1].transform(NEW)
+    members = np.stack([member.predict(windows) for member in pipe[-1].estimators_])
+    assert_allclose(predicted, members.mean(axis=0), rtol=1e-5)
+    assert_allclose(spread, members.std(axis=0), rtol=1e-3, atol=1e-5)
+    error = np.sum((NEW_Y - predicted) ** 2) / np.sum((NEW_Y - NEW_Y.mean()) ** 2)
+    assert pipe.score(NEW, NEW_Y) == pytest.approx(1 - error, rel=1e-4)
+    # Targets in other units give predictions in other units.
+    model = PerSeriesTargetRegressor(pipe, **IDS)
+    one, other = (
+        clone(model).fit(PANEL, factor * Y, sample_weight=np.ones(len(Y))).predict(NEW)
+        for factor in (1.0, 1000.0)
+    )
+    assert one.shape == NEW_Y.shape
+    assert_allclose(other / 1000, one, rtol=1e-3, atol=1e-3)
 
 
 # --------------------------------------------------------------- weights and fit parameters

@@ -343,4 +343,10 @@ def test_backtest_of_an_array():
 def test_backtest_of_stacked_arrays():
     panel = stack_series({"a": np.arange(10.0), "b": np.arange(6.0)}, columns=["y"])
     result = backtest(SeasonalNaive(2, series="series", time="time"), panel, 2)
-    assert (result["scaled_error"] > 0).all() and len(result) == 8
+    names = {"series": "unit", "time": "cycle", "y": "p"}
+    expected = rolling_loop(panel.reset_index().rename(columns=names), 2, 2, 2)
+    assert_same_table(result, expected.rename(columns={"unit": "series", "cycle": "time"}))
+    # By hand: "a" is cut after 5, "b" after 1; steps of the naive forecast are off by 1 and 2,
+    # less a hundredth of the mean 16 / 8 of all rows before the cuts.
+    assert result["y_true"].tolist() == [6, 7, 2, 3, 8, 9, 4, 5]
+    assert_allclose(result["scaled_error"][:4], [0.98, 1.98, 0.98, 1.98])

@@ -1,0 +1,232 @@
+"""Test columns known beforehand where time steps are missing: what is filled, and what is said."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_val_score
+
+from sklstm import MultiSeriesForecaster, PerSeriesTimeSplit, backtest
+from sklstm.metrics import seasonal_scale
+
+IDS = {"series": "shop", "time": "day"}
+HORIZON, WINDOW = 3, 6
+FIRST = pd.Timestamp("2024-01-01")
+# The last day of 103 is missing, and three days in a row of 7.
+MISSING = {103: [12, 25, 31, 39], 7: [8, 9, 10, 33, 36], 55: []}
+
+
+def make_complete():
+    """Make three shops of 40 days, in random order of rows; sales depend on the promotion."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for shop in MISSING:
+        promo = rng.integers(0, 2, 40).astype(float)
+        sold = 20 + np.sin(np.arange(40)) + 5 * promo + rng.normal(0, 0.1, 40)
+        day = FIRST + pd.to_timedelta(np.arange(40), unit="D")
+        parts.append(pd.DataFrame({"shop": shop, "day": day, "promo": promo, "sold": sold}))
+    panel = pd.concat(parts, ignore_index=True)
+    return panel.iloc[rng.permutation(len(panel))].reset_index(drop=True)
+
+
+COMPLETE = make_complete()
+NUMBER = (COMPLETE["day"] - FIRST).dt.days
+IS_MISSING = np.array(
+    [number in MISSING[shop] for shop, number in zip(COMPLETE["shop"], NUMBER, strict=True)]
+)
+PANEL = COMPLETE[~IS_MISSING]
+FUTURE = pd.DataFrame(
+    [(shop, FIRST + pd.Timedelta(days=40 + k), k % 2) for shop in MISSING for k in range(HORIZON)],
+    columns=["shop", "day", "promo"],
+)
+
+
+def make_model(**parameters):
+    options = {"target": "sold", "season_length": 2, "window_length": WINDOW, **IDS}
+    options |= {"known_future": ["promo"], "regressor": Ridge()}
+    return MultiSeriesForecaster(HORIZON, **options | parameters)
+
+
+MODEL = make_model().fit(PANEL)
+
+
+def with_nan_rows(panel):
+    """Set targets and covariates of the missing days to NaN; the rows stay."""
+    return panel.assign(sold=panel["sold"].mask(IS_MISSING), promo=panel["promo"].mask(IS_MISSING))
+
+
+def with_filled_rows(panel):
+    """Set targets of the missing days to NaN, and covariates to the last known ones, in a loop."""
+    filled = with_nan_rows(panel).sort_values(["shop", "day"])
+    promo, shop = filled["promo"].tolist(), filled["shop"].tolist()
+    known = [not np.isnan(value) for value in promo]
+    for i in range(len(promo)):
+        for lag in range(WINDOW):
+            if i - lag >= 0 and shop[i - lag] == shop[i] and known[i - lag]:
+                promo[i] = promo[i - lag]
+                break
+    return filled.assign(promo=promo).sort_index()
+
+
+@pytest.mark.filterwarnings("ignore:.*days ahead|.*steps ahead")
+@pytest.mark.parametrize("complete", [with_nan_rows, with_filled_rows])
+def test_a_missing_day_equals_a_row_with_missing_target(complete):
+    rows = complete(COMPLETE)
+    assert_allclose(MODEL.predict(PANEL, FUTURE), MODEL.predict(rows, FUTURE)[~IS_MISSING])
+    # As new series, of which nothing is remembered.
+    names = {name: MISSING_NAMES[name] for name in MISSING}
+    new = [frame.assign(shop=frame["shop"].map(names)) for frame in (PANEL, rows, FUTURE)]
+    expected = MODEL.predict(new[1], new[2])[~IS_MISSING]
+    assert_allclose(MODEL.predict(new[0], new[2]), expected)
+
+
+MISSING_NAMES = {103: 1103, 7: 1007, 55: 1055}
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+def test_forecast_when_the_last_day_is_missing():
+    forecast = MODEL.forecast(future=FUTURE).set_index(["shop", "day"])["prediction"]
+    # 103 is forecast from day 38: its first step is the missing day 39.
+    ahead = {103: range(39, 42), 7: range(40, 43), 55: range(40, 43)}
+    assert {shop: part.index.get_level_values("day").tolist() for shop, part in
+            forecast.groupby("shop")} == {
+        shop: [FIRST + pd.Timedelta(days=day) for day in days] for shop, days in ahead.items()
+    }  # fmt: skip
+    # The promotion of day 39 is filled with that of day 38.
+    last = COMPLETE.loc[(COMPLETE["shop"] == 103) & (NUMBER == 38), "promo"].item()
+    given = pd.DataFrame({"shop": 103, "day": [FIRST + pd.Timedelta(days=39)], "promo": last})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = MODEL.forecast(future=pd.concat([given, FUTURE]))
+    assert_allclose(forecast, whole["prediction"])
+    other = MODEL.forecast(future=pd.concat([given.assign(promo=1 - last), FUTURE]))
+    difference = (other["prediction"] - whole["prediction"]).abs()
+    assert difference[other["shop"] == 103].max() > 1
+    assert difference[other["shop"] != 103].max() == 0
+
+
+def test_later_covariates_do_not_fill_a_missing_day():
+    with pytest.warns(UserWarning, match="steps ahead"):
+        before = MODEL.predict(PANEL, FUTURE)
+    number = NUMBER[~IS_MISSING].to_numpy()
+    for day in (9, 12, 33):
+        # A forecast may depend on promotions up to `horizon` days ahead.
+        changed = PANEL.assign(promo=PANEL["promo"].where(number <= day, 9.0))
+        with pytest.warns(UserWarning, match="steps ahead"):
+            after = MODEL.predict(changed, FUTURE)
+        early = number <= day - HORIZON
+        assert_allclose(after[early], before[early])
+        assert (np.abs(after - before) > 1e-3).any(axis=1)[number == day].all()
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+def test_score_and_cross_validation_with_missing_days():
+    split = PerSeriesTimeSplit(2, test_size=5, **IDS)
+    scores = cross_val_score(make_model(), PANEL, cv=split, error_score="raise")
+    for (train, test), score in zip(split.split(PANEL), scores, strict=True):
+        train, test = PANEL.iloc[train], PANEL.iloc[test]
+        model = make_model().fit(train)
+        # The same forecasts from a complete future, in which missing days are filled by hand.
+        filled = with_filled_rows(COMPLETE)
+        ends = train.groupby("shop")["day"].max()
+        ahead = filled["day"] > filled["shop"].map(ends)
+        forecast = model.forecast(future=filled.loc[ahead, ["shop", "day", "promo"]])
+        scale = seasonal_scale(train, 2, "sold", **IDS)
+        errors = []
+        for shop, part in forecast.groupby("shop"):
+            true = test[test["shop"] == shop].set_index("day")["sold"]
+            differences = [
+                abs(true[row.day] - row.prediction) for row in part.itertuples() if row.day in true
+            ]
+            errors.append(np.mean(differences) / scale[shop])
+        assert score == pytest.approx(-np.mean(errors))
+        assert score == pytest.approx(model.score(test))
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+@pytest.mark.parametrize("refit", [True, False])
+def test_backtest_with_missing_days(refit):
+    result = backtest(make_model(), PANEL, 3, refit=refit)
+    assert np.isfinite(result["prediction"]).all()
+    days = {(row.shop, row.day): row.sold for row in PANEL.itertuples()}
+    expected = [days.get((row.shop, row.day), np.nan) for row in result.itertuples()]
+    assert_allclose(result["y_true"], expected)
+    assert result["y_true"].isna().any()
+    # The last origin, by hand: the forecaster receives the promotions of the rows after the cut.
+    last = result[result["origin"] == 2]
+    cutoff = PANEL["shop"].map(last.groupby("shop")["cutoff"].first())
+    model = make_model()
+    if refit:
+        model.fit(PANEL[PANEL["day"] <= cutoff])
+        future = PANEL.loc[PANEL["day"] > cutoff, ["shop", "day", "promo"]]
+        forecast = model.forecast(PANEL[PANEL["day"] <= cutoff], future)
+        assert_allclose(last["prediction"], forecast["prediction"])
+
+
+def test_a_warning_counts_the_days_that_were_filled():
+    message = (
+        r"1 of the steps ahead has no known \['promo'\]: series 103 at 2024-02-09. The last known "
+        r"values are used. If they are known, pass the rows"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        MODEL.forecast(future=FUTURE)
+    assert [warning.filename for warning in caught] == [__file__]
+    # Once per step, not once per row that is forecast from.
+    n_missing = IS_MISSING.sum()
+    message = rf"{n_missing} of the steps ahead have no known \['promo'\]: the first is series"
+    with pytest.warns(UserWarning, match=message):
+        MODEL.predict(PANEL, FUTURE)
+    # Steps that are not ahead of a row that is forecast from are left out.
+    shop = PANEL["shop"] == 7
+    end = FUTURE[FUTURE["shop"] == 7]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MODEL.forecast(PANEL[shop], end)
+        MODEL.forecast(PANEL[PANEL["shop"] == 55], FUTURE)
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+@pytest.mark.parametrize("method", ["forecast", "predict"])
+def test_messages_name_plain_ids_and_days(method):
+    call = getattr(MODEL, method)
+    incomplete = FUTURE[(FUTURE["shop"] != 7) | (FUTURE["day"] < FIRST + pd.Timedelta(days=42))]
+    message = (
+        "The columns ['promo'] must be known for the 3 steps after each row that is forecast "
+        "from; they are not for 1 rows, the first of series 7 at 2024-02-09, which needs rows up "
+        "to 2024-02-12. Pass them in X or as future=."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call(PANEL, incomplete)
+    unknown = FUTURE.assign(promo=FUTURE["promo"].mask(FUTURE.index.isin([1, 4, 5]), np.nan))
+    message = (
+        "future has missing values in ['promo'] in 3 rows, the first of series 103 at 2024-02-11. "
+        "Fill them in."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call(PANEL, unknown)
+    # Rows of series that are not forecast are ignored.
+    assert len(call(PANEL[PANEL["shop"] == 55], unknown[unknown["shop"] != 7])) > 0
+
+
+def test_score_needs_the_promotions_of_the_whole_horizon():
+    model = make_model().fit(PANEL[PANEL["day"] < FIRST + pd.Timedelta(days=36)])
+    later = PANEL[
+        PANEL["day"].between(FIRST + pd.Timedelta(days=36), FIRST + pd.Timedelta(days=37))
+    ]
+    with pytest.raises(ValueError, match="series 7 at 2024-02-05, which needs .* 2024-02-08"):
+        model.score(later)
+
+
+def test_without_time_rows_are_counted():
+    panel = PANEL.sort_values(["shop", "day"]).drop(columns="day")
+    model = make_model(time=None).fit(panel)
+    future = FUTURE.drop(columns="day")
+    assert len(model.forecast(panel, future)) == 9
+    with pytest.raises(
+        ValueError, match="first of series 103 at row 35, which needs rows up to row 38"
+    ):
+        model.forecast(panel, future[1:])
