@@ -131,7 +131,9 @@ class RegularGrid:
         given = np.argmax(np.where(self.positions <= position, self.positions, -1))
         n_steps += position - self.positions[given]
         stamp = self.stamps[[given]]
-        return show((self.frequency.after(stamp, n_steps) if n_steps else stamp)[-1])
+        if n_steps and self.frequency is not None:
+            stamp = self.frequency.after(stamp, n_steps)
+        return show(stamp[-1])
 
 
 def _check_numbers(columns):

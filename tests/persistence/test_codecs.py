@@ -225,7 +225,7 @@ class OwnDict(dict):
         *(pd.IntervalIndex.from_breaks([0, 1]), pd.DateOffset(months=1), {((1,),): 1}),
         *(datetime.datetime.now(datetime.UTC), np.random.default_rng(0)),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_other_types_raise_and_are_named(value):
     with pytest.raises(TypeError, match=r"item 1, key 'here'.*cannot be saved"):
