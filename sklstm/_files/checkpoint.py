@@ -32,6 +32,7 @@ class Checkpoint:
     on_interrupt: Literal["raise", "stop"] = "raise"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", os.fspath(self.folder))
         if self.on_interrupt not in ("raise", "stop"):
             raise ValueError(f"on_interrupt must be 'raise' or 'stop', got {self.on_interrupt!r}.")
 
@@ -44,4 +45,4 @@ class Checkpoint:
 
     def member(self, number: int) -> Checkpoint:
         """Return the checkpoint of one of several networks: a folder in this one."""
-        return Checkpoint(Path(self.folder) / f"member-{number}", self.on_interrupt)
+        return Checkpoint(Path(self.folder, f"member-{number}"), self.on_interrupt)

@@ -59,9 +59,17 @@ def _arguments(item) -> dict[str, Any] | None:
     rate = getattr(item, "_learning_rate", None)
     if isinstance(rate, _BASES["schedules"]):
         arguments["learning_rate"] = rate
-    needed = inspect.signature(type(item).__init__).parameters.keys() - _OPTIONAL
-    is_complete = needed <= arguments.keys() and all(map(_is_plain, arguments.values()))
+    is_complete = has_complete_config(item) and all(map(_is_plain, arguments.values()))
     return arguments if is_complete else None
+
+
+def has_complete_config(item) -> bool:
+    """Whether the configuration of an object has all arguments of its constructor.
+
+    That of Keras' Huber loss, for instance, lacks `delta`.
+    """
+    needed = inspect.signature(type(item).__init__).parameters.keys() - _OPTIONAL
+    return needed <= item.get_config().keys()
 
 
 def rebuild(module: str, name: str, arguments: dict[str, Any] | None) -> Any:

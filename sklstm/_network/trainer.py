@@ -12,6 +12,7 @@ from scikeras.wrappers import BaseWrapper
 
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import ON_TENSORFLOW, BatchReader
+from sklstm._network.keras_objects import has_complete_config
 from sklstm._network.losses import KnownElementsLoss
 from sklstm._network.sharded_model import JIT, ShardedModel
 from sklstm._network.spec import NetworkSpec
@@ -79,6 +80,8 @@ def _fingerprint(item):
     if getattr(item, "__module__", "").startswith(("keras.", "sklstm.")):
         if not hasattr(item, "get_config") or isinstance(item, type):
             return f"{item.__module__}.{item.__qualname__}"
+        if not has_complete_config(item):
+            raise TypeError(f"{item!r} has arguments that its configuration does not show.")
         serialized = keras.saving.serialize_keras_object(item)
         # Keras numbers its objects: "adam_1" is the same optimizer as "adam".
         serialized["config"].pop("name", None)

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import cache
 from numbers import Integral, Real
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 NUMBERS: dict[Any, type] = {int: Integral, float: Real}
 
@@ -19,13 +19,15 @@ def fits(value: Any, hint: Any) -> bool:
     ----------
     value : object
     hint : type hint
-        A class, Any, a union, or a list, tuple or dict of these.
+        A class, Any, a union, Literal, or a list, tuple or dict of these.
     """
     if hint is Any:
         return True
     kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind in (Union, UnionType):
         return any(fits(value, part) for part in parts)
+    if kind is Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
     if not isinstance(value, NUMBERS.get(kind, kind)):
         return False
     if kind in NUMBERS and isinstance(value, bool):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
 
+from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.spec import NetworkSpec
 from sklstm._panel.frequency import Frequency
 from sklstm._panel.rows import SeriesRows
@@ -37,7 +38,16 @@ OWN = {
 DATACLASSES = {
     kind.__name__: kind
     for kind in (
-        *(Extremes, FittedContext, Frequency, MaxAbs, Moments, NetworkSpec, PanelColumns),
+        *(
+            Checkpoint,
+            Extremes,
+            FittedContext,
+            Frequency,
+            MaxAbs,
+            Moments,
+            NetworkSpec,
+            PanelColumns,
+        ),
         *(Quartiles, SeriesRows, TargetScale, ValueScale, WindowBuilder),
     )
 }

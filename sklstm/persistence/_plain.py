@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import numbers
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -150,5 +151,11 @@ CODECS = [
         of_type(datetime.timedelta),
         encode_timedelta,
         lambda entry, _: datetime.timedelta(*entry["parts"]),
+    ),
+    Codec(
+        "path",
+        lambda value: isinstance(value, PurePath),
+        lambda value, *_: {"value": str(value)},
+        lambda entry, _: Path(entry["value"]),
     ),
 ]

@@ -680,3 +680,14 @@ def test_windows_and_arrays_train_the_same():
     lazy = lstm().fit(windows, Y)
     array = lstm().fit(np.asarray(windows)[full], Y[full], series_ids=UNITS[full])
     assert_array_equal(weights_of(lazy), weights_of(array))
+
+
+def test_losses_that_differ_in_an_argument_are_not_mixed_up():
+    # The configuration of Keras' Huber loss does not show its `delta`.
+    X = RNG.normal(size=(48, 3, 1))
+    y = 10 * X[:, -1, 0]
+    narrow = lstm(loss=keras.losses.Huber(0.1)).fit(X, y).history_["loss"]
+    wide = lstm(loss=keras.losses.Huber(10.0)).fit(X, y).history_["loss"]
+    again = lstm(loss=lambda t, p: keras.losses.huber(t, p, delta=10.0)).fit(X, y).history_["loss"]
+    assert narrow[0] < wide[0] / 10
+    assert_allclose(wide, again, rtol=1e-5)

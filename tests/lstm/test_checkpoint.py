@@ -15,7 +15,7 @@ from helpers import lstm
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from sklstm import Checkpoint, MultiSeriesForecaster, SeriesEnsembleRegressor
+from sklstm import Checkpoint, MultiSeriesForecaster, SeriesEnsembleRegressor, load, save
 from sklstm._files import atomic
 from sklstm.datasets import make_series_panel
 
@@ -262,3 +262,12 @@ def test_folder_that_cannot_be_written_raises_before_training(tmp_path):
     with pytest.raises(OSError, match="checkpoint could not be written"):
         net(checkpoint=tmp_path / "file" / "folder", callbacks=watch).fit(X, Y)
     assert seen == []
+
+
+def test_checkpoint_is_kept_in_a_model_file(tmp_path):
+    for number, folder in enumerate((tmp_path, str(tmp_path), Checkpoint(tmp_path, "stop"))):
+        fitted = net(checkpoint=folder, callbacks=None).fit(X, Y)
+        save(fitted, tmp_path / f"{number}.model")
+        loaded = load(tmp_path / f"{number}.model")
+        assert loaded.checkpoint == folder
+        assert_array_equal(loaded.predict(X), fitted.predict(X))
