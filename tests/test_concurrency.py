@@ -373,6 +373,7 @@ def test_connections_are_noticed(run_without_network):
     assert "no network" in done.stderr and len(connections.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_first_load_and_fit_of_a_process(fitted, tmp_path, run_without_network):
     (tmp_path / "task").write_bytes(pickle.dumps((fitted, PANEL, Y)))
     done, connections = run_without_network("-c", FIRST_USE, tmp_path / "task", tmp_path / "out")

@@ -49,7 +49,8 @@ def test_regimes_are_found_from_noisy_settings(engines):
     assert (pd.crosstab(found, regime) > 0).to_numpy().sum() == 6
 
 
-@pytest.mark.parametrize("six", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("six", [False, True])
 def test_prediction_depends_on_the_past_alone(engines, six):
     panel = in_six_regimes(engines)[0] if six else engines
     lives = panel.groupby("unit")["cycle"].transform("max") - panel["cycle"]

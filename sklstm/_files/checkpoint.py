@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 
@@ -36,13 +35,13 @@ class Checkpoint:
         if self.on_interrupt not in ("raise", "stop"):
             raise ValueError(f"on_interrupt must be 'raise' or 'stop', got {self.on_interrupt!r}.")
 
-    @classmethod
-    def of(cls, value: str | os.PathLike[str] | Checkpoint | None) -> Checkpoint | None:
-        """Convert the value of a parameter `checkpoint`."""
-        if value is None or isinstance(value, Checkpoint):
-            return value
-        return cls(value)
 
-    def member(self, number: int) -> Checkpoint:
-        """Return the checkpoint of one of several networks: a folder in this one."""
-        return Checkpoint(Path(self.folder, f"member-{number}"), self.on_interrupt)
+def as_checkpoint(value: str | os.PathLike[str] | Checkpoint | None) -> Checkpoint | None:
+    """Convert the value of a parameter `checkpoint`."""
+    return value if value is None or isinstance(value, Checkpoint) else Checkpoint(value)
+
+
+def member_checkpoint(checkpoint: Checkpoint, number: int) -> Checkpoint:
+    """Return the checkpoint of one of several networks: a folder in the one of all."""
+    folder = os.path.join(checkpoint.folder, f"member-{number}")
+    return Checkpoint(folder, checkpoint.on_interrupt)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from sklstm._files.checkpoint import Checkpoint
+from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
 from sklstm.meta._delegation import separate_checkpoints
 
 
@@ -29,7 +29,7 @@ def configure_regressor(regressor, quantiles, seed):
 
 def set_checkpoint(regressor, checkpoint, number):
     """Set the checkpoint of one of the regressors: a folder in the forecaster's."""
-    checkpoint = Checkpoint.of(checkpoint)
+    checkpoint = as_checkpoint(checkpoint)
     if checkpoint is None:
         separate_checkpoints(regressor, number)
         return
@@ -38,7 +38,7 @@ def set_checkpoint(regressor, checkpoint, number):
             f"checkpoint={checkpoint!r} needs a regressor that saves checkpoints, but "
             f"{regressor!r} has no parameter checkpoint. Pass checkpoint=None."
         )
-    regressor.set_params(checkpoint=checkpoint.member(number))
+    regressor.set_params(checkpoint=member_checkpoint(checkpoint, number))
 
 
 def fit_regressor(regressor, windows, y, horizon):

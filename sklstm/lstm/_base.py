@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._files.checkpoint import Checkpoint
+from sklstm._files.checkpoint import as_checkpoint
 from sklstm._network.lazy_import import load_network
 from sklstm._network.spec import NetworkSpec
 from sklstm._panel.weights import check_weights
@@ -176,7 +176,7 @@ class BaseLSTM(LSTMParameters):
                 f"checkpoint={self.checkpoint!r} needs an int as random_state, got "
                 f"{self.random_state!r}: a fit with other random numbers cannot be resumed."
             )
-        return Checkpoint.of(self.checkpoint)
+        return as_checkpoint(self.checkpoint)
 
     def _check_learning_rate(self, decay):
         if decay is not None and not isinstance(self.learning_rate, Real):

@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import has_fit_parameter
 
-from sklstm._files.checkpoint import Checkpoint
+from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
 from sklstm.lstm._targets import check_targets, r2_score_known
 
 # -------------------------------------------------------------------------- fit parameters
@@ -96,9 +96,9 @@ def set_seeds(estimator, random: np.random.RandomState) -> None:
 def separate_checkpoints(estimator, number: int) -> None:
     """Give the parameters named ``checkpoint`` of a member a folder of its own."""
     separate = {
-        name: checkpoint.member(number)
+        name: member_checkpoint(checkpoint, number)
         for name, value in estimator.get_params().items()
-        if name.split("__")[-1] == "checkpoint" and (checkpoint := Checkpoint.of(value))
+        if name.split("__")[-1] == "checkpoint" and (checkpoint := as_checkpoint(value))
     }
     if separate:
         estimator.set_params(**separate)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
 from sklstm._panel.read import as_table, column_position
@@ -28,7 +29,7 @@ def warn_of_ids_as_features(owner: Any, inner: Any, X: Any) -> None:
     X : Windows, DataFrame or array-like
         The X of `fit`.
     """
-    if isinstance(X, Windows) or getattr(X, "ndim", 2) != 2:
+    if isinstance(X, Windows) or issparse(X) or getattr(X, "ndim", 2) != 2:
         return
     X = as_table(X)
     readers = list(_readers(inner))

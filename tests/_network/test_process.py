@@ -51,7 +51,7 @@ def test_first_fit_loses_no_line_of_other_threads_and_processes():
 
         thread = threading.Thread(target=write)
         thread.start()
-        child = "import os, time; [(os.write(2, b'child\\n'), time.sleep(0.05)) for _ in range(40)]"
+        child = "import os, time; [(os.write(2, b'child\\\\n'), time.sleep(0.05)) for _ in range(40)]"
         child = subprocess.Popen([sys.executable, "-c", child])
         MultiSeriesLSTMRegressor(2, epochs=1).fit(np.zeros((8, 2, 1)), np.arange(8.0))
         stop = True
@@ -93,6 +93,7 @@ def test_native_lines_of_others_arrive_while_keras_loads():
     ]
 
 
+@pytest.mark.slow
 def test_log_level_of_the_user_is_respected():
     code = """
         import numpy as np

@@ -318,6 +318,7 @@ def test_empty_callback_changes_nothing():
     assert np.abs(constant.predict(X) - plain.predict(X)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_custom_optimizers():
     class Mine(keras.optimizers.SGD):
         pass
@@ -470,6 +471,7 @@ def test_dropout_is_active_in_training_only():
 
 
 # ------------------------------------------------------------- optimizers and learning rate
+@pytest.mark.slow
 def test_kinds_of_optimizers():
     named = weights_of(lstm().fit(X, Y))
     adam = keras.optimizers.Adam(0.01)  # keeps its own rate

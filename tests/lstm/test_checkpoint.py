@@ -73,7 +73,7 @@ def assert_same_fit(found, expected):
     assert found.history_ == expected.history_ and found.n_iter_ == expected.n_iter_
 
 
-SLOW = {"steps", "decay", "momentum"}
+SLOW = {"steps", "decay", "momentum", "plain"}
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,8 @@ KILLED = """
     X["y"] = y
     ids = {"series": "series", "time": "time"}
     net = MultiSeriesLSTMRegressor(4, epochs=60, dropout=0.2, batch_size=16, random_state=0)
+    if kind == "ensemble":
+        net.set_params(**ids)
     if kind == "forecaster":
         options = {"n_estimators": 2, "window_length": 4, "target": "y", "regressor": net, **ids}
         model = MultiSeriesForecaster(2, checkpoint=folder, random_state=0, **options)
@@ -219,8 +221,9 @@ def test_killed_process_continues_to_the_same_weights(kind, tmp_path):
 # ------------------------------------------------------------------------------- members
 def test_members_have_folders_of_their_own(tmp_path):
     panel, y = make_series_panel(n_series=4, random_state=0)
-    member = net(epochs=2, checkpoint=tmp_path / "ensemble", callbacks=None)
-    model = SeriesEnsembleRegressor(member, 2, series="series", time="time", random_state=0)
+    ids = {"series": "series", "time": "time"}
+    member = net(epochs=2, checkpoint=tmp_path / "ensemble", callbacks=None, **ids)
+    model = SeriesEnsembleRegressor(member, 2, random_state=0, **ids)
     model.fit(panel, y)
     forecaster = MultiSeriesForecaster(
         1, n_estimators=2, window_length=3, target="y", series="series", time="time",

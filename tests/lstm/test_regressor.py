@@ -258,7 +258,11 @@ def test_copies_predict_the_same_and_are_independent(duplicate):
     assert_array_equal(original.partial_fit(WINDOWS, Y).predict(WINDOWS), twin.predict(WINDOWS))
 
 
-@pytest.mark.parametrize("dump", [pickle.dump, joblib.dump], ids=["pickle", "joblib"])
+@pytest.mark.parametrize(
+    "dump",
+    [pickle.dump, pytest.param(joblib.dump, marks=pytest.mark.slow)],
+    ids=["pickle", "joblib"],
+)
 def test_new_process_predicts_the_same_to_the_last_bit(dump, fitted, tmp_path):
     with open(tmp_path / "fit", "wb") as file:
         dump((fitted, WINDOWS), file)
