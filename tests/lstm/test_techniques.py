@@ -135,10 +135,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "padding"),
-    [pytest.param(*case, marks=[pytest.mark.slow] * (case[0] == "all")) for case in CASES],
-)
+@pytest.mark.parametrize(("name", "padding"), CASES)
 def test_predictions_equal_the_reference(name, padding):
     windows, net = WINDOWS[padding], fitted(name, padding)
     predicted = net.predict(windows)
@@ -179,10 +176,7 @@ def test_weights_equal_repetitions_up_to_rounding():
     assert not np.allclose(lstm(**options).fit(X, Y).predict(X), weighted.predict(X), rtol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("name", "padding"),
-    [pytest.param(*case, marks=[pytest.mark.slow] * (case[0] == "all")) for case in CASES],
-)
+@pytest.mark.parametrize(("name", "padding"), CASES)
 def test_later_rows_change_nothing(name, padding):
     net, cut = fitted(name, padding), 4
     changed = PANEL.copy()
@@ -193,7 +187,7 @@ def test_later_rows_change_nothing(name, padding):
     assert not np.array_equal(after[~early], before[~early])
 
 
-@pytest.mark.parametrize("name", [pytest.param("all", marks=pytest.mark.slow), "vectors"])
+@pytest.mark.parametrize("name", ["all", "vectors"])
 def test_empty_callback_changes_nothing(name):
     # With callbacks, Keras' own steps train the model.
     own = lstm(callbacks=[keras_callback()], **TECHNIQUES[name]).fit(MASKED, Y)
@@ -256,7 +250,7 @@ def test_attention_must_be_on():
 
 
 # ---------------------------------------------------------------------------------- masks
-@pytest.mark.parametrize("name", ["attention", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["attention", "all"])
 def test_arrays_padded_with_nan_equal_masked_windows(name):
     options = {**TECHNIQUES[name], "series_embedding": 0}
     if "static_features" in options:
