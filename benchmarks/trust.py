@@ -144,7 +144,8 @@ PROMISES = {
 def run(promise: Promise) -> dict:
     """Run the tests of a promise and count their outcomes."""
     report = HERE / ".trust.xml"
-    command = f"{sys.executable} -m pytest -q -n 0 -m '' -o junit_family=legacy --junitxml={report} {promise.tests}"
+    options = f"-q -n 0 -m '' -o junit_family=legacy --junitxml={report}"
+    command = f"{sys.executable} -m pytest {options} {promise.tests}"
     started = time.perf_counter()
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     seconds = time.perf_counter() - started
