@@ -6,6 +6,7 @@ The reference is a forward pass in NumPy, one window and one step at a time.
 import pickle
 from functools import cache
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -301,7 +302,9 @@ def test_padding_must_be_as_in_fit():
     with pytest.raises(ValueError, match="padded with 'edge', and those of fit were padded with"):
         fitted("attention", "nan").predict(EDGE)
     full = MASKED[MASKED.n_observed == L]
-    assert_array_equal(net.predict(full), net.predict(EDGE)[MASKED.n_observed == L])
+    # On JAX, the programs with and without a mask round differently.
+    rtol = 0 if keras.backend.backend() == "tensorflow" else 1e-6
+    assert_allclose(net.predict(full), net.predict(EDGE)[MASKED.n_observed == L], rtol=rtol)
 
 
 def test_incomplete_segment_is_allowed_where_padding_is_masked():
