@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import contextmanager
+
+import numpy as np
 
 from sklstm._network.startup_messages import held_back
 
@@ -20,12 +23,22 @@ def load_network():
         loaded = sys.modules.get("sklstm._network.api")
         if loaded is not None:
             return loaded
-        with held_back():
+        with held_back(), kept_random_state():
             from sklstm._network import api
             from sklstm._network.warm_up import warm_up
 
             warm_up()
         return api
+
+
+@contextmanager
+def kept_random_state():
+    """Restore NumPy's global random state, from which the import of JAX draws."""
+    state = np.random.get_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
 
 
 def new_network():
