@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 from contextlib import contextmanager
 from functools import partial
 
@@ -28,6 +27,7 @@ from sklstm._network.checkpoints import (
 )
 from sklstm._network.trainer import CompiledTrainer, TrainingSpec
 from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
+from sklstm._panel.user_warnings import warn_user
 
 # Inputs and states are near 1: a weight of this size does not come from training.
 MAX_WEIGHT = 1e10
@@ -106,10 +106,9 @@ def train(
         state = keep_last_epoch(model, checkpoint)
         if state is None:
             raise
-        warnings.warn(
+        warn_user(
             f"The training was interrupted: the network has the weights after {state.n_epochs} of "
-            f"{epochs} epochs. Fitting again with the same checkpoint continues it.",
-            stacklevel=2,
+            f"{epochs} epochs. Fitting again with the same checkpoint continues it."
         )
         return state.losses, state.optimizer
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
 import numpy as np
 
 from sklstm._panel.rows import SeriesRows
+from sklstm._panel.show import show
+from sklstm._panel.user_warnings import warn_user
 
 # Rows that fit did not see are late readings if they are few, and a torn series otherwise.
 MAX_LATE_SHARE = 0.05
 MAX_NAMED = 5
 
 
-def warn_of_torn_series(context: SeriesRows, rows: SeriesRows, stacklevel: int = 3) -> None:
+def warn_of_torn_series(context: SeriesRows, rows: SeriesRows) -> None:
     """Warn if rows lie inside the span of fitted series and fit did not see them.
 
     Such rows mean that the series were torn: rows were removed from them before `fit`, as shuffled
@@ -29,8 +28,6 @@ def warn_of_torn_series(context: SeriesRows, rows: SeriesRows, stacklevel: int =
         can be checked.
     rows : SeriesRows
         Rows of fitted and other series.
-    stacklevel : int, default=3
-        As in :func:`warnings.warn`.
     """
     inside = _rows_inside(context, rows)
     if len(inside) == 0:
@@ -38,23 +35,17 @@ def warn_of_torn_series(context: SeriesRows, rows: SeriesRows, stacklevel: int =
     unseen = inside[~_is_known(context, rows, inside)]
     if len(unseen) <= max(1, MAX_LATE_SHARE * len(inside)):
         return
-    torn = plain_ids(rows.ids[np.unique(rows.codes[unseen])])
+    torn = rows.ids[np.unique(rows.codes[unseen])].tolist()
+    shown = ", ".join(map(show, torn[:MAX_NAMED]))
     more = f" and {len(torn) - MAX_NAMED} more" if len(torn) > MAX_NAMED else ""
-    warnings.warn(
+    warn_user(
         f"{len(unseen)} rows of {len(torn)} series lie between rows that fit saw, but fit did not "
-        f"see them: series {str(torn[:MAX_NAMED])[1:-1]}{more}. Splits and samplers that choose "
+        f"see them: series {shown}{more}. Splits and samplers that choose "
         "single rows (train_test_split, KFold with shuffle=True, BaggingRegressor) tear series "
         "apart: windows have holes, and scores are too good. Choose whole series (GroupKFold, "
         "SeriesEnsembleRegressor) or split in time (PerSeriesTimeSplit). If these rows are "
-        "readings that came late, fit again to include them.",
-        UserWarning,
-        stacklevel=stacklevel + 1,
+        "readings that came late, fit again to include them."
     )
-
-
-def plain_ids(ids: Any) -> list[Any]:
-    """Return ids as Python objects, which messages show without the name of a NumPy type."""
-    return [name.item() if isinstance(name, np.generic) else name for name in ids.tolist()]
 
 
 def _rows_inside(context: SeriesRows, rows: SeriesRows) -> np.ndarray:

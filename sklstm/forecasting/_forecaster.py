@@ -31,6 +31,7 @@ from sklstm._panel.read import (
     time_stamps,
 )
 from sklstm._panel.show import show
+from sklstm._panel.user_warnings import warn_user
 from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import conformal_shifts, held_out_errors, hold_out
 from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
@@ -50,7 +51,6 @@ from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import next_values
 from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm._targets import check_quantiles
-from sklstm.lstm._warnings import warn_user
 from sklstm.metrics import mase, seasonal_scale
 
 # Number of forecast rows whose outputs are held in memory at once.

@@ -12,8 +12,8 @@ from sklstm._panel.arrays import without_mask
 from sklstm._panel.read import FLOATS, column_names, read_panel, select_features
 from sklstm._panel.rows import encode_ids, id_index
 from sklstm._panel.show import show
+from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import Windows
-from sklstm.lstm._warnings import warn_user
 
 
 def as_array_like(X):

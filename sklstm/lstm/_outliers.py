@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklstm._panel.user_warnings import warn_user
 from sklstm.lstm._samples import Samples
-from sklstm.lstm._warnings import warn_user
 
 # Values this many deviations from the mean are looked at: fewer are usual in skewed data.
 MIN_DEVIATIONS = 8.0

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.show import show_ids
+from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.weights import weights_by_code
 from sklstm._panel.windows import Windows
 from sklstm.lstm._splits import rows_from_end, split_by_series, split_by_time
 from sklstm.lstm._targets import target_moments
-from sklstm.lstm._warnings import warn_user
 
 
 @dataclass(frozen=True, eq=False)

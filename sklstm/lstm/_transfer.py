@@ -7,7 +7,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm.lstm._warnings import warn_user
+from sklstm._panel.user_warnings import warn_user
 
 
 def frozen_source(init_from, kind):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
 from sklstm._panel.read import as_table, column_position
+from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import Windows
 from sklstm.preprocessing import PerSeriesScaler
 
@@ -44,12 +44,10 @@ def warn_of_ids_as_features(owner: Any, inner: Any, X: Any) -> None:
         for position in named.keys() - own.keys():
             role, by = named[position]
             name = X.columns[position] if hasattr(X, "columns") else position
-            warnings.warn(
+            warn_user(
                 f"The column {name!r} is the {ROLES[role]} of {by} and a feature of "
                 f"{type(step).__name__}, which has {role}={getattr(step, role)!r}. Set "
-                f"{role}={name!r} there too, or name its features with columns=.",
-                UserWarning,
-                stacklevel=3,
+                f"{role}={name!r} there too, or name its features with columns=."
             )
 
 

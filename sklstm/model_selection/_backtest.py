@@ -319,7 +319,7 @@ def backtest(
     cuts = rolling.rows.sizes - rolling.horizon - stride * before_last
     needed = f"{rolling.horizon + stride * (n_origins - 1) + 1} rows"
     # 3: the decorator adds a frame between the user's call and this line.
-    check_cuts(cuts, rolling.rows.ids, "origin", needed, "n_origins, stride or the horizon", 3)
+    check_cuts(cuts, rolling.rows.ids, "origin", needed, "n_origins, stride or the horizon")
     if not refit:
         forecaster = clone(forecaster).fit(rolling.history(cuts[0]))
     forecasts = Parallel(n_jobs=n_jobs)(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 
 from sklstm._panel.show import show_ids
+from sklstm._panel.user_warnings import warn_user
 
 
-def check_cuts(
-    cuts: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: str, stacklevel: int
-) -> None:
+def check_cuts(cuts: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: str) -> None:
     """Check that the series have rows before the cuts.
 
     Parameters
@@ -27,8 +24,6 @@ def check_cuts(
         Number of rows that a series needs for all cuts, in words.
     remedy : str
         The parameters to lower.
-    stacklevel : int
-        Level of the warning, counted from the caller.
 
     Raises
     ------
@@ -47,10 +42,8 @@ def check_cuts(
         )
     short, never = ids[~first], ids[(cuts < 1).all(axis=0)]
     if len(short):
-        warnings.warn(
+        warn_user(
             f"{len(short)} of {len(ids)} series ({show_ids(short)}) are too short for all "
             f"{len(cuts)} {what}s: each needs {needed}. They are left out of every {what} before "
-            f"which they have no rows, {len(never)} of them out of all {what}s.",
-            UserWarning,
-            stacklevel=stacklevel + 1,
+            f"which they have no rows, {len(never)} of them out of all {what}s."
         )

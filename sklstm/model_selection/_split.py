@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
@@ -16,6 +15,7 @@ from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.read import read_series_rows
 from sklstm._panel.rows import SeriesRows
+from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import Windows
 from sklstm.model_selection._cuts import check_cuts
 
@@ -116,11 +116,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         """
         self._validate()
         if groups is not None:
-            warnings.warn(
-                f"{type(self).__name__} ignores groups: name the ids in X with series=.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn_user(f"{type(self).__name__} ignores groups: name the ids in X with series=.")
         check_consistent_length(X, y)
         if _num_samples(X) == 0:
             raise ValueError("X has no rows: there is nothing to split.")
@@ -134,7 +130,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         # Selected windows keep the ids of all windows; ids without rows are not checked.
         present = sizes > 0
         needed = f"{self.n_splits * (self.test_size or 1) + 1} rows"
-        check_cuts(cuts[:, present], rows.ids[present], "fold", needed, "n_splits or test_size", 2)
+        check_cuts(cuts[:, present], rows.ids[present], "fold", needed, "n_splits or test_size")
         return self._folds(rows, cuts, n_test)
 
     @staticmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any, Self
 
@@ -20,6 +19,7 @@ from sklstm._panel.read import Panel, check_unchanged, column_names, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number
 from sklstm._panel.torn import warn_of_torn_series
+from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import (
     Windows,
     count_observed,
@@ -370,11 +370,9 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
         continues = panel.continues(self.context_.ids, self.context_.last_times)
         n_cut = int(np.sum(continues & short & ~with_context[run[n_context:]]))
         if n_cut:
-            warnings.warn(
+            warn_user(
                 f"{n_cut} of {len(panel)} rows continue a series of fit after a gap of more "
-                f"than max_gap={self.max_gap!r}: their windows contain no rows before the gap.",
-                UserWarning,
-                stacklevel=5,
+                f"than max_gap={self.max_gap!r}: their windows contain no rows before the gap."
             )
 
     def __sklearn_tags__(self) -> Any:

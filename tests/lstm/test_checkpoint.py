@@ -89,7 +89,7 @@ def test_interrupted_fit_continues_to_the_same_weights(options, tmp_path):
         fit_interrupted(tmp_path, epoch, **options)
     resumed = net(checkpoint=tmp_path, **options).fit(X, Y)
     assert_same_fit(resumed, expected)
-    # Training goes on alike, too: the state of the optimizer is the same.
+    # Further training gives the same weights, so the state of the optimizer is restored too.
     assert_same_fit(resumed.partial_fit(X, Y), expected.partial_fit(X, Y))
     # A finished fit is not trained again.
     seen = []
