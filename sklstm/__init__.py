@@ -13,7 +13,12 @@ from sklstm._panel.windows import Windows
 from sklstm._version import __version__ as __version__
 from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.lstm import MultiSeriesLSTMRegressor
-from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
+from sklstm.meta import (
+    PerSeriesTargetRegressor,
+    SeriesEnsembleRegressor,
+    predict_quantiles,
+    series_report,
+)
 from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
 from sklstm.persistence import load, save
 from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
@@ -32,7 +37,9 @@ __all__ = [
     "load",
     "make_series_scorer",
     "make_targets",
+    "predict_quantiles",
     "save",
+    "series_report",
     "series_weights",
     "stack_series",
     "unstack_series",

@@ -73,6 +73,10 @@ NETWORKS = [
     SeriesEnsembleRegressor(
         MultiSeriesLSTMRegressor(4, epochs=3, batch_size=8, learning_rate=0.05), 2, random_state=0
     ),
+    PerSeriesTargetRegressor(
+        MultiSeriesLSTMRegressor(4, epochs=5, learning_rate=0.05), random_state=0
+    ),
+    PerSeriesTargetRegressor(MultiSeriesLSTMRegressor(4, **FAST), target=0),
 ]
 ALL = [*ESTIMATORS, *NETWORKS]
 CLASSES = sorted({type(estimator) for estimator in ALL}, key=lambda cls: cls.__name__)

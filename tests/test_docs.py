@@ -14,6 +14,7 @@ GUIDES = [
     "forecasting.md",
     "model_files.md",
     "panels.md",
+    "production.md",
     "regimes.md",
     "techniques.md",
     "transfer.md",

@@ -7,23 +7,21 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
-from sklstm.meta._delegation import separate_checkpoints
+from sklstm.meta._delegation import separate_checkpoints, set_seeds
 
 
 def configure_regressor(regressor, quantiles, seed):
-    """Clone the user's regressor; set its quantiles and, if it has none, its seed."""
+    """Clone the user's regressor; set its quantiles, and each seed that is None."""
     regressor = clone(regressor)
-    parameters = regressor.get_params()
     if quantiles is not None:
-        if "quantiles" not in parameters:
+        if "quantiles" not in regressor.get_params():
             raise ValueError(
                 f"quantiles={quantiles!r} needs a regressor that predicts quantiles, but "
                 f"{regressor!r} has no parameter quantiles. Choose another regressor, or pass "
                 "quantiles=None."
             )
         regressor.set_params(quantiles=quantiles)
-    if parameters.get("random_state", 0) is None:
-        regressor.set_params(random_state=seed)
+    set_seeds(regressor, np.random.RandomState(seed), replace=False)
     return regressor
 
 

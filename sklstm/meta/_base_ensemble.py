@@ -51,13 +51,13 @@ from sklstm.meta._clusters import (
 from sklstm.meta._combination import ALL_MEMBERS
 from sklstm.meta._delegation import (
     inner_fit_params,
-    last_step,
     route_fit,
     separate_checkpoints,
     set_seeds,
     takes_fit_parameter,
     weight_parameter,
 )
+from sklstm.meta._last_step import last_step
 
 
 def select_rows(X, at):

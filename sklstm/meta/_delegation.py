@@ -17,13 +17,9 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
 from sklstm.lstm._targets import check_targets, r2_score_known
+from sklstm.meta._last_step import last_step
 
 # -------------------------------------------------------------------------- fit parameters
-
-
-def last_step(estimator):
-    """Return the last step of a pipeline, or the estimator itself if it is no pipeline."""
-    return last_step(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
 
 
 def fit_parameter(estimator, name: str) -> str:
@@ -81,13 +77,22 @@ def route_fit(owner, **inner) -> MetadataRouter:
     return MetadataRouter(owner=owner).add_self_request(owner).add(**inner, method_mapping=mapping)
 
 
-def set_seeds(estimator, random: np.random.RandomState) -> None:
-    """Set each parameter named ``random_state`` of an estimator to a seed of its own."""
-    names = sorted(estimator.get_params())
+def set_seeds(estimator, random: np.random.RandomState, *, replace: bool = True) -> None:
+    """Set each parameter named ``random_state`` of an estimator to a seed of its own.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The parameters of nested estimators, such as the steps of a pipeline, are set too.
+    random : RandomState
+        It draws the seeds.
+    replace : bool, default=True
+        Whether to replace values that the user has set. False: only None is replaced.
+    """
     seeds = {
         name: random.randint(np.iinfo(np.int32).max)
-        for name in names
-        if name.split("__")[-1] == "random_state"
+        for name, value in sorted(estimator.get_params().items())
+        if name.split("__")[-1] == "random_state" and (replace or value is None)
     }
     if seeds:
         estimator.set_params(**seeds)
@@ -110,15 +115,6 @@ def separate_checkpoints(estimator, number: int) -> None:
 def has_quantiles(estimator) -> bool:
     """Whether an estimator predicts quantiles; raises its own AttributeError if not."""
     return callable(last_step(estimator).predict_quantiles)
-
-
-def predict_quantiles(estimator, X):
-    """Predict quantiles by a regressor, or by a pipeline whose last step predicts them."""
-    if not isinstance(estimator, Pipeline):
-        return estimator.predict_quantiles(X)
-    if len(estimator) > 1:
-        X = estimator[:-1].transform(X)
-    return predict_quantiles(estimator[-1], X)
 
 
 def score_known(predicted, y, sample_weight, name: str) -> float:

@@ -16,8 +16,9 @@ from sklstm.lstm._targets import check_targets
 from sklstm.meta._assignment import usable_series
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
 from sklstm.meta._combination import combine_rows, inverse_weights, mean_squared_errors
-from sklstm.meta._delegation import copy_tags, has_quantiles, predict_quantiles, score_known
+from sklstm.meta._delegation import copy_tags, has_quantiles, score_known
 from sklstm.meta._ids import warn_of_ids_as_features
+from sklstm.meta._last_step import predict_quantiles
 
 
 def _predict(member, X):

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils import get_tags
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
@@ -25,11 +25,12 @@ from sklstm.meta._delegation import (
     copy_tags,
     has_quantiles,
     inner_fit_params,
-    predict_quantiles,
     route_fit,
     score_known,
+    set_seeds,
 )
 from sklstm.meta._ids import warn_of_ids_as_features
+from sklstm.meta._last_step import predict_quantiles
 from sklstm.meta._target_scaler import TargetScaler
 from sklstm.preprocessing._scaler import PerSeriesScaler
 
@@ -71,6 +72,9 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         same value as in the pipeline's :class:`PerSeriesScaler`. Otherwise, y and the column are
         scaled differently, and predictions are much worse. If series differ by orders of magnitude,
         try 0 for both.
+    random_state : int, RandomState instance or None, default=None
+        Seed of each parameter named ``random_state`` of the regressor that is None. None: the
+        regressor is left as it is.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time. With
         ``series=None``, all rows are one series; `Windows` carry their ids. With ``time=None``,
@@ -143,6 +147,7 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         "target": [str, Integral, None],
         "unknown": [StrOptions({"pooled", "error"})],
         "prior_rows": PerSeriesScaler._parameter_constraints["prior_rows"],
+        "random_state": ["random_state"],
         "series": [str, Integral, None],
         "time": [str, Integral, None],
     }
@@ -155,6 +160,7 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         target: Any = None,
         unknown: str = "pooled",
         prior_rows: float = 30,
+        random_state: int | np.random.RandomState | None = None,
         series: str | int | None = None,
         time: str | int | None = None,
     ) -> None:
@@ -163,6 +169,7 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         self.target = target
         self.unknown = unknown
         self.prior_rows = prior_rows
+        self.random_state = random_state
         self.series = series
         self.time = time
 
@@ -198,6 +205,8 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
             scaler, scaled = self._scale_by_column(X, targets)
         params = inner_fit_params(self, "regressor", {"sample_weight": sample_weight}, fit_params)
         regressor = clone(self.regressor)
+        if self.random_state is not None:
+            set_seeds(regressor, check_random_state(self.random_state), replace=False)
         regressor.fit(X, scaled[:, 0] if one_dimensional else scaled, **params)
 
         self._check_unchanged(reset=True)

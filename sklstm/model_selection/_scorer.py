@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.read import read_series_rows
 from sklstm._panel.windows import Windows
+from sklstm.meta import predict_quantiles
 from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair
 
 Metric = Callable[..., float]
@@ -38,6 +39,7 @@ class _SeriesScorer:
         greater_is_better: bool | None,
         scorer: Metric,
         average: str | None,
+        response_method: str,
         series: str | int | None,
         time: str | int | None,
     ) -> None:
@@ -45,6 +47,7 @@ class _SeriesScorer:
         self._greater_is_better = greater_is_better
         self._scorer = scorer
         self._average = average
+        self._response_method = response_method
         self._series = series
         self._time = time
 
@@ -55,7 +58,7 @@ class _SeriesScorer:
         if _num_samples(X) == 0:
             raise ValueError("X has no rows: there is nothing to score.")
         rows = read_series_rows(X, self._series, self._time)
-        true, predicted = check_pair(y, estimator.predict(X))
+        true, predicted = self._true_and_predicted(estimator, X, y)
         check_consistent_length(X, true)
         if np.isnan(true).all():
             raise ValueError("All values of y are missing: there is nothing to score.")
@@ -74,8 +77,18 @@ class _SeriesScorer:
         scores = pd.Series(scores, index=labels[starts], name="score")
         return scores if self._average is None else float(scores.mean())
 
+    def _true_and_predicted(self, estimator: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the targets (n_rows, n_outputs) and the predictions, or quantiles of each."""
+        if self._response_method == "predict":
+            return check_pair(y, estimator.predict(X))
+        quantiles = predict_quantiles(estimator, X)
+        true, _ = check_pair(y, quantiles[..., 0], "predict_quantiles(X)")
+        return true, quantiles.reshape(*true.shape, -1)
+
     def __repr__(self) -> str:
         options = {"average": self._average, "series": self._series, "time": self._time}
+        if self._response_method != "predict":
+            options["response_method"] = self._response_method
         if not isinstance(self._metric, str):
             options["greater_is_better"] = self._greater_is_better
         shown = ", ".join(f"{key}={value!r}" for key, value in options.items())
@@ -90,7 +103,8 @@ def _score_series(
 
     def score(rows: Any, columns: Any) -> float:
         y_true = pd.DataFrame(true[rows, columns], index=labels[rows]).squeeze(axis=1)
-        return scorer(_GivenPredictions(), predicted[rows, columns].reshape(y_true.shape), y_true)
+        shape = y_true.shape + predicted.shape[2:]
+        return scorer(_GivenPredictions(), predicted[rows, columns].reshape(shape), y_true)
 
     if known.all():
         return float(score(slice(None), slice(None)))
@@ -181,6 +195,7 @@ def _get_named_scorer(name: str) -> Metric:
     {
         "metric": [str, callable],
         "average": [StrOptions({"macro", "micro"}), None],
+        "response_method": [StrOptions({"predict", "predict_quantiles"})],
         "series": [str, Integral, None],
         "time": [str, Integral, None],
         "greater_is_better": ["boolean", None],
@@ -191,6 +206,7 @@ def make_series_scorer(
     metric: str | Callable[..., float],
     *,
     average: str | None = "macro",
+    response_method: str = "predict",
     series: str | int | None = None,
     time: str | int | None = None,
     greater_is_better: bool | None = None,
@@ -210,6 +226,11 @@ def make_series_scorer(
         - "micro": one score over the rows of all series;
         - None: no average. The scorer returns a Series of scores by id. Use it to inspect the
           scores; searches need a single number.
+    response_method : {"predict", "predict_quantiles"}, default="predict"
+        The method of the estimator whose values `metric` receives. With "predict_quantiles",
+        `metric` must be a function, such as
+        ``partial(pinball_loss, quantiles=[0.1, 0.5, 0.9])``. The quantiles are those of the last
+        step of a pipeline or search, as :func:`predict_quantiles` returns them.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time in the
         panel that is scored. ``series=None``: all rows are one series. With `time`, the metric
@@ -258,6 +279,12 @@ def make_series_scorer(
     -2.0
     """
     if isinstance(metric, str):
+        if response_method != "predict":
+            raise ValueError(
+                f"The scorer {metric!r} scores predictions, and response_method is "
+                f"{response_method!r}. Pass a function of y_true and the quantiles, such as "
+                "partial(sklstm.metrics.pinball_loss, quantiles=[0.1, 0.9])."
+            )
         if greater_is_better is not None:
             raise ValueError(
                 f"greater_is_better={greater_is_better!r} applies to functions only; the scorer "
@@ -269,4 +296,4 @@ def make_series_scorer(
         if greater_is_better is None:
             greater_is_better = _infer_greater_is_better(metric)
         scorer = make_scorer(metric, greater_is_better=greater_is_better)
-    return _SeriesScorer(metric, greater_is_better, scorer, average, series, time)
+    return _SeriesScorer(metric, greater_is_better, scorer, average, response_method, series, time)

@@ -329,19 +329,21 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
             if n_context:
                 context = self._context_values[chosen].astype(values.dtype, copy=False)
                 values = np.concatenate([context, values])
-        starts = rows.run_starts(gap)
         # Values are sorted last, when the temporary arrays of the other steps are freed.
-        observed = count_observed(starts, len(rows), self.window_length_, self.spacing)
-        ends = np.arange(len(rows), dtype=position_dtype(len(rows)))
-        observed, ends = rows.unsort(observed), rows.unsort(ends)
-        if n_context and gap is not None:
-            short = observed[n_context:] < self.window_length_
-            self._warn_of_cut_context(panel, rows, n_context, starts, short)
+        observed = self._count_observed(rows, gap)[n_context:]
+        if gap is not None:
+            n_cut = int(np.sum(observed < self._count_observed(rows, None)[n_context:]))
+            if n_cut:
+                warn_user(
+                    f"max_gap={self.max_gap!r} cuts the windows of {n_cut} of {len(panel)} rows: "
+                    "they contain no rows before the gap."
+                )
+        ends = rows.unsort(np.arange(len(rows), dtype=position_dtype(len(rows))))
         values = rows.sort(values)
         return Windows(
             values if has_contiguous_rows(values) else np.ascontiguousarray(values),
             ends[n_context:],
-            observed[n_context:],
+            observed,
             self.window_length_,
             spacing=self.spacing,
             padding=self.padding,
@@ -350,30 +352,10 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
             names=self._names if hasattr(self, "feature_names_in_") else None,
         )
 
-    def _warn_of_cut_context(
-        self,
-        panel: Panel,
-        rows: SeriesRows,
-        n_context: int,
-        starts: np.ndarray,
-        short: np.ndarray,
-    ) -> None:
-        """Warn if `max_gap` cuts rows off from the fitted rows that they continue.
-
-        `rows` are the remembered rows, of which there are `n_context`, and then the panel's.
-        `short` marks the rows of the panel whose windows lack rows.
-        """
-        run = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
-        run = rows.unsort(run)
-        with_context = np.zeros(len(starts), bool)
-        with_context[run[:n_context]] = True
-        continues = panel.continues(self.context_.ids, self.context_.last_times)
-        n_cut = int(np.sum(continues & short & ~with_context[run[n_context:]]))
-        if n_cut:
-            warn_user(
-                f"{n_cut} of {len(panel)} rows continue a series of fit after a gap of more "
-                f"than max_gap={self.max_gap!r}: their windows contain no rows before the gap."
-            )
+    def _count_observed(self, rows: SeriesRows, gap: float | None) -> np.ndarray:
+        """Count the observed rows in the window of each row, in the order of the rows."""
+        starts = rows.run_starts(gap)
+        return rows.unsort(count_observed(starts, len(rows), self.window_length_, self.spacing))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Lasso, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -898,3 +899,25 @@ def test_a_list_of_arrays():
     forecast = model.forecast()
     assert forecast["time"].tolist() == [20, 21, 12, 13]
     assert_allclose(forecast["prediction"][:2], [20, 21], atol=2)
+
+
+def test_seeds_inside_a_pipeline_are_set_where_they_are_none():
+    def seeds(inner):
+        lasso = Lasso(selection="random", random_state=inner)
+        regressor = make_pipeline(FunctionTransformer(), MultiOutputRegressor(lasso))
+        forecaster = MultiSeriesForecaster(
+            2,
+            target="y",
+            window_length=4,
+            n_estimators=2,
+            regressor=regressor,
+            random_state=0,
+            **IDS,
+        )
+        name = "multioutputregressor__estimator__random_state"
+        return [each.get_params()[name] for each in forecaster.fit(make_panel()).estimators_]
+
+    first, second = seeds(None)
+    assert isinstance(first, int) and first != second
+    assert seeds(None) == [first, second]
+    assert seeds(5) == [5, 5]

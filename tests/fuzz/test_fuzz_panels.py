@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklstm import PerSeriesScaler, WindowTransformer, make_targets, series_weights
 
 N_DEFAULT, N_PANELS, N_FITS = 100, 10_000, 300
-CUT = "continue a series of fit after a gap"
+CUT = "cuts the windows of"
 
 
 def fuzz(check, n_examples, counts):

@@ -499,6 +499,23 @@ def test_search_clone_and_pickle(target):
     assert_array_equal(in_pandas, search.predict(PANEL))
 
 
+def test_random_state_seeds_the_parameters_that_are_none():
+    def pipeline(seed):
+        return make_pipeline(FunctionTransformer(), Lasso(selection="random", random_state=seed))
+
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    y = X[:, 0] + 1
+
+    def seed_of(random_state, inner):
+        model = PerSeriesTargetRegressor(pipeline(inner), random_state=random_state)
+        return model.fit(X, y).regressor_[-1].random_state
+
+    assert isinstance(seed_of(0, None), int)
+    assert seed_of(0, None) == seed_of(0, None) != seed_of(1, None)
+    assert seed_of(0, 7) == 7
+    assert seed_of(None, None) is None
+
+
 def test_search_over_a_network():
     y = make_targets(PANEL, 2, "p", **IDS)
     pipe = make_pipeline(

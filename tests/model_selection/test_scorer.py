@@ -36,7 +36,7 @@ from sklstm import (
     make_series_scorer,
     make_targets,
 )
-from sklstm.metrics import mase, prognostic_score, seasonal_scale, smape
+from sklstm.metrics import mase, pinball_loss, prognostic_score, seasonal_scale, smape
 
 IDS = {"series": "unit", "time": "cycle"}
 PANEL = make_random_walks()
@@ -152,6 +152,46 @@ def test_scores_do_not_depend_on_the_order_of_rows(panel, random):
         # All rows doubled: the average over series stays the same.
         twice = pd.concat([panel, panel.assign(cycle=panel["cycle"] + 1000)])
         assert score(Noisy(), twice, pd.concat([y, y])) == pytest.approx(expected)
+
+
+class NoisyQuantiles(Noisy):
+    """Also predict three quantiles of each output: the prediction, and values around it."""
+
+    def predict_quantiles(self, X):
+        predicted = self.predict(X)
+        return predicted[..., np.newaxis] + [-2.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_quantiles_are_scored_per_series(n_outputs, missing):
+    levels = [0.1, 0.5, 0.8]
+    y, model = targets(n_outputs, missing), NoisyQuantiles(n_outputs)
+
+    def loss(true, predicted):
+        shifted = zip(levels, [-2.0, 0.5, 1.0], strict=True)
+        return np.mean([mean_pinball_loss(true, predicted + d, alpha=q) for q, d in shifted])
+
+    expected = -by_hand(loss, y, model.predict(PANEL))
+    metric = partial(pinball_loss, quantiles=levels)
+    options = {"response_method": "predict_quantiles", **IDS}
+    by_series = make_series_scorer(metric, average=None, **options)(model, PANEL, y)
+    assert_allclose(by_series.loc[expected.index], expected)
+    scorer = make_series_scorer(metric, **options)
+    assert scorer(model, PANEL, y) == pytest.approx(expected.mean())
+    assert "response_method='predict_quantiles'" in repr(scorer)
+
+
+def test_a_scorer_of_quantiles_needs_a_function_and_an_estimator_with_quantiles():
+    options = {"response_method": "predict_quantiles", **IDS}
+    with pytest.raises(ValueError, match="scores predictions, and response_method is 'predict_q"):
+        make_series_scorer("neg_mean_absolute_error", **options)
+    scorer = make_series_scorer(partial(pinball_loss, quantiles=[0.1, 0.9]), **options)
+    with pytest.raises(AttributeError, match="Noisy has no predict_quantiles"):
+        scorer(Noisy().fit(PANEL), PANEL, targets(1))
+    # y of another shape than the quantiles.
+    with pytest.raises(ValueError, match="predict_quantiles"):
+        scorer(NoisyQuantiles(3), PANEL, targets(1))
 
 
 def test_metrics_get_ids_and_rows_in_time_order():

@@ -1,6 +1,7 @@
 """Tests of WindowTransformer, mostly against a plain loop over rows and lags."""
 
 import pickle
+import warnings
 from datetime import timedelta
 
 import numpy as np
@@ -28,7 +29,7 @@ FEATURES = ["p", "q"]
 # The random panels of these tests are often passed to windows that were fitted on others, with
 # rows between those of fit. The warning of that is right, and tests/_panel/test_torn.py tests it.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*continue a series of fit after a gap"),
+    pytest.mark.filterwarnings("ignore:max_gap=.* cuts the windows"),
     pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw"),
 ]
 
@@ -271,8 +272,31 @@ def test_context(fitted, max_gap, rows, expected):
 def test_rows_after_a_gap_longer_than_the_limit_are_counted(fitted):
     transformer = WindowTransformer(3, max_gap=3, **IDS).fit(fitted)
     rows = pd.concat([later("a", 7, 8, 20), later("b", 9, 10), later("c", 9)])
-    with pytest.warns(UserWarning, match="^3 of 6 rows continue a series.*max_gap=3"):
+    with pytest.warns(UserWarning, match="^max_gap=3 cuts the windows of 3 of 6 rows: "):
         transformer.transform(rows)
+
+
+@settings(deadline=None)
+@given(panel=panels(), fitted=panels(), params=params)
+def test_every_window_that_a_limit_cuts_is_counted(panel, fitted, params):
+    """In fit and later, in known and in unseen series."""
+    if isinstance(params["window_length"], str):
+        params["window_length"] = 4
+    transformer = WindowTransformer(**params, **IDS)
+    for known, convert in [
+        (panel, lambda: transformer.fit_transform(panel)),
+        (fitted, lambda: transformer.fit(fitted).transform(panel)),
+    ]:
+        _, cut = plain_windows(panel, known, **params)
+        _, whole = plain_windows(panel, known, **params | {"max_gap": None})
+        n_cut = int(np.sum(cut < whole))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            convert()
+        found = [str(each.message) for each in caught if "max_gap" in str(each.message)]
+        expected = f"max_gap={params['max_gap']} cuts the windows of {n_cut} of {len(panel)} rows"
+        assert len(found) == (n_cut > 0)
+        assert all(expected in message for message in found)
 
 
 def test_history_is_kept_after_a_gap(fitted):
