@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklstm._panel.arrays import without_mask
-from sklstm._panel.read import column_names, read_panel
+from sklstm._panel.frames import as_plain
+from sklstm._panel.read import read_panel
 from sklstm._panel.show import show_ids
 from sklstm._panel.weights import check_weights
 
@@ -132,7 +132,7 @@ def pinball_loss(
         raise ValueError(f"quantiles={quantiles!r} must be a list of numbers between 0 and 1.")
     true = _check_true(y_true)
     predicted = check_array(
-        without_mask(y_quantiles),
+        as_plain(y_quantiles),
         ensure_2d=False,
         allow_nd=True,
         dtype=float,
@@ -204,7 +204,8 @@ def seasonal_scale(
     Returns
     -------
     Series (one column) or DataFrame of shape (n_series, n_columns)
-        The scale by id. NaN for a series that has no two rows one season apart.
+        The scale by id, always of pandas, since the ids are its index. NaN for a series that has
+        no two rows one season apart.
 
     Examples
     --------
@@ -219,7 +220,7 @@ def seasonal_scale(
     if not isinstance(m, (int, np.integer)) or isinstance(m, bool) or m < 1:
         raise ValueError(f"season_length={m!r} must be a positive integer.")
     rows = read_panel(panel, columns=columns, series=series, time=time)
-    labels = column_names(panel, rows.positions)
+    labels = rows.names
     values, codes = rows.sort(rows.values), rows.sort(rows.codes)
     difference = np.abs(values[m:] - values[:-m])
     difference[codes[m:] != codes[:-m]] = np.nan
@@ -300,7 +301,7 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
 def _check_true(y_true: ArrayLike) -> np.ndarray:
     """Return the observed values as floats of shape (n_rows, n_outputs)."""
     true: np.ndarray = check_array(
-        without_mask(y_true),
+        as_plain(y_true),
         ensure_2d=False,
         dtype=float,
         ensure_all_finite="allow-nan",
@@ -327,7 +328,7 @@ def check_pair(
         Both as floats.
     """
     true = _check_true(y_true)
-    predicted = check_array(without_mask(y_pred), ensure_2d=False, dtype=float, input_name=name)
+    predicted = check_array(as_plain(y_pred), ensure_2d=False, dtype=float, input_name=name)
     check_consistent_length(true, predicted)
     predicted = predicted.reshape(len(predicted), -1)
     if true.shape != predicted.shape:

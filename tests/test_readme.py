@@ -11,11 +11,14 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
+import sklstm
 from sklstm.__main__ import find_example, main
+from sklstm.plotting import ForecastDisplay
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import turbofan_data
@@ -92,6 +95,49 @@ def test_grid_search_block_compares_all_candidates(run_block):
     # A constant has a score of about 0.
     assert names["search"].best_score_ > 0.7
     assert "window_length" in printed
+
+
+def write_and_read(table, folder, name):
+    """Write a table to a CSV file, and read it as a polars user does; floats as float32."""
+    table.to_csv(folder / name, index=False)
+    return pl.read_csv(folder / name).with_columns(pl.col(pl.Float64).cast(pl.Float32))
+
+
+@pytest.mark.slow
+def test_pipeline_block_with_polars(run_block, tmp_path):
+    names, _ = run_block("Pipeline")
+    X, X_test = (write_and_read(names[name], tmp_path, f"{name}.csv") for name in ("X", "X_test"))
+    life = pl.Series(names["data"].train_rul.to_numpy()).clip(upper_bound=125)
+    expected = names["pipe"].predict(names["X_test"])
+    predicted = names["pipe"].fit(X, life).predict(X_test)
+    np.testing.assert_array_equal(predicted, expected)
+
+
+def test_forecast_block_with_polars(run_block):
+    expected = run_block("Forecasting")[0]["forecast"]
+    sales = pl.read_csv("examples/shop_sales.csv", try_parse_dates=True)
+    ids = {"series": "shop", "time": "day"}
+    options = {"season_length": 7, "quantiles": (0.1, 0.5, 0.9), "random_state": 0}
+    forecast = sklstm.MultiSeriesForecaster(horizon=28, **options, **ids).fit(sales).forecast()
+    assert forecast.schema["day"] == sales.schema["day"] == pl.Date
+    pd.testing.assert_frame_equal(
+        forecast.to_pandas(), expected, check_exact=True, check_dtype=False
+    )
+    display = ForecastDisplay.from_forecast(forecast, sales, n_history=56, **ids)
+    assert len(display.axes_) == 6
+    plt.close("all")
+
+
+@pytest.mark.slow
+def test_grid_search_block_with_polars(run_block, tmp_path):
+    names, _ = run_block("Grid search")
+    X = write_and_read(names["X"], tmp_path, "X.csv")
+    life = names["data"].train_rul[names["X"].index].to_numpy()
+    life = pl.Series(life).clip(upper_bound=125)
+    expected = names["search"].cv_results_
+    found = names["search"].fit(X, life, groups=X["unit"]).cv_results_
+    assert found["params"] == expected["params"]
+    np.testing.assert_array_equal(found["mean_test_score"], expected["mean_test_score"])
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/forecasting.md"])

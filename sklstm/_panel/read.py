@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
-from sklstm._panel.arrays import check_numbers, holds_text, without_mask
+from sklstm._panel.arrays import check_numbers, holds_text
+from sklstm._panel.frames import as_plain
 from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
 from sklstm._panel.time import time_index, time_numbers
 from sklstm._panel.windows import Windows
@@ -27,10 +28,18 @@ class Panel(SeriesRows):
         Positions of the selected features among the columns of X.
     values : ndarray of shape (n_rows, n_features)
         The selected features, float32 or float64.
+    labels : pandas.Index of shape (n_columns,) or None
+        Labels of all columns of X, if it has some.
     """
 
     positions: list[int]
     values: np.ndarray
+    labels: pd.Index | None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the selected features."""
+        return feature_names(self.labels, self.positions)
 
 
 def read_panel(
@@ -73,7 +82,7 @@ def read_panel(
     """
     checked, name = estimator, None if estimator is None else type(estimator).__name__
     options: dict[str, Any] = {"dtype": FLOATS, "ensure_all_finite": ensure_all_finite}
-    X = without_mask(X)
+    X = as_plain(X)
     if not isinstance(X, pd.DataFrame):
         if columns is None and series is None and time is None and estimator is not None:
             # Without ids, scikit-learn's validation is sufficient, and its messages are familiar.
@@ -95,7 +104,8 @@ def read_panel(
     if checked is not None:
         check_time_kind(checked, rows.time_kind, reset)
     index = (rows.codes, rows.ids, rows.time, rows.time_kind, rows.order)
-    return Panel(*index, positions=positions, values=values)
+    labels = X.columns if isinstance(X, pd.DataFrame) else None
+    return Panel(*index, positions=positions, values=values, labels=labels)
 
 
 def read_series_rows(
@@ -143,11 +153,11 @@ def read_series_rows(
 
 
 def as_table(X: Any, name: str | None = None) -> Any:
-    """Return X if it is a DataFrame, otherwise a 2-D array of it.
+    """Return X as a DataFrame of pandas if it is a DataFrame, otherwise a 2-D array of it.
 
     `name` is the name of the estimator, for messages.
     """
-    X = without_mask(X)
+    X = as_plain(X)
     if isinstance(X, pd.DataFrame) or (isinstance(X, np.ndarray) and X.ndim == 2 and X.size):
         return X
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
@@ -207,10 +217,10 @@ def column_position(X: Any, name: str | int) -> int | None:
     return None
 
 
-def column_names(X: Any, positions: list[int]) -> list[str]:
-    """Return the names of the columns at `positions`; ``x0``, ``x1``... if X has no names."""
-    if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
-        return [X.columns[position] for position in positions]
+def feature_names(labels: pd.Index | None, positions: list[int]) -> list[str]:
+    """Return the labels at `positions`; ``x0``, ``x1``... unless all labels are strings."""
+    if labels is not None and all(isinstance(label, str) for label in labels):
+        return [labels[position] for position in positions]
     return [f"x{position}" for position in positions]
 
 
@@ -291,8 +301,9 @@ def id_values(X: Any, name: str | int, parameter: str) -> Any:
     raise ValueError(
         f"{parameter}={name!r} is neither a column nor an index level of X ({_describe(X)}). "
         "An earlier step may have dropped it or changed its name: transformers of scikit-learn "
-        "return arrays without names unless set_output(transform='pandas') is called, and a "
-        "ColumnTransformer adds the name of the step unless verbose_feature_names_out=False."
+        "return arrays without names unless set_output(transform='pandas') or 'polars' is called, "
+        "a ColumnTransformer adds the name of the step unless verbose_feature_names_out=False, and "
+        "polars keeps no index levels."
     )
 
 

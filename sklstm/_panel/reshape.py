@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sklstm._panel.arrays import without_mask
+from sklstm._panel.frames import as_plain, frame_kind, in_kind
 from sklstm._panel.read import read_series_rows, select_features
 
 
@@ -17,7 +17,7 @@ def stack_series(
     arrays: Iterable[ArrayLike] | Mapping[Any, ArrayLike],
     names: Iterable[Any] | None = None,
     columns: Sequence[str] | None = None,
-) -> pd.DataFrame:
+) -> Any:
     """Stack arrays of unequal length into a panel.
 
     Parameters
@@ -35,7 +35,8 @@ def stack_series(
     DataFrame of shape (sum of n_steps_i, n_features)
         A panel with index levels ``series`` and ``time``. The time of a DataFrame or Series is
         its index, unless that is a default (range) index. The time of all other arrays is
-        0, 1, 2... in each series.
+        0, 1, 2... in each series. If the first array is a DataFrame or Series of another library
+        than pandas, such as polars, so is the panel, and ``series`` and ``time`` are columns.
 
     Raises
     ------
@@ -60,7 +61,8 @@ def stack_series(
            1     3.0  4.0
     1      0     5.0  6.0
     """
-    tables, ids = _check_arrays(arrays, names)
+    given, ids = _check_arrays(as_plain(arrays), as_plain(names))
+    tables = [as_plain(array) for array in given]
     if columns is None and isinstance(tables[0], pd.DataFrame):
         columns = list(tables[0].columns)
     blocks = _check_blocks(tables, ids)
@@ -74,7 +76,8 @@ def stack_series(
         ],
         names=["series", "time"],
     )
-    return pd.DataFrame(np.concatenate(blocks), index=index, columns=columns)
+    panel = pd.DataFrame(np.concatenate(blocks), index=index, columns=columns)
+    return in_kind(frame_kind(given[0]), panel)
 
 
 def _check_arrays(arrays: Any, names: Any) -> tuple[list[Any], Sequence[Any]]:
@@ -111,7 +114,7 @@ def _check_blocks(tables: list[Any], ids: Sequence[Any]) -> list[np.ndarray]:
                     f"Series {name!r} has columns {list(table.columns)}, the first series has "
                     f"{list(first.columns)}."
                 )
-        block = np.asarray(without_mask(table))
+        block = np.asarray(table)
         block = block[:, np.newaxis] if block.ndim == 1 else block
         if block.ndim != 2 or block.shape[0] == 0:
             raise ValueError(
@@ -136,7 +139,7 @@ def _times(table: Any) -> pd.Index:
 
 
 def unstack_series(
-    panel: pd.DataFrame | pd.Series,
+    panel: Any,
     *,
     series: str | int = "series",
     time: str | int | None = "time",
@@ -175,6 +178,7 @@ def unstack_series(
     >>> [array.shape for array in unstack_series(panel)]
     [(3, 2), (1, 2)]
     """
+    panel = as_plain(panel)
     is_flat = isinstance(panel, pd.Series)
     frame = panel.to_frame("value") if is_flat else panel
     if not isinstance(frame, pd.DataFrame):

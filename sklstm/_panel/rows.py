@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.sparse import csc_array
 
 from sklstm._panel.arrays import common_floats, without_mask
+from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import PlainIds
 
 # Rows to work on at once where whole columns of temporary numbers would fill the memory.
@@ -233,7 +234,7 @@ def join_context(context: SeriesRows, rows: SeriesRows) -> tuple[SeriesRows, np.
 
 def id_index(ids: Any) -> pd.Index:
     """Return ids that were passed beside X, of any kind, as an Index."""
-    return pd.Index(common_floats(without_mask(ids), "series id"))
+    return pd.Index(common_floats(as_plain(ids), "series id"))
 
 
 def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:

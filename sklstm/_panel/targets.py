@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sklstm._panel.read import column_names, read_panel
+from sklstm._panel.frames import frame_kind, in_kind
+from sklstm._panel.read import read_panel
 
 
 def make_targets(
@@ -18,7 +20,7 @@ def make_targets(
     *,
     series: str | int | None = None,
     time: str | int | None = None,
-) -> pd.DataFrame | np.ndarray:
+) -> Any:
     """Make the targets of each row: the values of the next `horizon` rows of its series.
 
     Parameters
@@ -36,10 +38,10 @@ def make_targets(
     Returns
     -------
     DataFrame or ndarray of shape (n_rows, n_targets * horizon)
-        A DataFrame if `panel` is one, with the rows of `panel`. The columns are target-major: all
-        steps of the first target, then all steps of the second. Values after the last row of a
-        series are NaN. One step is one row; if all steps must have the same length in time, fill
-        gaps in time first.
+        A DataFrame of the same library if `panel` is one, with the rows of `panel`. The columns
+        are target-major: all steps of the first target, then all steps of the second. Values after
+        the last row of a series are NaN (null in libraries that have it). One step is one row; if
+        all steps must have the same length in time, fill gaps in time first.
 
     Examples
     --------
@@ -62,8 +64,9 @@ def make_targets(
         same = codes[step:] == codes[:-step]
         targets[:-step, :, step - 1][same] = values[step:][same]
     out: np.ndarray = rows.unsort(targets).reshape(len(values), -1)
-    if not isinstance(panel, pd.DataFrame):
+    if rows.labels is None:
         return out
-    names = column_names(panel, rows.positions)
-    labels = [f"{name}_lead{step}" for name in names for step in range(1, horizon + 1)]
-    return pd.DataFrame(out, index=panel.index, columns=labels)
+    labels = [f"{name}_lead{step}" for name in rows.names for step in range(1, horizon + 1)]
+    index = panel.index if isinstance(panel, pd.DataFrame) else None
+    table = pd.DataFrame(out, index=index, columns=labels)
+    return in_kind(frame_kind(panel), table)

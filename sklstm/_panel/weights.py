@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import without_mask
+from sklstm._panel.frames import as_plain
 from sklstm._panel.rows import encode_ids, id_index
 from sklstm._panel.show import show_ids
 
@@ -85,7 +85,7 @@ def check_weights(sample_weight, n_rows: int) -> np.ndarray:
     """
     if sample_weight is None:
         return np.ones(n_rows)
-    weights = np.asarray(without_mask(sample_weight), dtype=np.float64)
+    weights = np.asarray(as_plain(sample_weight), dtype=np.float64)
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.ndim != 1:

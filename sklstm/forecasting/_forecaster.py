@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._files.checkpoint import Checkpoint
+from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
 from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
@@ -197,6 +198,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
     """
 
     freq_: Any
+    _frame_kind: FrameKind | None
 
     _parameter_constraints: dict[str, list[Any]] = {
         "horizon": [Interval(Integral, 1, None, closed="left")],
@@ -285,6 +287,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         self._levels = self._check_quantiles()
         table, rows = self._read(X, reset=True)
         self._columns = self._find_columns(table)
+        self._frame_kind = self._result_kind(X)
         self.window_length_, self.segment_length_ = self._choose_lengths()
         self._frequency = self._infer_frequency(table, rows)
         self.freq_ = None if self._frequency is None else self._frequency.step
@@ -319,6 +322,11 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         )
         columns.check_result_names(quantile_names(self.quantiles))
         return columns
+
+    def _result_kind(self, X):
+        """Describe the kind of frame of X, and the types of its ids, for the forecast."""
+        labels = (self.series, self._columns.series_name), (self.time, self._columns.time_name)
+        return frame_kind(X, {label: label for name, label in labels if name is not None})
 
     def _choose_lengths(self):
         """Choose the lengths of windows and segments."""
@@ -417,9 +425,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             verbose=self.verbose,
         )
 
-    def forecast(
-        self, panel: ArrayLike | None = None, future: ArrayLike | None = None
-    ) -> pd.DataFrame:
+    def forecast(self, panel: ArrayLike | None = None, future: ArrayLike | None = None) -> Any:
         """Forecast the rows after the last row of each series.
 
         Parameters
@@ -438,19 +444,21 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         DataFrame of shape (n_series * n_targets * horizon, ...)
             The id and the time under their names ("series" and "time" if they have none; without
             `time`, the number of the row in its series), ``step`` from 1, ``target`` if there are
-            several, ``prediction``, and one column per quantile (such as ``q0.1``).
+            several, ``prediction``, and one column per quantile (such as ``q0.1``). Of the
+            library of `panel`, or of the panel of fit.
         """
         check_is_fitted(self, "estimators_")
         if panel is None:
-            table, rows = self._context.table, self._context.rows
+            table, rows, kind = self._context.table, self._context.rows, self._frame_kind
         else:
-            table, rows = self._read(panel, reset=False)
+            (table, rows), kind = self._read(panel, reset=False), self._result_kind(panel)
         joined = self._join(table, rows, future)
         grid = self._grid(joined.table, joined.rows)
         forecasts = self._predict(grid, grid.positions[joined.last_rows])
         stamps = self._next_stamps(joined, self._context.n_dropped if panel is None else 0)
         ids = None if self.series is None else rows.ids
-        return forecast_table(self._columns, ids, stamps, forecasts, self.quantiles)
+        table = forecast_table(self._columns, ids, stamps, forecasts, self.quantiles)
+        return in_kind(kind, table)
 
     def _next_stamps(self, joined, n_dropped):
         """Compute the times after each series' last row, or its row numbers without `time`."""
@@ -590,7 +598,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         return self.season_length or 1
 
     def _read(self, X, reset):
-        """Check X and index its rows; return it as a DataFrame."""
+        """Check X and index its rows; return it as a DataFrame of pandas."""
+        X = as_plain(X)
         panel = read_panel(X, series=self.series, time=self.time, estimator=self, reset=reset)
         if isinstance(X, pd.DataFrame):
             return X, panel
@@ -607,7 +616,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         joined = JoinedRows.join(table, rows, self._context)
         future_rows = None
         if future is not None:
-            future = future if isinstance(future, pd.DataFrame) else pd.DataFrame(as_table(future))
+            future = pd.DataFrame(as_table(future))
             self._columns.check_future(future)
             future_rows = read_series_rows(future, self.series, self.time)
             check_time_kind(self, future_rows.time_kind, reset=False)

@@ -104,7 +104,8 @@ class WindowBuilder:
         scaler = None
         if grid.covariates.shape[1]:
             with np.errstate(invalid="ignore"):  # 0 / 0 in a column without known values
-                scaler = StandardScaler().fit(grid.covariates)
+                # An array, whatever scikit-learn's configuration names.
+                scaler = StandardScaler().set_output(transform="default").fit(grid.covariates)
         targets = [
             TargetScale.learn(values, grid.starts, season_length) for values in grid.values.T
         ]

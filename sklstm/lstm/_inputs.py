@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sklstm._panel.arrays import without_mask
-from sklstm._panel.read import FLOATS, column_names, read_panel, select_features
+from sklstm._panel.frames import as_plain
+from sklstm._panel.read import FLOATS, read_panel, select_features
 from sklstm._panel.rows import encode_ids, id_index
 from sklstm._panel.show import show
 from sklstm._panel.user_warnings import warn_user
@@ -19,9 +19,9 @@ from sklstm._panel.windows import Windows
 def as_array_like(X):
     """Return X itself if it has a number of dimensions, else an array of a nested list.
 
-    Masked elements become NaN.
+    Masked elements become NaN, and a DataFrame of another library one of pandas.
     """
-    X = without_mask(X)
+    X = as_plain(X)
     if hasattr(X, "ndim"):
         return X
     try:
@@ -111,7 +111,7 @@ def _windows_of_table(X, estimator, reset):
         1,
         codes=panel.codes,
         ids=panel.ids,
-        names=column_names(X, panel.positions) if named else None,
+        names=panel.names if named else None,
     )
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import without_mask
+from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
 from sklstm._panel.weights import check_weights
 
@@ -33,7 +33,7 @@ def check_targets(y, n_rows, name) -> tuple[np.ndarray, bool]:
     """
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-    y = without_mask(y)
+    y = as_plain(y)
     y = check_array(y, ensure_2d=False, dtype=FLOATS, ensure_all_finite="allow-nan", input_name="y")
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs).")

@@ -19,11 +19,11 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from sklstm._panel.arrays import without_mask
+from sklstm._panel.frames import as_plain, is_foreign, take
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     check_unchanged,
-    column_names,
+    feature_names,
     read_panel,
     read_series_rows,
     select_features,
@@ -62,9 +62,7 @@ from sklstm.meta._last_step import last_step
 
 def select_rows(X, at):
     """Select rows of Windows, a DataFrame or an array; `at` holds each position once."""
-    if len(at) == X.shape[0]:
-        return X
-    return X.iloc[at] if isinstance(X, pd.DataFrame) else X[at]
+    return X if len(at) == X.shape[0] else take(X, at)
 
 
 def rows_to_pass(X, rows: SeriesRows, wanted) -> np.ndarray:
@@ -158,9 +156,9 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
         has_ids : bool
         """
         name = type(self).__name__
-        if not isinstance(X, (Windows, pd.DataFrame)):
+        if not (isinstance(X, (Windows, pd.DataFrame)) or is_foreign(X)):
             X = check_array(
-                without_mask(X),
+                as_plain(X),
                 dtype=None,
                 allow_nd=True,
                 ensure_all_finite=False,
@@ -173,7 +171,7 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
                 f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required "
                 f"by {name}."
             )
-        if isinstance(X, Windows) or (self.series is not None and X.ndim == 2):
+        if isinstance(X, Windows) or (self.series is not None and len(X.shape) == 2):
             if series_ids is not None:
                 raise ValueError("X carries its series ids already. Leave series_ids=None.")
             series = None if isinstance(X, Windows) else self.series
@@ -181,7 +179,7 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
         if series_ids is not None:
             check_consistent_length(X, series_ids)
             return X, SeriesRows(*encode_ids(id_index(series_ids), n_rows)), True
-        if X.ndim == 2:
+        if len(X.shape) == 2:
             self._check_no_ids_in_estimator()
         return X, SeriesRows(np.arange(n_rows), pd.RangeIndex(n_rows)), False
 
@@ -245,19 +243,19 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
 
     def _history(self, X, rows) -> tuple[SeriesHistory, list[str]]:
         """Return the history from which clusters are made, and the names of its features."""
-        if X.ndim == 3:
+        if len(X.shape) == 3:
             windows = X if isinstance(X, Windows) else Windows.from_array(np.ascontiguousarray(X))
             table = pd.DataFrame(columns=windows.names or range(windows.shape[2]))
             positions = select_features(table, self.columns, None, None)
             history = history_of_windows(windows.with_series(rows.codes, rows.ids), positions)
             check_array(history.values, ensure_all_finite="allow-nan", input_name="X")
-            return history, column_names(table, positions)
+            return history, feature_names(table.columns, positions)
         panel = read_panel(X, columns=self.columns, series=self.series, time=self.time)
         order = panel.order
         if self.series is None:  # the ids were passed beside X, or there are none
             order = panel.sorting[group_order(rows.codes[panel.sorting])]
         in_order = SeriesRows(rows.codes, rows.ids, order=order)
-        return history_of_table(panel.values, in_order), column_names(X, panel.positions)
+        return history_of_table(panel.values, in_order), panel.names
 
     @property
     def assignment_(self) -> pd.Series:

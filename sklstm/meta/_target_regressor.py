@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import as_table, check_unchanged, column_position, read_series_rows
 from sklstm._panel.statistics import SCALER_STATISTICS
@@ -196,13 +197,14 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         self
         """
         self._validate_params()
-        targets, one_dimensional = check_targets(y, _num_samples(X), type(self).__name__)
+        table = as_plain(X)  # the regressor receives X itself
+        targets, one_dimensional = check_targets(y, _num_samples(table), type(self).__name__)
         weights = check_weights(sample_weight, len(targets))
-        warn_of_ids_as_features(self, self.regressor, X)
+        warn_of_ids_as_features(self, self.regressor, table)
         if self.target is None:
-            scaler, scaled = self._scale_by_targets(X, targets, weights)
+            scaler, scaled = self._scale_by_targets(table, targets, weights)
         else:
-            scaler, scaled = self._scale_by_column(X, targets)
+            scaler, scaled = self._scale_by_column(table, targets)
         params = inner_fit_params(self, "regressor", {"sample_weight": sample_weight}, fit_params)
         regressor = clone(self.regressor)
         if self.random_state is not None:
@@ -216,6 +218,7 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
     def _scale_by_targets(self, X, y, weights) -> tuple[TargetScaler, np.ndarray]:
         """Fit a scaler to y by series, and return it with the scaled targets."""
         scaler = TargetScaler(self.scaler, statistics="fit", unknown=self.unknown, series="series")
+        scaler.set_output(transform="default")  # whatever scikit-learn's configuration names
         ids = self._ids(X)
         scaler.fit(_panel_of_targets(np.where(weights[:, np.newaxis] > 0, y, np.nan), ids))
         return scaler, np.asarray(scaler.transform(_panel_of_targets(y, ids)))

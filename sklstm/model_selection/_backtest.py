@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,15 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
+from sklstm._panel.frames import as_plain, frame_kind, in_kind, take
 from sklstm._panel.read import id_label, id_values, read_series_rows, select_features
 from sklstm._panel.show import show
 from sklstm._panel.time import time_numbers
 from sklstm.metrics import seasonal_scale
 from sklstm.model_selection._cuts import check_cuts
+
+if TYPE_CHECKING:
+    from narwhals.stable.v2.typing import IntoDataFrameT
 
 RESULT_COLUMNS = (
     "origin",
@@ -34,51 +38,67 @@ class _RollingPanel:
     """Cut a panel at any row of each series, and compare forecasts with the rows after the cut.
 
     The columns are those that the forecaster's parameters name. A cut is an array with the number
-    of rows of each series before it.
+    of rows of each series before it. The forecaster receives rows of the panel as it was given, and
+    all else is computed from `table`, the same panel as a DataFrame of pandas.
     """
 
-    def __init__(self, forecaster: BaseEstimator, panel: pd.DataFrame) -> None:
+    def __init__(self, forecaster: BaseEstimator, panel: Any, table: pd.DataFrame) -> None:
         settings = forecaster.get_params(deep=False)
         self.horizon = _positive_integer("horizon", settings["horizon"])
         season_length = settings.get("season_length") or 1
         self.season_length = _positive_integer("season_length", season_length)
         self.ids = {"series": settings.get("series"), "time": settings.get("time")}
-        self.panel = panel
-        self.rows = read_series_rows(panel, **self.ids)
+        self.panel, self.table = panel, table
+        self.rows = read_series_rows(table, **self.ids)
         self.rank = self.rows.rank
         targets, self.unknown, self.known = _select_columns(
-            panel, settings.get("target"), settings.get("known_future") or None, **self.ids
+            table, settings.get("target"), settings.get("known_future") or None, **self.ids
         )
-        self.targets = list(panel.columns[targets])
+        self.targets = list(table.columns[targets])
         self.values = check_array(
-            panel.iloc[:, targets], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
+            table.iloc[:, targets], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
         )
         time = self.ids["time"]
-        self.stamps = None if time is None else pd.Index(id_values(panel, time, "time"))
-        self.series_label, self.time_label = _id_labels(panel, **self.ids)
+        self.stamps = None if time is None else pd.Index(id_values(table, time, "time"))
+        self.series_label, self.time_label = _id_labels(table, **self.ids)
 
-    def history(self, cut: np.ndarray) -> pd.DataFrame:
+    def in_kind_of_panel(self, result: pd.DataFrame) -> Any:
+        """Convert a result to the kind of frame of the panel."""
+        sources = {}
+        if self.ids["series"] is not None:
+            sources[self.series_label] = self.series_label
+        if self.stamps is not None:
+            sources |= {self.time_label: self.time_label, "cutoff": self.time_label}
+        return in_kind(frame_kind(self.panel, sources), result)
+
+    def _before(self, cut: np.ndarray) -> np.ndarray:
+        """Return the positions of the rows before the cut."""
+        return np.flatnonzero(self.rank < cut[self.rows.codes])
+
+    def history(self, cut: np.ndarray) -> Any:
         """Return the rows before the cut, in the order of the panel."""
-        return self.panel[self.rank < cut[self.rows.codes]]
+        return take(self.panel, self._before(cut))
 
-    def future(self, cut: np.ndarray) -> pd.DataFrame | None:
+    def future(self, cut: np.ndarray) -> Any:
         """Return ids, time and known columns of the rows after the cut; None if none is known."""
         if not self.known:
             return None
         codes = self.rows.codes
         after = self.rank - cut[codes]
         taken = (cut > 0)[codes] & (after >= 0) & (after < self.horizon)
-        return self.panel[taken].drop(columns=self.panel.columns[self.unknown])
+        kept = [n for n in range(self.table.shape[1]) if n not in self.unknown]
+        return take(self.panel, np.flatnonzero(taken), kept)
 
-    def compare(self, origin: int, cut: np.ndarray, forecast: pd.DataFrame) -> pd.DataFrame:
+    def compare(self, origin: int, cut: np.ndarray, forecast: Any) -> pd.DataFrame:
         """Return the forecast of one origin beside the observed values and the errors."""
         used = np.flatnonzero(cut > 0)
         keys = self._keys(used)
-        forecast = self._align(forecast, keys)
+        forecast = self._align(as_plain(forecast), keys)
         rows, cutoff, time = self._match(cut, used, forecast.pop(self.time_label))
         column = np.arange(len(rows)) % len(self.targets)
         y_true = np.where(rows < 0, np.nan, self.values[rows, column])
-        scale = seasonal_scale(self.history(cut), self.season_length, self.targets, **self.ids)
+        past = self.table.iloc[self._before(cut)]
+        scale = seasonal_scale(past, self.season_length, self.targets, **self.ids)
         scale = self._spread(scale.reindex(self.rows.ids[used]).to_numpy())
         key_columns = keys.to_frame(index=False)
         table = {
@@ -191,9 +211,7 @@ def _id_labels(panel: pd.DataFrame, series: Any, time: Any) -> tuple[Any, Any]:
     return labels
 
 
-def _forecast(
-    forecaster: Any, history: pd.DataFrame, future: pd.DataFrame | None, refit: bool
-) -> pd.DataFrame:
+def _forecast(forecaster: Any, history: Any, future: Any, refit: bool) -> Any:
     if refit:
         forecaster = clone(forecaster).fit(history)
     return forecaster.forecast(history, future=future)
@@ -212,13 +230,13 @@ def _forecast(
 )
 def backtest(
     forecaster: BaseEstimator,
-    panel: pd.DataFrame,
+    panel: IntoDataFrameT,
     n_origins: int = 5,
     stride: int | None = None,
     *,
     refit: bool = True,
     n_jobs: int | None = None,
-) -> pd.DataFrame:
+) -> IntoDataFrameT:
     """Forecast from several past origins, and compare the forecasts with the observed values.
 
     An origin cuts each series in two. The forecaster receives the rows before the cut, and its
@@ -234,6 +252,7 @@ def backtest(
         changed.
     panel : DataFrame of shape (n_rows, n_columns)
         A panel with the ids and the time in columns or index levels. Rows may be in any order.
+        The forecaster receives its rows as DataFrames of the same library.
     n_origins : int, default=5
         Number of origins.
     stride : int, default=None
@@ -247,8 +266,8 @@ def backtest(
     Returns
     -------
     DataFrame
-        One row per origin, series and step (and target, if there are several), sorted in this
-        order, with the columns:
+        Of the library of `panel`. One row per origin, series and step (and target, if there are
+        several), sorted in this order, with the columns:
 
         - the id and the time of the forecast row. They keep their names; without names they are
           called "series" and "time". Without `time`, this is the number of the row in its series;
@@ -308,12 +327,13 @@ def backtest(
     3       0       0      75    79     4
     >>> by_step = result.groupby("step")["scaled_error"].mean()
     """
-    if not isinstance(panel, pd.DataFrame):
+    table = as_plain(panel)
+    if not isinstance(table, pd.DataFrame):
         raise TypeError(
             f"panel must be a DataFrame, got {type(panel).__name__}. Convert a list of arrays with "
             "stack_series, and one array with pandas.DataFrame(array, columns=...)."
         )
-    rolling = _RollingPanel(forecaster, panel)
+    rolling = _RollingPanel(forecaster, panel, table)
     stride = rolling.horizon if stride is None else stride
     before_last = np.arange(n_origins - 1, -1, -1)[:, np.newaxis]
     cuts = rolling.rows.sizes - rolling.horizon - stride * before_last
@@ -330,4 +350,4 @@ def backtest(
         rolling.compare(origin, cut, forecast)
         for origin, (cut, forecast) in enumerate(zip(cuts, forecasts, strict=True))
     ]
-    return pd.concat(tables, ignore_index=True)
+    return rolling.in_kind_of_panel(pd.concat(tables, ignore_index=True))

@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer, make_scorer
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
+from sklstm._panel.frames import as_plain
 from sklstm._panel.read import read_series_rows
 from sklstm._panel.windows import Windows
 from sklstm.meta import predict_quantiles
@@ -55,11 +56,12 @@ class _SeriesScorer:
         self, estimator: Any, X: ArrayLike | pd.DataFrame | Windows, y: ArrayLike
     ) -> float | pd.Series:
         """Score the predictions of `estimator` for X against y."""
-        if _num_samples(X) == 0:
+        table = as_plain(X)
+        if _num_samples(table) == 0:
             raise ValueError("X has no rows: there is nothing to score.")
-        rows = read_series_rows(X, self._series, self._time)
+        rows = read_series_rows(table, self._series, self._time)
         true, predicted = self._true_and_predicted(estimator, X, y)
-        check_consistent_length(X, true)
+        check_consistent_length(table, true)
         if np.isnan(true).all():
             raise ValueError("All values of y are missing: there is nothing to score.")
         true, predicted, codes = map(rows.sort, (true, predicted, rows.codes))

@@ -13,6 +13,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
+from sklstm._panel.frames import as_plain
 from sklstm._panel.read import read_series_rows
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.user_warnings import warn_user
@@ -117,6 +118,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         self._validate()
         if groups is not None:
             warn_user(f"{type(self).__name__} ignores groups: name the ids in X with series=.")
+        X = as_plain(X)
         check_consistent_length(X, y)
         if _num_samples(X) == 0:
             raise ValueError("X has no rows: there is nothing to split.")

@@ -13,6 +13,7 @@ from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.spec import NetworkSpec
+from sklstm._panel.frames import FrameKind
 from sklstm._panel.frequency import Frequency
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.statistics import Extremes, MaxAbs, Moments, Quartiles
@@ -42,6 +43,7 @@ DATACLASSES = {
             Checkpoint,
             Extremes,
             FittedContext,
+            FrameKind,
             Frequency,
             MaxAbs,
             Moments,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.frames import as_plain
 from sklstm._panel.read import as_table, id_values, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.plotting._axes import (
@@ -147,7 +148,7 @@ class ForecastDisplay:
             one series, target and time.
         """
         check_matplotlib_support(f"{cls.__name__}.from_forecast")
-        frame = as_frame(panel)
+        forecast, frame = as_plain(forecast), as_frame(panel)
         targets = find_targets(forecast, frame, target, series, time)
         ahead, interval, names = read_forecast(forecast, targets, series, time)
         chosen = choose_series(ahead["series"].unique(), series_ids, "forecast")

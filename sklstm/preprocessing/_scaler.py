@@ -10,12 +10,13 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import run_starts
@@ -52,8 +53,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, B
     """Scale each series by its own statistics.
 
     All series are scaled at once, without a loop over series. Ids and time stay in place, and rows
-    and columns keep their order. A scaler fitted on a DataFrame returns a DataFrame if it is given
-    one, and an array if it is given an array.
+    and columns keep their order. A scaler fitted on a DataFrame returns a DataFrame of the same
+    library if it is given one, and an array if it is given an array.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, B
         self._check_combination()
         fitted = copy(self)  # an error leaves `self` unchanged
         panel = fitted._read(X, reset=True)
-        fitted._labels = X.columns.to_numpy(dtype=object) if isinstance(X, pd.DataFrame) else None
+        fitted._labels = None if panel.labels is None else panel.labels.to_numpy(dtype=object)
         fitted.series_ids_ = panel.ids
         fitted._last_times = None if panel.time is None else panel.last_times
         if isinstance(self.scaler, str):
@@ -456,6 +457,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, B
 
     def _assemble(self, X, panel, values):
         """Return X with scaled features in place of the original ones."""
+        if _get_output_config("transform", self)["dense"] == "pandas":
+            X = as_plain(X)  # scikit-learn would convert other frames to columns of objects
         return replace_columns(X, panel.positions, values, as_frame=self._labels is not None)
 
     def __sklearn_tags__(self):

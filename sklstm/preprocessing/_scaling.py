@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from sklstm._panel.arrays import without_mask
+from sklstm._panel.frames import as_plain, is_foreign, with_values
 from sklstm._panel.read import Panel, as_slice
 from sklstm._panel.run_statistics import block_rows, read_block, repeat_by_code
 
@@ -172,9 +172,11 @@ def replace_columns(X, positions, values, as_frame: bool):
     DataFrame or ndarray of shape (n_rows, n_columns)
         `values` itself if an ndarray is returned and `positions` are all columns.
     """
-    if isinstance(X, pd.DataFrame) and as_frame:
+    if as_frame and is_foreign(X):
+        return with_values(X, positions, values)
+    X = as_plain(X)
+    if as_frame and isinstance(X, pd.DataFrame):
         return _replace_in_frame(X, positions, values)
-    X = without_mask(X)
     # A list may contain strings beside numbers.
     X = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
     if len(positions) == X.shape[1]:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.gather import has_contiguous_rows
 from sklstm._panel.pickles import VersionedPickle
-from sklstm._panel.read import Panel, check_unchanged, column_names, read_panel
+from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.time import gap_number
 from sklstm._panel.torn import warn_of_torn_series
@@ -208,7 +208,7 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
         self._validate_params()
         panel = self._read(X, reset=True)
         self._positions = panel.positions
-        self._names = column_names(X, panel.positions)
+        self._names = panel.names
         gap = gap_number(self.max_gap, panel.time_kind)
         self.window_length_ = self._length(panel, gap)
         self.context_: Any = None
