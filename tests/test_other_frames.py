@@ -535,6 +535,24 @@ def test_inner_steps_receive_what_was_given():
     assert np.isfinite(by_targets.fit(X, y).predict(X)).all()
 
 
+@library
+def test_backtest_passes_rows_in_the_kind_that_was_given(library):
+    seen = []
+
+    class Recording(MultiSeriesForecaster):
+        def forecast(self, panel=None, future=None):
+            seen.append((panel, future))
+            return super().forecast(panel, future)
+
+    forecaster = Recording(**make_forecaster(target="q", known_future=["promo"]).get_params(False))
+    backtest(forecaster, library.frame(PROMO), 2)
+    assert len(seen) == 2
+    for history, future in seen:
+        assert library.owns(history) and library.owns(future)
+        assert list(table_of(history)) == list(PROMO)
+        assert list(table_of(future)) == ["unit", "cycle", "promo"]
+
+
 # ----------------------------------------------------------------------------- storing
 @library
 def test_fitted_estimators_are_stored(library, tmp_path):
