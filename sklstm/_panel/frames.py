@@ -56,26 +56,29 @@ def as_plain(data: Any) -> Any:
     ImportError
         If the conversion needs pyarrow, which is not installed.
     """
-    if isinstance(data, np.ndarray):
+    frame = _frame(data)
+    if frame is None:
         return without_mask(data)
-    if isinstance(data, (pd.DataFrame, pd.Series)):
-        return data
-    if nw.dependencies.is_into_lazyframe(data):
-        raise TypeError(
-            f"Got a lazy frame ({type(data).__module__.split('.')[0]}.{type(data).__name__}), "
-            "whose rows are not computed yet. Pass a DataFrame: call .collect() on it."
-        )
-    if not is_foreign(data):
-        return data
     with _explained_without_pyarrow():
-        return nw.from_native(data, eager_only=True, allow_series=True).to_pandas()
+        return frame.to_pandas()
 
 
 def is_foreign(data: Any) -> bool:
     """Whether an object is a DataFrame or Series of a library other than pandas."""
+    return _frame(data) is not None
+
+
+def _frame(data: Any) -> Any:
+    """Return a DataFrame or Series of another library in narwhals; None for everything else."""
     if isinstance(data, (np.ndarray, pd.DataFrame, pd.Series)):
-        return False
-    return nw.dependencies.is_into_dataframe(data) or nw.dependencies.is_into_series(data)
+        return None
+    frame = nw.from_native(data, allow_series=True, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError(
+            f"Got a lazy frame ({type(data).__module__.split('.')[0]}.{type(data).__name__}), "
+            "whose rows are not computed yet. Pass a DataFrame: call .collect() on it."
+        )
+    return frame if isinstance(frame, (nw.DataFrame, nw.Series)) else None
 
 
 @contextmanager
@@ -106,10 +109,10 @@ def take(X: Any, rows: Any, columns: Sequence[int] | None = None) -> Any:
     Windows, ndarray or DataFrame
         Of the kind of `X`.
     """
+    frame = _frame(X)
+    if frame is not None:
+        return frame[rows, slice(None) if columns is None else columns].to_native()
     key = rows if columns is None else (rows, columns)
-    if is_foreign(X):
-        key = (rows, slice(None) if columns is None else columns)
-        return nw.from_native(X, eager_only=True)[key].to_native()
     return X.iloc[key] if isinstance(X, pd.DataFrame) else X[key]
 
 
@@ -129,7 +132,7 @@ def with_values(X: Any, positions: Sequence[int], values: np.ndarray) -> Any:
     DataFrame of shape (n_rows, n_columns)
         The other columns are those of `X`, whatever their type.
     """
-    frame = nw.from_native(X, eager_only=True)
+    frame = _frame(X)
     table = pd.DataFrame(values, columns=[frame.columns[position] for position in positions])
     new = _from_pandas(table, frame.implementation.value)
     return frame.with_columns(*new.iter_columns()).to_native()
@@ -174,9 +177,9 @@ def frame_kind(data: Any, sources: Mapping[Any, Any] | None = None) -> FrameKind
     -------
     FrameKind or None
     """
-    if not is_foreign(data):
+    frame = _frame(data)
+    if frame is None:
         return None
-    frame = nw.from_native(data, eager_only=True, allow_series=True)
     types = {}
     for name, column in (sources or {}).items():
         if column in frame.columns and type(dtype := frame[column].dtype).__name__ in TYPES:
