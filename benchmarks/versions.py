@@ -24,9 +24,10 @@ ENVIRONMENTS = HERE / ".envs"
 RESULTS, PAGE = HERE / "versions.json", ROOT / "docs" / "versions.md"
 # The contract: scikit-learn's checks, pipelines, each estimator, frames, model files.
 TESTS = (
-    "tests/test_common.py tests/test_pipeline.py tests/test_imports.py tests/_panel "
-    "tests/preprocessing tests/lstm/test_regressor.py tests/forecasting/test_forecaster.py "
-    "tests/meta tests/model_selection tests/persistence/test_estimators.py"
+    "tests/test_common.py tests/test_pipeline.py tests/test_imports.py tests/test_other_frames.py "
+    "tests/_panel tests/preprocessing tests/lstm/test_regressor.py tests/meta "
+    "tests/model_selection tests/forecasting/test_forecaster.py "
+    "tests/persistence/test_estimators.py"
 ).split()
 PACKAGES = "scikit-learn numpy scipy pandas polars narwhals tensorflow keras scikeras".split()
 # Lines of the summary that explain a failure.

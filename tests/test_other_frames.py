@@ -211,7 +211,7 @@ def forecast(to):
 
 
 def shape_panels(to):
-    parts = {unit: rows[["p", "q"]] for unit, rows in LATER.groupby("unit")}
+    parts = {unit: rows[["p", "q"]].reset_index(drop=True) for unit, rows in LATER.groupby("unit")}
     stacked = stack_series({unit: to.frame(part) for unit, part in parts.items()})
     named = stack_series([to.column(part["p"]) for part in parts.values()], to.column(list(parts)))
     expected = stacked.reset_index() if to is PANDAS else stacked
