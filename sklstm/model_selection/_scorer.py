@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.utils._param_validation import StrOptions, validate_params
+from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import read_series_rows
+from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm.meta import predict_quantiles
 from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair
@@ -32,7 +36,11 @@ class _GivenPredictions(RegressorMixin, BaseEstimator):
 
 
 class _SeriesScorer:
-    """Score an estimator per series; made by `make_series_scorer`."""
+    """Score an estimator per series; made by `make_series_scorer`.
+
+    It is none of scikit-learn's own scorers: packages take those apart, and call the metric with y
+    and predictions alone.
+    """
 
     def __init__(
         self,
@@ -51,9 +59,14 @@ class _SeriesScorer:
         self._response_method = response_method
         self._series = series
         self._time = time
+        self._weight_request: bool | str | None = None
 
     def __call__(
-        self, estimator: Any, X: ArrayLike | pd.DataFrame | Windows, y: ArrayLike
+        self,
+        estimator: Any,
+        X: ArrayLike | pd.DataFrame | Windows,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
     ) -> float | pd.Series:
         """Score the predictions of `estimator` for X against y."""
         table = as_plain(X)
@@ -62,18 +75,24 @@ class _SeriesScorer:
         rows = read_series_rows(table, self._series, self._time)
         true, predicted = self._true_and_predicted(estimator, X, y)
         check_consistent_length(table, true)
+        if sample_weight is not None:
+            self._check_takes_weights()
+        weights = check_weights(sample_weight, len(true))
+        counted = rows.sort(weights) > 0
+        sorted_parts = (rows.sort(part)[counted] for part in (true, predicted, rows.codes, weights))
+        true, predicted, codes, weights = sorted_parts
         if np.isnan(true).all():
             raise ValueError("All values of y are missing: there is nothing to score.")
-        true, predicted, codes = map(rows.sort, (true, predicted, rows.codes))
         name = self._series if isinstance(self._series, str) else "series"
         labels = rows.ids.take(codes).rename(name)
-        starts = rows.run_starts()
         if self._average == "micro":
-            codes, starts = np.zeros_like(codes), np.array([0])
+            codes = np.zeros_like(codes)
         if self._average is not None and _is_weighted_mean(self._metric):
-            return _score_in_one_call(self._scorer, codes, labels, true, predicted)
+            return self._score_in_one_call(codes, labels, true, predicted, weights)
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        options = {} if sample_weight is None else {"sample_weight": weights}
         scores = [
-            _score_series(self._scorer, labels[part], true[part], predicted[part])
+            self._score_series(labels[part], true[part], predicted[part], _take(options, part))
             for part in map(slice, starts, [*starts[1:], len(codes)])
         ]
         scores = pd.Series(scores, index=labels[starts], name="score")
@@ -87,6 +106,92 @@ class _SeriesScorer:
         true, _ = check_pair(y, quantiles[..., 0], "predict_quantiles(X)")
         return true, quantiles.reshape(*true.shape, -1)
 
+    def _check_takes_weights(self) -> None:
+        if not self._accept_sample_weight():
+            raise ValueError(
+                f"metric={_metric_name(self._metric)} takes no sample_weight: leave the weights "
+                "out, or choose a metric that takes them, such as 'neg_mean_absolute_error'."
+            )
+
+    def _score_series(
+        self,
+        labels: pd.Index,
+        true: np.ndarray,
+        predicted: np.ndarray,
+        options: dict[str, np.ndarray],
+    ) -> float:
+        """Score the known targets of some rows; NaN if none is known."""
+        known = ~np.isnan(true)
+
+        def score(rows: Any, columns: Any) -> float:
+            y_true = pd.DataFrame(true[rows, columns], index=labels[rows]).squeeze(axis=1)
+            y_pred = predicted[rows, columns].reshape(y_true.shape + predicted.shape[2:])
+            return self._call(y_true, y_pred, **_take(options, rows))
+
+        if known.all():
+            return score(slice(None), slice(None))
+        by_output = [score(rows, j) for j, rows in enumerate(known.T) if rows.any()]
+        return float(pd.Series(by_output, dtype=float).mean())
+
+    def _score_in_one_call(
+        self,
+        codes: np.ndarray,
+        labels: pd.Index,
+        true: np.ndarray,
+        predicted: np.ndarray,
+        weights: np.ndarray,
+    ) -> float:
+        """Compute the mean of `_score_series` over the series, for metrics that are weighted means.
+
+        The score of a series is a mean over outputs of means over rows, that is, one weighted mean
+        of its elements. So one call scores all series. With many series, calls take most of the
+        time.
+        """
+        known = ~np.isnan(true)
+        totals = np.zeros((codes.max() + 1, true.shape[1]))
+        np.add.at(totals, codes, known * weights[:, np.newaxis])
+        n_outputs = (totals > 0).sum(axis=1, keepdims=True)
+        rows = np.nonzero(known)[0]
+        shares = weights[rows] / (totals * n_outputs)[codes][known]
+        y_true = pd.Series(true[known], index=labels[rows])
+        return self._call(y_true, predicted[known], sample_weight=shares)
+
+    def _call(self, y_true: pd.Series | pd.DataFrame, y_pred: np.ndarray, **options: Any) -> float:
+        return float(self._scorer(_GivenPredictions(), y_pred, y_true, **options))
+
+    def _accept_sample_weight(self) -> bool:
+        """Whether the metric takes weights; scikit-learn's searches ask for it by this name."""
+        return "sample_weight" in signature(self._scorer._score_func).parameters  # type: ignore[attr-defined]
+
+    def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
+        """Request the weights, as scorers of scikit-learn do, where metadata routing is enabled.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            Whether to pass the weights, or the name under which they are passed. None: weights that
+            are passed raise an error.
+
+        Returns
+        -------
+        self
+        """
+        if not get_config()["enable_metadata_routing"]:
+            raise RuntimeError(
+                "set_score_request needs metadata routing: enable it with "
+                "sklearn.set_config(enable_metadata_routing=True)."
+            )
+        self._check_takes_weights()
+        self._weight_request = sample_weight
+        return self
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Return the requested metadata: the weights, if the metric takes them."""
+        requests = MetadataRequest(owner=self)
+        if self._accept_sample_weight():
+            requests.score.add_request(param="sample_weight", alias=self._weight_request)
+        return requests
+
     def __repr__(self) -> str:
         options = {"average": self._average, "series": self._series, "time": self._time}
         if self._response_method != "predict":
@@ -97,38 +202,8 @@ class _SeriesScorer:
         return f"make_series_scorer({_metric_name(self._metric)}, {shown})"
 
 
-def _score_series(
-    scorer: Metric, labels: pd.Index, true: np.ndarray, predicted: np.ndarray
-) -> float:
-    """Score the known targets of some rows; NaN if none is known."""
-    known = ~np.isnan(true)
-
-    def score(rows: Any, columns: Any) -> float:
-        y_true = pd.DataFrame(true[rows, columns], index=labels[rows]).squeeze(axis=1)
-        shape = y_true.shape + predicted.shape[2:]
-        return scorer(_GivenPredictions(), predicted[rows, columns].reshape(shape), y_true)
-
-    if known.all():
-        return float(score(slice(None), slice(None)))
-    by_output = [score(rows, j) for j, rows in enumerate(known.T) if rows.any()]
-    return float(pd.Series(by_output, dtype=float).mean())
-
-
-def _score_in_one_call(
-    scorer: Metric, codes: np.ndarray, labels: pd.Index, true: np.ndarray, predicted: np.ndarray
-) -> float:
-    """Compute the mean of `_score_series` over the series, for metrics that are weighted means.
-
-    The score of a series is a mean over outputs of means over rows, that is, one weighted mean of
-    its elements. So one call scores all series. With many series, calls take most of the time.
-    """
-    known = ~np.isnan(true)
-    counts = np.zeros((codes.max() + 1, true.shape[1]))
-    np.add.at(counts, codes, known)
-    n_outputs = (counts > 0).sum(axis=1, keepdims=True)
-    weights = 1 / (counts * n_outputs)[codes][known]
-    y_true = pd.Series(true[known], index=labels[np.nonzero(known)[0]])
-    return float(scorer(_GivenPredictions(), predicted[known], y_true, sample_weight=weights))
+def _take(per_row: dict[str, np.ndarray], rows: Any) -> dict[str, np.ndarray]:
+    return {name: values[rows] for name, values in per_row.items()}
 
 
 def _unwrap(metric: Any) -> tuple[Any, dict[str, Any]]:
@@ -246,7 +321,9 @@ def make_series_scorer(
     Returns
     -------
     callable
-        A scorer ``(estimator, X, y)`` for searches and cross-validation; greater is better.
+        A scorer ``(estimator, X, y, sample_weight=None)`` for searches and cross-validation;
+        greater is better. With scikit-learn's metadata routing, ``set_score_request`` requests the
+        weights.
 
     Raises
     ------
@@ -261,6 +338,10 @@ def make_series_scorer(
     series. If some elements are missing, the metric is computed per output, and the score of the
     series is the mean over its outputs. Series without a score (no known target, or NaN from the
     metric) are left out of the average.
+
+    **Weights.** `sample_weight` holds one weight per row, for metrics that take weights. Rows of
+    weight 0 are left out. With "macro", weights matter within a series: the scores of the series
+    are averaged equally.
 
     **Values by id.** `y_true` is passed as a Series or DataFrame whose index holds the ids. The
     index has the name of `series`, or "series" if that is not a string. For example,

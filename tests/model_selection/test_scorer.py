@@ -10,8 +10,10 @@ from helpers import make_random_walks, panels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import Ridge
 from sklearn.metrics import (
     get_scorer,
@@ -26,6 +28,7 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sklstm import (
     MultiSeriesLSTMRegressor,
@@ -304,6 +307,108 @@ def test_repr_of_scorers():
         "make_series_scorer(partial(mase, scale=...), average=None, series=None, time=None, "
         "greater_is_better=False)"
     )
+
+
+WEIGHTED = {
+    "neg_mean_absolute_error": mean_absolute_error,
+    "neg_root_mean_squared_error": root_mean_squared_error,
+    "neg_median_absolute_error": median_absolute_error,
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_sample_weight_counts_within_each_series(name, n_outputs, missing):
+    y, model = targets(n_outputs, missing), Noisy(n_outputs)
+    # All rows of series 1 have weight 0, and some rows of the others.
+    weights = np.where(PANEL["unit"] == 1, 0, PANEL["cycle"] % 4)
+    counted = np.where(weights[:, np.newaxis] > 0, y.reshape(len(y), -1), np.nan)
+    scores = {}
+    for unit in (2, 3, 4):
+        rows = (PANEL["unit"] == unit).to_numpy()
+        outputs = []
+        for true, guess in zip(
+            counted[rows].T, model.predict(PANEL).reshape(len(y), -1)[rows].T, strict=True
+        ):
+            known = ~np.isnan(true)
+            if known.any():
+                options = {"sample_weight": weights[rows][known]}
+                outputs.append(-WEIGHTED[name](true[known], guess[known], **options))
+        if outputs:
+            scores[unit] = np.mean(outputs)
+    scores = pd.Series(scores)
+    by_series = make_series_scorer(name, average=None, **IDS)
+    found = by_series(model, PANEL, y, sample_weight=weights).dropna()
+    assert_allclose(found.sort_index(), scores)
+    macro = make_series_scorer(name, **IDS)(model, PANEL, y, sample_weight=weights)
+    assert macro == pytest.approx(scores.mean())
+
+
+def test_micro_average_with_weights_is_scikit_learns_score():
+    y, weights = targets(1), (PANEL["cycle"] % 4).to_numpy()
+    for name in ("r2", "neg_mean_absolute_error", "neg_median_absolute_error"):
+        score = make_series_scorer(name, average="micro", **IDS)
+        expected = get_scorer(name)(Noisy(), PANEL, y, sample_weight=weights)
+        assert score(Noisy(), PANEL, y, sample_weight=weights) == pytest.approx(expected)
+
+
+def test_weights_that_cannot_be_used():
+    with pytest.raises(ValueError, match="'neg_max_error' takes no sample_weight"):
+        make_series_scorer("neg_max_error", **IDS)(
+            Noisy(), PANEL, targets(1), sample_weight=np.ones(len(PANEL))
+        )
+    with pytest.raises(ValueError, match="All weights are zero"):
+        make_series_scorer("r2", **IDS)(
+            Noisy(), PANEL, targets(1), sample_weight=np.zeros(len(PANEL))
+        )
+    y = targets(1)
+    y[PANEL["unit"] != 1] = np.nan
+    with pytest.raises(ValueError, match="All values of y are missing"):
+        make_series_scorer("r2", **IDS)(Noisy(), PANEL, y, sample_weight=PANEL["unit"] != 1)
+
+
+def test_weights_of_a_search_reach_all_its_scorers():
+    # Without metadata routing, scikit-learn asks each scorer whether it takes weights.
+    y, weights = PANEL["p"].to_numpy(), PANEL["cycle"].to_numpy() % 4
+    scorer = make_series_scorer("neg_mean_absolute_error", **IDS)
+    cv = PerSeriesTimeSplit(1, **IDS)
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, scoring=scorer, cv=cv, error_score="raise")
+    several = clone(search).set_params(scoring={"own": scorer, "r2": "r2"}, refit="own")
+    train, test = next(cv.split(PANEL))
+    model = Ridge().fit(PANEL.iloc[train], y[train], sample_weight=weights[train])
+    expected = scorer(model, PANEL.iloc[test], y[test], sample_weight=weights[test])
+    if not hasattr(search, "_check_scorers_accept_sample_weight"):
+        expected = scorer(model, PANEL.iloc[test], y[test])  # an older scikit-learn
+    for found in (search, several):
+        found.fit(PANEL, y, sample_weight=weights)
+        assert found.best_score_ == pytest.approx(expected)
+
+
+def test_metadata_requests():
+    with config_context(enable_metadata_routing=True):
+        scorer = make_series_scorer("r2", **IDS)
+        assert scorer.set_score_request(sample_weight="importance") is scorer
+        again = pickle.loads(pickle.dumps(scorer))
+        for one in (scorer, again, clone(scorer, safe=False)):
+            requests = get_routing_for_object(one)
+            assert requests.score.requests == {"sample_weight": "importance"}
+        unset = make_series_scorer("r2", **IDS)
+        assert get_routing_for_object(unset).score.requests == {"sample_weight": None}
+        unweighted = make_series_scorer("neg_max_error", **IDS)
+        assert get_routing_for_object(unweighted).score.requests == {}
+        with pytest.raises(ValueError, match="'neg_max_error' takes no sample_weight"):
+            unweighted.set_score_request(sample_weight=True)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            cross_validate(
+                Ridge().set_fit_request(sample_weight=True),
+                PANEL,
+                PANEL["p"],
+                scoring=unset,
+                params={"sample_weight": np.ones(len(PANEL))},
+            )
+    with pytest.raises(RuntimeError, match="enable_metadata_routing"):
+        scorer.set_score_request(sample_weight=True)
 
 
 def test_bad_input_of_scorers():
