@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.gather import has_contiguous_rows
@@ -27,7 +27,10 @@ from sklstm._panel.windows import (
 )
 
 
-class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
+# scikit-learn's own wrapping of outputs would make a DataFrame of lazy windows, too.
+class WindowTransformer(  # type: ignore[call-arg]
+    TransformerMixin, VersionedPickle, BaseEstimator, auto_wrap_output_keys=None
+):
     """Transform each row of a panel to the window of rows that ends at it.
 
     n rows give n windows, in the order of the input. A window contains rows of one series only,
@@ -201,7 +204,7 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
         Windows, ndarray or DataFrame
             As in `transform`.
         """
-        return self._output(self._fit(X))
+        return self._output(X, self._fit(X))
 
     def _fit(self, X: Any) -> Panel:
         """Fit to a panel, and return the panel as it was read."""
@@ -238,18 +241,23 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
         panel = self._read(X, reset=False)
         if self.context_ is not None:
             warn_of_torn_series(self.context_, panel)
-        return self._output(panel)
+        return self._output(X, panel)
 
-    def _output(self, panel: Panel) -> Any:
+    def _output(self, X: Any, panel: Panel) -> Any:
         windows = self._windows(panel, gap_number(self.max_gap, panel.time_kind))
         if self.output == "windows":
             return windows
         array = np.asarray(windows)
-        return array if self.output == "3d" else array.reshape(len(array), -1)
+        if self.output == "3d":
+            return array
+        table = array.reshape(len(array), -1)
+        adapter = _get_container_adapter("transform", self)
+        if adapter is None:
+            return table
+        return adapter.create_container(table, X, columns=self.get_feature_names_out)
 
-    @available_if(lambda self: self.output == "2d")
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
-        """Return the column names of the lag table (only with ``output="2d"``).
+        """Return the names along the last axis of the result.
 
         Parameters
         ----------
@@ -259,6 +267,7 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
         Returns
         -------
         ndarray of str
+            The features of the windows. With ``output="2d"``, the columns of the lag table,
             ``<feature>_lag<number of rows>``; the features of the oldest row are first.
         """
         check_is_fitted(self)
@@ -275,6 +284,8 @@ class WindowTransformer(TransformerMixin, VersionedPickle, BaseEstimator):
                 )
             if known is None:
                 names = [str(input_features[position]) for position in self._positions]
+        if self.output != "2d":
+            return np.asarray(names, dtype=object)
         lags = range(self._reach(), -1, -self.spacing)
         return np.asarray([f"{name}_lag{lag}" for lag in lags for name in names], dtype=object)
 

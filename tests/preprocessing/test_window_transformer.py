@@ -575,6 +575,19 @@ def test_names_that_differ_from_fit(panel):
         table.get_feature_names_out(["q", "p"])
 
 
+@pytest.mark.parametrize("output", ["windows", "3d"])
+def test_names_of_windows_are_those_of_their_features(panel, output):
+    windows = WindowTransformer(3, output=output, columns=["q"], **IDS)
+    result = windows.fit_transform(panel)
+    assert list(windows.get_feature_names_out()) == ["q"]
+    assert result.shape[-1] == 1
+    scaled = make_pipeline(StandardScaler(), WindowTransformer(3, output=output, series=0))
+    scaled.fit(panel.reset_index()[["cycle", *FEATURES]])
+    assert list(scaled.get_feature_names_out()) == FEATURES
+    with pytest.raises(ValueError, match="not equal to feature_names_in_"):
+        windows.get_feature_names_out(["q", "p"])
+
+
 @pytest.mark.parametrize("columns", [["q"], "q", [-1], -1, ["q", "p"], [1, 0]])
 def test_columns_choose_and_order_the_features(panel, columns):
     names = {"q": "q", "p": "p", -1: "q", 1: "q", 0: "p"}
@@ -591,12 +604,11 @@ def test_columns_choose_and_order_the_features(panel, columns):
 def test_set_output_has_no_effect_on_windows(panel, output, kind):
     transformer = WindowTransformer(3, output=output, **IDS)
     expected = transformer.fit_transform(panel)
-    assert not hasattr(transformer, "get_feature_names_out")
     with config_context(transform_output="pandas"):
-        under_config = transformer.fit_transform(panel)
+        under_config = [transformer.fit_transform(panel), transformer.transform(panel)]
     of_pipeline = make_pipeline(SimpleImputer(), clone(transformer)).set_output(transform="pandas")
     own = clone(transformer).set_output(transform="pandas")
-    for result in [under_config, own.fit_transform(panel), of_pipeline.fit_transform(panel)]:
+    for result in [*under_config, own.fit_transform(panel), of_pipeline.fit_transform(panel)]:
         assert type(result) is kind
         assert_array_equal(result, expected)
 
