@@ -6,6 +6,7 @@ they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit d
 """
 
 from sklstm._files.checkpoint import Checkpoint
+from sklstm._network.registration import register_layers
 from sklstm._panel.reshape import stack_series, unstack_series
 from sklstm._panel.targets import make_targets
 from sklstm._panel.weights import series_weights
@@ -44,3 +45,5 @@ __all__ = [
     "stack_series",
     "unstack_series",
 ]
+
+register_layers()
