@@ -2,6 +2,8 @@
 
 import json
 import re
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 GUIDES = [
+    "clients.md",
     "evaluation.md",
     "forecasting.md",
     "model_files.md",
@@ -22,7 +25,17 @@ GUIDES = [
     "windows.md",
 ]
 # The blocks of these guides train for long.
-SLOW_GUIDES = ["evaluation.md", "techniques.md", "transfer.md", "weights.md"]
+SLOW_GUIDES = ["clients.md", "evaluation.md", "techniques.md", "transfer.md", "weights.md"]
+# The blocks of this guide continue its first one.
+CONTINUED_GUIDES = ["clients.md"]
+
+
+def blocks_of(guide):
+    """Return the code blocks of a guide, each with what it continues."""
+    first, *rest = re.findall(r"```python\n(.*?)```", (DOCS / guide).read_text(), re.DOTALL)
+    return [first, *(first + block if guide in CONTINUED_GUIDES else block for block in rest)]
+
+
 BLOCKS = [
     pytest.param(
         guide,
@@ -31,10 +44,10 @@ BLOCKS = [
         marks=[pytest.mark.slow] if guide in SLOW_GUIDES else [],
     )
     for guide in GUIDES
-    for number, block in enumerate(
-        re.findall(r"```python\n(.*?)```", (DOCS / guide).read_text(), re.DOTALL)
-    )
+    for number, block in enumerate(blocks_of(guide))
 ]
+# Other packages, which have deprecations of their own.
+CLIENTS = ["imblearn", "mapie", "optuna", "shap", "skops", "skore", "skrub"]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md")),
     *sorted(DOCS.glob("*.md")),
@@ -50,10 +63,30 @@ def test_every_page_with_a_block_is_run():
 
 @pytest.mark.parametrize(("guide", "block"), BLOCKS)
 def test_block_runs_as_pasted(guide, block, capsys, tmp_path, monkeypatch):
+    clients = [name for name in CLIENTS if re.search(rf"^(import|from) {name}\b", block, re.M)]
+    for name in clients:
+        pytest.importorskip(name)
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     exec(compile(block, guide, "exec"), {})
     assert capsys.readouterr().out
+
+
+def test_clients_are_counted():
+    guide = (DOCS / "clients.md").read_text()
+    counts = Counter()
+    for row in guide.splitlines():
+        cells = [cell.strip() for cell in row.split("|")]
+        for verdict in ("works", "[recipe]", "cannot"):
+            if row.startswith("|") and cells[-2].startswith(verdict):
+                # A cell may name several clients.
+                counts[verdict] += max(1, cells[-3].count("`") // 2)
+    works, recipe, cannot = (counts[verdict] for verdict in ("works", "[recipe]", "cannot"))
+    sentence = f"Of {counts.total()} clients, {works} work as they are, {recipe} by a recipe below"
+    assert f"{sentence}, and {cannot} cannot work" in guide
+    assert 10 * cannot <= counts.total()
 
 
 def test_index_names_every_page():
