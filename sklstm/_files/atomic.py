@@ -31,6 +31,10 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> N
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder: pass the path of a file.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder of {os.fspath(path)} does not exist. Make it first, or pass another path."
+        )
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:

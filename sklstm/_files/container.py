@@ -146,7 +146,8 @@ def _read_payload(path) -> bytes:
         preamble = file.read(_PREAMBLE.size)
         if len(preamble) < _PREAMBLE.size or not preamble.startswith(_MAGIC):
             raise ModelFileError(
-                f"{path} is not a model file: it does not begin as files of `sklstm.save` do."
+                f"{path} is not a model file: it does not begin as files of `sklstm.save` do. "
+                "Load a pickle that you trust with pickle or joblib."
             )
         _, version, declared, digest = _PREAMBLE.unpack(preamble)
         if version != FORMAT_VERSION:

@@ -3,13 +3,19 @@
 import keras
 
 from sklstm._network.fitted_network import FittedNetwork
-from sklstm._network.losses import check_missing_targets, loss_of, row_losses
+from sklstm._network.losses import (
+    check_missing_targets,
+    check_outputs_may_be_unbounded,
+    loss_of,
+    row_losses,
+)
 from sklstm._network.trainer import TrainingSpec
 
 __all__ = [
     "FittedNetwork",
     "TrainingSpec",
     "check_missing_targets",
+    "check_outputs_may_be_unbounded",
     "dtype_policy",
     "loss_of",
     "row_losses",

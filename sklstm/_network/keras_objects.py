@@ -7,11 +7,16 @@ from typing import Any
 
 import keras
 
+from sklstm._panel.show import did_you_mean
+
 _MODULES = {
     "losses": keras.losses,
     "optimizers": keras.optimizers,
     "schedules": keras.optimizers.schedules,
 }
+# For messages.
+_LOSS_NAMES = ("mse", "mae", "mape", "msle", "huber", "log_cosh", "poisson")
+_OPTIMIZER_NAMES = ("adam", "adamw", "nadam", "rmsprop", "sgd", "adagrad", "lion")
 _BASES = {
     "losses": keras.losses.Loss,
     "optimizers": keras.optimizers.Optimizer,
@@ -19,6 +24,32 @@ _BASES = {
 }
 # Arguments that a configuration may leave out: other defaults of Keras replace them.
 _OPTIONAL = {"self", "dtype", "kwargs"}
+
+
+def get_loss(loss: Any) -> Any:
+    """Return the loss that a name, a class or an object of Keras stands for."""
+    return _get("loss", "losses", loss, _LOSS_NAMES)
+
+
+def get_optimizer(optimizer: Any) -> Any:
+    """Return the optimizer that a name or a configuration stands for."""
+    return _get("optimizer", "optimizers", optimizer, _OPTIMIZER_NAMES)
+
+
+def _get(parameter: str, module: str, item: Any, usual: tuple[str, ...]) -> Any:
+    """Look up an item in a module of Keras; raise ValueError for an unknown name."""
+    try:
+        return _MODULES[module].get(item)
+    except (TypeError, ValueError) as error:
+        if not isinstance(item, str):
+            raise
+        content = vars(_MODULES[module]).items()
+        names = [*(name for name, each in content if _is_allowed(module, each)), *usual]
+        raise ValueError(
+            f"{parameter}={item!r} is no name that Keras knows: usual names are "
+            f"{', '.join(map(repr, usual))}. "
+            f"{did_you_mean(item, names, f'keras.{module} has all names.')}"
+        ) from error
 
 
 def describe(item: Any) -> tuple[str, str, dict[str, Any] | None] | None:

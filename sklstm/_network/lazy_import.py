@@ -23,12 +23,28 @@ def load_network():
         loaded = sys.modules.get("sklstm._network.api")
         if loaded is not None:
             return loaded
-        with held_back(), kept_random_state():
+        with held_back(), kept_random_state(), named_backend():
             from sklstm._network import api
             from sklstm._network.warm_up import warm_up
 
             warm_up()
         return api
+
+
+@contextmanager
+def named_backend():
+    """Name the variable KERAS_BACKEND in the error if its package cannot be imported."""
+    backend = os.environ.get("KERAS_BACKEND")
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        if backend in (None, "", "tensorflow"):
+            raise
+        raise ImportError(
+            f"KERAS_BACKEND={backend!r} names the package that Keras computes with, and it cannot "
+            f"be imported ({error}). Install it, or set KERAS_BACKEND to 'tensorflow' (the "
+            "default, for which sklstm is optimised), 'jax' or 'torch', and start Python again."
+        ) from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from sklstm._network.batches import known_fraction
+from sklstm._network.keras_objects import get_loss
 from sklstm._network.spec import NetworkSpec
 
 # Scale at which a loss with a constant of its own (a threshold, an epsilon) shows it.
@@ -26,7 +27,7 @@ class KnownElementsLoss(keras.losses.Loss):
     def __init__(self, loss, name="loss"):
         super().__init__(name=name)
         self.loss = loss
-        loss = keras.losses.get(loss)
+        loss = get_loss(loss)
         self.function = loss.call if isinstance(loss, keras.losses.Loss) else loss
 
     def call(self, y_true, y_pred):
@@ -149,6 +150,34 @@ def loss_unit(loss, y, weights, guess):
     guesses = np.broadcast_to(guess, (len(y), *guess.shape))
     size = abs(float(np.mean(row_losses(loss, y, guesses) * weights)))
     return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
+
+
+def check_outputs_may_be_unbounded(loss, n_outputs):
+    """Raise an error for a loss of Keras that expects probabilities.
+
+    Outside of 0 to 1, such a loss is constant, so that training stops there.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    n_outputs : int
+    """
+    if not isinstance(loss, (str, keras.losses.Loss)):
+        return
+
+    def is_flat(target, *outputs):
+        y = np.full((1, n_outputs), target)
+        first, second = (row_losses(loss, y, np.full_like(y, output)) for output in outputs)
+        return first == second
+
+    outside = all(is_flat(y, *ends) for y in (0.0, 1.0) for ends in ((2.0, 3.0), (-1.0, -2.0)))
+    if outside and not is_flat(1.0, 0.25, 0.75):
+        raise ValueError(
+            f"loss={loss!r} expects probabilities, but the outputs of the network are not bounded, "
+            "and outside of 0 to 1 the loss is constant. For targets of 0 and 1, choose loss='mse' "
+            "(predictions estimate the probability of 1) or "
+            "keras.losses.BinaryCrossentropy(from_logits=True) (predictions are its log-odds)."
+        )
 
 
 def check_missing_targets(loss, y):

@@ -12,7 +12,7 @@ from scikeras.wrappers import BaseWrapper
 
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import ON_TENSORFLOW, BatchReader
-from sklstm._network.keras_objects import has_complete_config
+from sklstm._network.keras_objects import get_optimizer, has_complete_config
 from sklstm._network.losses import KnownElementsLoss
 from sklstm._network.sharded_model import JIT, ShardedModel
 from sklstm._network.spec import NetworkSpec
@@ -175,8 +175,10 @@ class CompiledTrainer(BaseWrapper):
 def _optimizer_options(spec: TrainingSpec) -> dict[str, Any]:
     """Return SciKeras' parameters for the optimizer; an optimizer object is copied."""
     optimizer, rate = spec.optimizer, spec.learning_rate
+    if isinstance(optimizer, str):
+        get_optimizer(optimizer)  # raises an error for an unknown name
     if isinstance(optimizer, (str, type)):
         rate = float(rate) if _is_number(rate) else rate
         return {"optimizer": optimizer, "optimizer__learning_rate": rate}
-    optimizer = keras.optimizers.get(optimizer)
+    optimizer = get_optimizer(optimizer)
     return {"optimizer": type(optimizer).from_config(optimizer.get_config())}

@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from sklstm._panel.rows import run_starts
+from sklstm._panel.show import show
 
 # Number of runs of rows that pd.infer_freq is tried on.
 MAX_INFERRED_RUNS = 10
@@ -63,11 +64,12 @@ class Frequency:
         rounded = np.rint(position)
         is_off = ~(np.abs(position - rounded) < TOLERANCE)  # also True for NaN
         if is_off.any():
+            step = getattr(self.step, "freqstr", show(self.step))
             raise ValueError(
-                f"{is_off.sum()} rows are not a whole number of steps ({self.step!r}) after the "
-                f"first row of their series; the first of them is "
-                f"{stamps[np.flatnonzero(is_off)[0]]}. Resample the series to regular steps, or "
-                "pass the step as freq=."
+                f"{is_off.sum()} rows are not a whole number of steps ({step}) after the first row "
+                "of their series; the first of them is at "
+                f"{show(stamps[np.flatnonzero(is_off)[0]])}. Resample the series to regular steps, "
+                "or pass the step as freq=."
             )
         counts: np.ndarray = rounded.astype(np.int64)
         return counts
@@ -261,7 +263,13 @@ def _check_freq(stamps: pd.Index, freq: Any) -> Any:
                 f"freq={freq!r} is a plain number, but the time holds dates: pass a pandas offset "
                 "such as 'h' or 'MS'."
             )
-        step = _offset(freq)
+        try:
+            step = _offset(freq)
+        except ValueError as error:
+            raise ValueError(
+                f"freq={freq!r} is no step that pandas knows: pass an offset such as 'h', 'D', "
+                "'W', 'MS' (month) or 'QS' (quarter)."
+            ) from error
         positive = step.n > 0 if isinstance(step, pd.offsets.BaseOffset) else step.value > 0
     elif not is_number:
         raise ValueError(f"freq={freq!r} must be a number, since the time holds numbers.")

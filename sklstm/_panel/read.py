@@ -10,8 +10,18 @@ import pandas as pd
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
 from sklstm._panel.arrays import check_numbers, holds_text
+from sklstm._panel.forgotten import warn_of_forgotten_ids
 from sklstm._panel.frames import as_plain
 from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
+from sklstm._panel.show import did_you_mean
+from sklstm._panel.tables import (
+    add_infinite_columns,
+    check_table,
+    check_unique_names,
+    describe_columns,
+    describe_lost_name,
+    names_of,
+)
 from sklstm._panel.time import time_index, time_numbers
 from sklstm._panel.windows import Windows
 
@@ -83,6 +93,7 @@ def read_panel(
     checked, name = estimator, None if estimator is None else type(estimator).__name__
     options: dict[str, Any] = {"dtype": FLOATS, "ensure_all_finite": ensure_all_finite}
     X = as_plain(X)
+    check_table(X, name)
     if not isinstance(X, pd.DataFrame):
         if columns is None and series is None and time is None and estimator is not None:
             # Without ids, scikit-learn's validation is sufficient, and its messages are familiar.
@@ -92,16 +103,25 @@ def read_panel(
         else:
             X = as_table(X, name)
     if estimator is not None:
+        check_unique_names(X)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     if X.shape[0] == 0:
         raise ValueError(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required"
-            f"{'' if name is None else ' by ' + name}: the panel is empty."
+            f"{'' if name is None else ' by ' + name}: the panel is empty. Pass rows, or check the "
+            "filter before."
         )
     rows = read_series_rows(X, series, time)
     positions = select_features(X, columns, series, time)
-    values = check_array(_features(X, positions), estimator=name, input_name="X", **options)
+    features = _features(X, positions)
+    try:
+        values = check_array(features, estimator=name, input_name="X", **options)
+    except ValueError as error:
+        add_infinite_columns(error, features)
+        raise
     if checked is not None:
+        if reset:
+            warn_of_forgotten_ids(X, positions if columns is None else [], checked)
         check_time_kind(checked, rows.time_kind, reset)
     index = (rows.codes, rows.ids, rows.time, rows.time_kind, rows.order)
     labels = X.columns if isinstance(X, pd.DataFrame) else None
@@ -168,7 +188,7 @@ def check_time_kind(estimator: Any, kind: str | None, reset: bool) -> None:
     if reset:
         estimator._time_kind = kind
     elif kind != (before := getattr(estimator, "_time_kind", None)):
-        raise ValueError(f"The time was {before} in fit and is {kind} now.")
+        raise ValueError(f"The time was {before} in fit and is {kind} now. Convert it to {before}.")
 
 
 def _is_same_column(X: Any, series: str | int, time: str | int) -> bool:
@@ -194,9 +214,10 @@ def check_unchanged(estimator: Any, names: list[str], *, reset: bool) -> None:
         return
     changed = [name for name in names if now[name] != estimator._fitted_with[name]]
     if changed:
+        values = [f"{estimator._fitted_with[name]} to {now[name]}" for name in changed]
         raise ValueError(
-            f"{', '.join(changed)} changed since fit, and the fitted state depends on the old "
-            "value: call fit again."
+            f"{', '.join(changed)} changed since fit ({', '.join(values)}), and the fitted state "
+            "depends on the old value: call fit again."
         )
 
 
@@ -266,26 +287,29 @@ def select_features(
     if columns is None:
         return [position for position in range(X.shape[1]) if position not in ids]
     found: list[int] = []
-    names: Any = [columns] if isinstance(columns, (str, int, np.integer)) else columns
-    for name in names:
+    for name in as_names(columns):
         position = column_position(X, name)
         if position is None:
-            raise ValueError(f"{parameter} names {name!r}, which is not in X ({_describe(X)}).")
+            remedy = did_you_mean(name, names_of(X), "Name columns of X.")
+            raise ValueError(
+                f"{parameter} names {name!r}, which is not in X ({describe_columns(X)}). {remedy}"
+            )
         if position in ids:
-            raise ValueError(f"{parameter} names {name!r}, which is the series id or the time.")
+            raise ValueError(
+                f"{parameter} names {name!r}, which is the series id or the time, expected "
+                f"features. Remove it from {parameter}."
+            )
         if position in found:
-            raise ValueError(f"{parameter} names {name!r} twice.")
+            raise ValueError(f"{parameter} names {name!r} twice. Name it once.")
         found.append(position)
     if not found:
         raise ValueError(f"{parameter} is empty: name at least one feature, or pass None for all.")
     return found
 
 
-def _describe(X: Any) -> str:
-    if not isinstance(X, pd.DataFrame):
-        return f"an array of {X.shape[1]} columns without names"
-    levels = [level for level in X.index.names if level is not None]
-    return f"columns: {list(X.columns)}; index levels: {levels}"
+def as_names(columns: Any) -> list[Any]:
+    """Return a list of names: of one column, or of several."""
+    return [columns] if isinstance(columns, (str, int, np.integer)) else list(columns)
 
 
 def id_values(X: Any, name: str | int, parameter: str) -> Any:
@@ -299,11 +323,8 @@ def id_values(X: Any, name: str | int, parameter: str) -> Any:
     if isinstance(X, pd.DataFrame) and name in X.index.names:
         return X.index.get_level_values(name)
     raise ValueError(
-        f"{parameter}={name!r} is neither a column nor an index level of X ({_describe(X)}). "
-        "An earlier step may have dropped it or changed its name: transformers of scikit-learn "
-        "return arrays without names unless set_output(transform='pandas') or 'polars' is called, "
-        "a ColumnTransformer adds the name of the step unless verbose_feature_names_out=False, and "
-        "polars keeps no index levels."
+        f"{parameter}={name!r} is neither a column nor an index level of X "
+        f"({describe_columns(X)}). {describe_lost_name(X, name)}"
     )
 
 
@@ -312,7 +333,7 @@ def _features(X: Any, positions: list[int]) -> Any:
     if not positions:
         raise ValueError(
             f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required: X has no column "
-            f"besides the ids ({_describe(X)})."
+            f"besides the ids ({describe_columns(X)}). Add a numeric column."
         )
     selected = as_slice(positions)
     if not isinstance(X, pd.DataFrame):
@@ -322,9 +343,9 @@ def _features(X: Any, positions: list[int]) -> Any:
     other = [column for column in features.columns if not _is_numeric(features[column])]
     if other:
         raise ValueError(
-            f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric, "
-            "encode or drop the columns before this step, or name them with series= or time= if "
-            "they are ids."
+            f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric or "
+            "encode it, convert dates to numbers (such as the day of the week), or drop the "
+            "columns before this step. If they are ids, name them with series= or time=."
         )
     return features
 

@@ -13,6 +13,7 @@ from scipy.sparse import csc_array
 from sklstm._panel.arrays import common_floats, without_mask
 from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import PlainIds
+from sklstm._panel.show import show
 
 # Rows to work on at once where whole columns of temporary numbers would fill the memory.
 BLOCK_ROWS = 2**16
@@ -314,10 +315,14 @@ def sorting_order(codes, time, ids):
     twice = (sorted_codes[1:] == sorted_codes[:-1]) & (sorted_time[1:] == sorted_time[:-1])
     if twice.any():
         first, second = np.sort(order[np.flatnonzero(twice)[0] : np.flatnonzero(twice)[0] + 2])
-        name = ids.tolist()[codes[first]]
+        several = ""
+        if len(ids) == 1:
+            several = "All rows are one series: if X holds several, name their ids with series=. "
         raise ValueError(
             f"{int(twice.sum())} rows repeat a (series, time) pair; the first are rows {first} "
-            f"and {second} of series {name!r}. Each series may have one row a time."
+            f"and {second} of series {show(ids[codes[first]])}. Expected one row per series and "
+            f"time. {several}Remove repeated rows with X.drop_duplicates([id, time]), or average "
+            "them with X.groupby([id, time], as_index=False).mean()."
         )
     return order
 

@@ -1,9 +1,11 @@
-"""Show ids and times in messages."""
+"""Show ids, times and names in messages."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import pandas as pd
 
 # Number of ids in a message.
 MAX_IDS = 5
+# Number of names that are compared with a wrong one; comparing is slow.
+MAX_COMPARED = 10_000
 
 
 def show(value: Any) -> str:
@@ -51,3 +55,31 @@ def show_ids(ids: Iterable[Any]) -> str:
     shown = list(ids)
     more = ["..."] if len(shown) > MAX_IDS else []
     return ", ".join([*map(show, shown[:MAX_IDS]), *more])
+
+
+def did_you_mean(name: Any, names: Iterable[Any], otherwise: str = "") -> str:
+    """Propose the closest of some names for a wrong one, to end a message.
+
+    Parameters
+    ----------
+    name : object
+        The wrong name. Case and type do not matter: 1 is close to "1".
+    names : iterable
+        The valid names.
+    otherwise : str, default=""
+        The end of the message if no name is close.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> did_you_mean("promos", ["shop", "promo"])
+    "Did you mean 'promo'?"
+    >>> did_you_mean("1", [1, 2])
+    'Did you mean 1?'
+    """
+    keys = {str(each).lower(): each for each in islice(names, MAX_COMPARED)}
+    closest = get_close_matches(str(name).lower(), keys, n=1)
+    return f"Did you mean {show(keys[closest[0]])}?" if closest else otherwise

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import frame_kind, in_kind
 from sklstm._panel.read import read_panel
 
@@ -56,8 +57,9 @@ def make_targets(
     3          NaN          NaN
     """
     if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
-        raise ValueError(f"horizon={horizon!r} must be a positive integer.")
+        raise ValueError(f"horizon={horizon!r} must be a positive integer: a number of rows.")
     rows = read_panel(panel, columns=columns, series=series, time=time)
+    warn_of_unsorted_rows(panel, rows)
     values, codes = rows.sort(rows.values), rows.sort(rows.codes)
     targets = np.full((*values.shape, horizon), np.nan, values.dtype)
     for step in range(1, min(horizon, len(values) - 1) + 1):

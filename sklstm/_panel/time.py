@@ -117,7 +117,9 @@ def gap_number(max_gap: Any, kind: str | None) -> float | None:
     if max_gap is None:
         return None
     if kind is None:
-        raise ValueError("max_gap needs the time of each row: name it with time=.")
+        raise ValueError(
+            f"max_gap={max_gap!r} needs the time of each row, and time=None: name it with time=."
+        )
     is_number = isinstance(max_gap, Real) and not isinstance(max_gap, (bool, np.timedelta64))
     if kind.startswith(("datetime", "timedelta")):
         if is_number:
@@ -129,7 +131,8 @@ def gap_number(max_gap: Any, kind: str | None) -> float | None:
             gap = float(pd.Timedelta(max_gap).as_unit("ns").value)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"max_gap={max_gap!r} is no length of time that pandas.Timedelta can read."
+                f"max_gap={max_gap!r} is no length of time that pandas.Timedelta can read: pass a "
+                "timedelta or a string such as '2h' or '3 days'."
             ) from error
     elif is_number:
         gap = float(max_gap)

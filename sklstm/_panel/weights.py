@@ -93,7 +93,7 @@ def check_weights(sample_weight, n_rows: int) -> np.ndarray:
     if len(weights) != n_rows:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: sample_weight has "
-            f"{len(weights)} weights for {n_rows} rows."
+            f"{len(weights)} weights for {n_rows} rows. Pass one weight per row."
         )
     check_array(weights, ensure_2d=False, input_name="sample_weight")
     _check_finite_and_not_negative(weights, "sample_weight")
@@ -189,6 +189,9 @@ def _factors_by_id(weights, present, ids) -> np.ndarray:
 
 def _check_finite_and_not_negative(weights, name) -> None:
     if (weights < 0).any():
-        raise ValueError(f"Negative values in {name} (the smallest is {weights.min()}).")
+        raise ValueError(
+            f"Negative values in {name} (the smallest is {weights.min()}), expected 0 or more. "
+            "Give rows that shall not count the weight 0."
+        )
     if not np.isfinite(weights).all():
-        raise ValueError(f"Infinite values in {name}.")
+        raise ValueError(f"Infinite values in {name}, expected finite ones. Replace them.")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklstm._panel.read import id_label, select_features
+from sklstm._panel.read import as_names, id_label, select_features
+from sklstm._panel.show import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class PanelColumns:
         """Find the columns that the parameters of a forecaster name."""
         features = select_features(table, None, series, time)
         future: list[int] = []
-        if known_future:
-            future = select_features(table, list(known_future), series, time, "known_future")
+        if known := as_names(known_future):
+            future = select_features(table, known, series, time, "known_future")
         if target is None:
             chosen = [position for position in features if position not in future]
         else:
@@ -79,6 +80,16 @@ class PanelColumns:
         """Positions by role."""
         return {"target": self.target, "past": self.past, "future": self.future}
 
+    def check_panel(self, panel):
+        """Raise ValueError if a table that is passed as panel is one of future rows."""
+        given = set(getattr(panel, "columns", self.names))
+        if given.issuperset(self.future_names) and given.isdisjoint(self.target_names):
+            raise ValueError(
+                f"The panel has the columns {self.future_names}, which known_future names, but not "
+                f"the targets {self.target_names}. Did you mean forecast(future=...)? The panel "
+                "holds histories; leave it out to forecast the series of fit."
+            )
+
     def check_future(self, future):
         """Raise ValueError if a table of future rows lacks a column known beforehand."""
         if not self.future:
@@ -88,8 +99,10 @@ class PanelColumns:
             )
         missing = [name for name in self.future_names if name not in future.columns]
         if missing:
+            remedy = did_you_mean(missing[0], future.columns, "Add the column.")
             raise ValueError(
-                f"future has no column {missing}, which known_future names. Add the column."
+                f"future has no column {missing}, which known_future names: its columns are "
+                f"{list(future.columns)}. {remedy}"
             )
 
     def check_result_names(self, quantile_names):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.rows import SeriesRows, join_context, sorting_order
-from sklstm._panel.show import show
+from sklstm._panel.show import show, show_ids
 from sklstm._panel.torn import warn_of_torn_series
 
 
@@ -56,6 +56,17 @@ def check_later(rows: SeriesRows, context: SeriesRows):
         )
 
 
+def check_series(future_rows: SeriesRows, ids: pd.Index):
+    """Raise ValueError if a series to forecast has no rows in `future`."""
+    missing = ids.difference(future_rows.ids, sort=False)
+    if len(missing):
+        raise ValueError(
+            f"future has no rows of {len(missing)} of {len(ids)} series: [{show_ids(missing)}]. It "
+            f"has those of [{show_ids(future_rows.ids)}]. Add the missing rows; ids must be equal "
+            "in spelling and type."
+        )
+
+
 def check_no_missing_values(future, rows: SeriesRows, columns, ids, stamps):
     """Raise ValueError if a column known beforehand has missing values in the future rows.
 
@@ -71,8 +82,10 @@ def check_no_missing_values(future, rows: SeriesRows, columns, ids, stamps):
     stamps : pandas.Index of shape (n_rows,) or None
         Time of each row, if it is known.
     """
-    is_missing = future[columns].isna().to_numpy().any(axis=1) & rows.ids.isin(ids)[rows.codes]
+    in_columns = future[columns].isna().to_numpy() & rows.ids.isin(ids)[rows.codes, np.newaxis]
+    is_missing = in_columns.any(axis=1)
     if is_missing.any():
+        columns = [columns[i] for i in np.flatnonzero(in_columns.any(axis=0))]
         first = np.flatnonzero(is_missing)[0]
         time = f"row {first} of the table" if stamps is None else show(stamps[first])
         raise ValueError(
@@ -170,3 +183,29 @@ class JoinedRows:
         """Mark the series of two parts: some given rows continue a fitted series, others do not."""
         n_series = len(self.last_parts)
         return (self.last_parts >= n_series) & (self.rows.sizes[:n_series] > 0)
+
+
+def check_after(joined: JoinedRows, rows: SeriesRows, stamps):
+    """Raise ValueError if rows of `future` are not later than the last row of their series.
+
+    Parameters
+    ----------
+    joined : JoinedRows
+        The rows that are forecast from.
+    rows : SeriesRows
+        Index of `future`.
+    stamps : pandas.Index of shape (n_rows,) or None
+        Time of each row of `future`, if it is known.
+    """
+    if stamps is None:
+        return
+    series = joined.rows.ids[: len(joined.last_rows)].get_indexer(rows.ids)[rows.codes]
+    early = (series >= 0) & (rows.time <= joined.rows.time[joined.last_rows][series])
+    if early.any():
+        first = np.flatnonzero(early)[0]
+        raise ValueError(
+            f"future has {early.sum()} rows that are not later than the last row of their series, "
+            f"the first of series {show(rows.ids[rows.codes[first]])} at {show(stamps[first])}. "
+            "Expected only the next rows of each series: remove the earlier ones, or check the "
+            "dates."
+        )

@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._files.checkpoint import Checkpoint
+from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
 from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.pickles import VersionedPickle
@@ -32,6 +33,7 @@ from sklstm._panel.read import (
     time_stamps,
 )
 from sklstm._panel.show import show
+from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
 from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import conformal_shifts, held_out_errors, hold_out
@@ -39,8 +41,10 @@ from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_n
 from sklstm.forecasting._context import (
     FittedContext,
     JoinedRows,
+    check_after,
     check_later,
     check_no_missing_values,
+    check_series,
 )
 from sklstm.forecasting._estimators import (
     configure_regressor,
@@ -86,7 +90,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         Units of the LSTM layer.
     n_estimators : int, default=3
         Number of networks, with different seeds, whose forecasts are averaged.
-    known_future : list of str or int, default=()
+    known_future : str, int or list of them, default=()
         Columns that are known beforehand, such as the day of the week or a planned price.
         `forecast` and `predict` take their next values as `future`. See *Missing covariates* in
         the notes.
@@ -208,7 +212,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         "segment_length": [Interval(Integral, 1, None, closed="left"), None],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "known_future": [list, tuple],
+        "known_future": [str, Integral, list, tuple],
         "regressor": [HasMethods(["fit", "predict"]), None],
         "quantiles": ["array-like", None],
         "calibration": [StrOptions({"series", "time"}), None],
@@ -217,7 +221,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         "random_state": ["random_state"],
         "checkpoint": [str, os.PathLike, Checkpoint, None],
         "verbose": ["verbose"],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
     }
 
@@ -231,7 +235,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         segment_length: int | None = None,
         hidden_units: int = recipe.HIDDEN_UNITS,
         n_estimators: int = 3,
-        known_future: Sequence[str | int] = (),
+        known_future: str | int | Sequence[str | int] = (),
         regressor: Any = None,
         quantiles: ArrayLike | None = None,
         calibration: Literal["series", "time"] | None = None,
@@ -294,6 +298,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         grid = self._grid(table, rows)
         self.n_missing_ = len(grid) - len(table)
         self._builder = self._learn_normalization(grid)
+        self._warn_of_long_season(grid)
         origins = self._training_origins(grid)
         windows, scale, naive = self._builder.build(grid, origins)
         residuals = self._builder.residuals(grid, origins, scale, naive)
@@ -363,10 +368,21 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             limit=recipe.VALUE_LIMIT,
         )
 
+    def _warn_of_long_season(self, grid):
+        """Warn if no series has two rows one season apart."""
+        longest = grid.rows.sizes.max()
+        if longest <= self._season_length:
+            warn_user(
+                f"season_length={self.season_length}, but the longest series has {longest} steps: "
+                "without two values one season apart, no season can be learned, and the naive "
+                "forecast is the last value. Choose a shorter season, such as 7 for daily values, "
+                "or None."
+            )
+
     def _training_origins(self, grid):
         """Find the grid positions to forecast from in training: those of the given rows."""
         origins = np.sort(grid.positions)
-        if self.known_future:
+        if self._columns.future:
             # Columns known beforehand are unknown after the end of the panel.
             origins = origins[origins + self.horizon < grid.stops[origins]]
         return origins
@@ -451,6 +467,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         if panel is None:
             table, rows, kind = self._context.table, self._context.rows, self._frame_kind
         else:
+            if future is None and self._columns.future:
+                self._columns.check_panel(as_plain(panel))
             (table, rows), kind = self._read(panel, reset=False), self._result_kind(panel)
         joined = self._join(table, rows, future)
         grid = self._grid(joined.table, joined.rows)
@@ -560,7 +578,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         ndarray of shape (n_rows, n_targets, horizon, 1 + n_quantiles)
             Predictions, then quantiles.
         """
-        if self.known_future:
+        if self._columns.future:
             grid.check_future(rows, self.horizon, self._columns.future_names)
             self._warn_of_unknown_steps(grid, grid.unknown_steps(rows, self.horizon))
         windows, scale, naive = self._builder.build(grid, rows)
@@ -580,7 +598,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         warn_user(
             f"{len(steps)} of the steps ahead {have} no known {self._columns.future_names}: "
             f"{first}series {series} at {grid.show_time(steps[0])}. The last known values are "
-            "used. If they are known, pass the rows, with missing values as targets."
+            "used. If they are known, pass the rows: in future=, or in X with missing values as "
+            "targets."
         )
 
     def _predict_residuals(self, windows):
@@ -602,6 +621,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         X = as_plain(X)
         panel = read_panel(X, series=self.series, time=self.time, estimator=self, reset=reset)
         if isinstance(X, pd.DataFrame):
+            warn_of_unsorted_rows(X, panel)
             return X, panel
         plain = self.series is None and self.time is None
         return pd.DataFrame(panel.values if plain else as_table(X)), panel
@@ -622,8 +642,10 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             check_time_kind(self, future_rows.time_kind, reset=False)
             stamps = None if self.time is None else time_stamps(future, self.time)
             names = self._columns.future_names
+            check_series(future_rows, rows.ids)
+            check_after(joined, future_rows, stamps)
             check_no_missing_values(future, future_rows, names, rows.ids, stamps)
-        if not self.known_future:
+        if not self._columns.future:
             return joined
         return joined.with_future(future, future_rows, self._columns.unknown_names)
 

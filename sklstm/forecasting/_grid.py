@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from sklearn.utils.validation import check_array
 from sklstm._panel.frequency import Frequency, fill_gaps
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.show import show
+
+# Number of series in a message.
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +98,22 @@ class RegularGrid:
 
     def check_future(self, positions, horizon, names):
         """Raise ValueError if a series ends less than `horizon` steps after some positions."""
-        lacks = positions + horizon >= self.stops[positions]
-        if lacks.any():
-            first = positions[lacks][0]
-            series = show(self.rows.ids[self.rows.codes[first]])
-            raise ValueError(
-                f"The columns {names} must be known for the {horizon} steps after each row that is "
-                f"forecast from; they are not for {lacks.sum()} rows, the first of series "
-                f"{series} at {self.show_time(first)}, which needs rows up to "
-                f"{self.show_time(first, horizon)}. Pass them in X or as future=."
-            )
+        lacking = positions[positions + horizon >= self.stops[positions]]
+        if len(lacking) == 0:
+            return
+        # The last one of each series needs the latest rows.
+        latest = dict(zip(self.rows.codes[lacking], np.sort(lacking), strict=True))
+        shown = [
+            f"{show(self.rows.ids[code])} (known up to {self.show_time(self.stops[position] - 1)}, "
+            f"needed up to {self.show_time(position, horizon)})"
+            for code, position in islice(latest.items(), MAX_NAMED)
+        ]
+        more = ["..."] if len(latest) > MAX_NAMED else []
+        raise ValueError(
+            f"The columns {names} must be known for the {horizon} steps after each row that is "
+            f"forecast from. They end too early in {len(latest)} series: "
+            f"{', '.join([*shown, *more])}. Pass the missing rows as future= (in score: in X)."
+        )
 
     def unknown_steps(self, positions, horizon) -> np.ndarray:
         """Find the steps ahead of some positions at which a column known beforehand is missing.

@@ -174,7 +174,8 @@ class BaseLSTM(LSTMParameters):
         if self.checkpoint is not None and not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"checkpoint={self.checkpoint!r} needs an int as random_state, got "
-                f"{self.random_state!r}: a fit with other random numbers cannot be resumed."
+                f"{self.random_state!r}: a fit with other random numbers cannot be resumed. Set "
+                "random_state=0, for example."
             )
         return as_checkpoint(self.checkpoint)
 
@@ -276,6 +277,7 @@ class BaseLSTM(LSTMParameters):
         if earlier is not None:
             return earlier.continue_as(settings), settings
         if spec.quantiles is None:
+            api.check_outputs_may_be_unbounded(self.loss, spec.n_outputs)
             api.check_missing_targets(self.loss, training.targets)
         network = api.FittedNetwork.initialize(
             spec,
@@ -354,7 +356,7 @@ class BaseLSTM(LSTMParameters):
         if targets.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y has {targets.shape[1]} outputs, but {type(self).__name__} was fitted with "
-                f"{self.n_outputs_}."
+                f"{self.n_outputs_}. Pass the same outputs as in fit."
             )
         return targets
 

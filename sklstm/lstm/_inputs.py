@@ -90,6 +90,12 @@ def _windows_of_array(X, estimator):
 
 def _windows_of_table(X, estimator, reset):
     """Convert a 2-D table to windows of length one."""
+    if not reset and estimator.window_length_ != 1:
+        raise ValueError(
+            f"X has shape {X.shape}, but {type(estimator).__name__} was fitted on windows of "
+            f"{estimator.window_length_} rows. Pass windows, as WindowTransformer makes them, or "
+            "fit a pipeline of both and pass the panel to it."
+        )
     panel = read_panel(
         X,
         series=estimator.series,
@@ -98,11 +104,6 @@ def _windows_of_table(X, estimator, reset):
         reset=reset,
         ensure_all_finite=True,
     )
-    if not reset and estimator.window_length_ != 1:
-        raise ValueError(
-            f"X is a 2-D table, but {type(estimator).__name__} was fitted on windows of "
-            f"{estimator.window_length_} rows."
-        )
     named = hasattr(estimator, "feature_names_in_")
     return Windows(
         np.ascontiguousarray(panel.sort(panel.values)),
@@ -127,9 +128,18 @@ def _check_values(windows, estimator):
     if not all_finite(windows.rows) and not all_finite(windows.rows[windows.used_rows()]):
         missing = np.isnan(windows.rows).any()
         raise ValueError(
-            f"Input X contains {'NaN' if missing else 'infinity'}: {name} needs finite features. "
-            "Impute before the windows, with SimpleImputer for example."
+            f"Input X contains {'NaN' if missing else 'infinity'}{_not_finite_in(windows)}: {name} "
+            "needs finite features. Impute before the windows, for example by the last known value "
+            "of the series: X.groupby(id)[columns].ffill().fillna(0)."
         )
+
+
+def _not_finite_in(windows) -> str:
+    """Name the features that are not finite, if the windows have names."""
+    if not windows.names:
+        return ""
+    found = np.flatnonzero(~np.isfinite(windows.rows).all(axis=0))
+    return f" in the features {[windows.names[i] for i in found]}"
 
 
 def _set_features(estimator, windows):
@@ -147,7 +157,7 @@ def _check_features(windows, estimator):
         raise ValueError(
             f"X has windows of {window_length} rows x {n_features} features, but {name} is "
             f"expecting {estimator.window_length_} rows x {estimator.n_features_in_} features as "
-            "input."
+            "input. Use the WindowTransformer of fit, or fit again."
         )
     fitted_names = estimator._network.feature_names
     if windows.names and fitted_names and windows.names != fitted_names:

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._panel.pickles import VersionedPickle
+from sklstm._panel.tables import SERIES_NAME
 
 
 class LSTMParameters(VersionedPickle, BaseEstimator):
@@ -54,7 +55,7 @@ class LSTMParameters(VersionedPickle, BaseEstimator):
         "checkpoint": [str, os.PathLike, Checkpoint, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
     }
 

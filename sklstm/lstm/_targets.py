@@ -7,8 +7,11 @@ import numpy.typing as npt
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
+from sklstm._panel.arrays import holds_text
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
+from sklstm._panel.show import show
+from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.weights import check_weights
 
 
@@ -32,19 +35,50 @@ def check_targets(y, n_rows, name) -> tuple[np.ndarray, bool]:
         Whether y had one dimension.
     """
     if y is None:
-        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        raise ValueError(
+            f"{name} requires y to be passed, but the target y is None. Call fit(X, y) with one "
+            "target per row."
+        )
     y = as_plain(y)
-    y = check_array(y, ensure_2d=False, dtype=FLOATS, ensure_all_finite="allow-nan", input_name="y")
+    _check_kind(y)
+    options = {"dtype": FLOATS, "ensure_all_finite": "allow-nan", "input_name": "y"}
+    try:
+        y = check_array(y, ensure_2d=False, **options)
+    except ValueError as error:
+        if "infinity" in str(error):
+            error.args = (f"{error} Set such targets to NaN, which are left out, or clip them.",)
+        raise
     if y.ndim > 2:
-        raise ValueError(f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs).")
+        raise ValueError(
+            f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs). Reshape it."
+        )
     if len(y) != n_rows:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
-            f"y has {len(y)}."
+            f"y has {len(y)}. Pass one target per row of X, NaN where it is unknown."
         )
     if np.isnan(y).all():
         raise ValueError("Input y contains NaN only: pass at least one known target.")
     return y.reshape(n_rows, -1), y.ndim == 1
+
+
+def _check_kind(y):
+    """Raise an error for text in y, and warn of true and false."""
+    values = np.asarray(y)
+    if values.dtype == bool:
+        warn_user(
+            "y is bool, expected numbers. False and true are used as 0 and 1, and the predictions "
+            "are numbers: estimates of the probability of true. Pass y.astype(float) if this is "
+            "intended."
+        )
+    if values.dtype.kind in "US" or (values.dtype == object and holds_text(values.ravel())):
+        first = next(value for value in values.ravel() if isinstance(value, (str, bytes)))
+        raise ValueError(
+            f"y holds text (the first is {show(first)}), expected numbers. Convert text that "
+            "stands for numbers with pandas.to_numeric. Classes are not supported yet: for two "
+            f"classes, pass 0 and 1, such as (y == {show(first)}).astype(float), and predictions "
+            "estimate the probability of 1."
+        )
 
 
 def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,7 @@ from sklstm._panel.read import (
     select_features,
 )
 from sklstm._panel.rows import SeriesRows, encode_ids, group_order, id_index
+from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.windows import Windows
 from sklstm.meta._assignment import (
     Assignment,
@@ -111,7 +112,7 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
         ],
         "combine": [StrOptions({"mean", "median", "error"})],
         "columns": ["array-like", str, Integral, None],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],

@@ -8,12 +8,10 @@ from typing import Any
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
+from sklstm._panel.forgotten import ROLES, describe_step, warn_of_id_as_feature
 from sklstm._panel.read import as_table, column_position
-from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import Windows
 from sklstm.preprocessing import PerSeriesScaler
-
-ROLES = {"series": "series id", "time": "time"}
 
 
 def warn_of_ids_as_features(owner: Any, inner: Any, X: Any) -> None:
@@ -37,18 +35,17 @@ def warn_of_ids_as_features(owner: Any, inner: Any, X: Any) -> None:
     for step in (owner, *readers):
         for position, role in _id_positions(step, X).items():
             named.setdefault(position, (role, type(step).__name__))
-    for step in readers:
-        own = _id_positions(step, X)
+    for number, step in enumerate(readers):
+        known = set(_id_positions(step, X))
         if getattr(step, "columns", None) is not None:
             continue
-        for position in named.keys() - own.keys():
+        if hasattr(X, "columns"):
+            # Steps compare the columns of a DataFrame with those of the scaler before them.
+            known.update(*(_id_positions(each, X) for each in readers[:number]))
+        for position in named.keys() - known:
             role, by = named[position]
             name = X.columns[position] if hasattr(X, "columns") else position
-            warn_user(
-                f"The column {name!r} is the {ROLES[role]} of {by} and a feature of "
-                f"{type(step).__name__}, which has {role}={getattr(step, role)!r}. Set "
-                f"{role}={name!r} there too, or name its features with columns=."
-            )
+            warn_of_id_as_feature(name, role, by, describe_step(step))
 
 
 def _readers(estimator: Any) -> Iterator[Any]:

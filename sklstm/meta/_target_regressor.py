@@ -18,7 +18,9 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import as_table, check_unchanged, column_position, read_series_rows
+from sklstm._panel.show import did_you_mean
 from sklstm._panel.statistics import SCALER_STATISTICS
+from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm.lstm._targets import check_targets
@@ -149,7 +151,7 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         "unknown": [StrOptions({"pooled", "error"})],
         "prior_rows": PerSeriesScaler._parameter_constraints["prior_rows"],
         "random_state": ["random_state"],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
     }
 
@@ -237,10 +239,13 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
                 f"required by {type(self).__name__}."
             )
         if column_position(table, self.target) is None:
-            raise ValueError(
-                f"target={self.target!r} is no column of X. Name the column whose future values y "
-                "holds, or choose target=None."
+            names = getattr(table, "columns", range(table.shape[1]))
+            remedy = did_you_mean(
+                self.target,
+                names,
+                "Name the column whose future values y holds, or choose target=None.",
             )
+            raise ValueError(f"target={self.target!r} is no column of X ({list(names)}). {remedy}")
         scaler = TargetScaler(
             self.scaler,
             prior_rows=self.prior_rows,

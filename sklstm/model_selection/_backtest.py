@@ -13,7 +13,13 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.frames import as_plain, frame_kind, in_kind, take
-from sklstm._panel.read import id_label, id_values, read_series_rows, select_features
+from sklstm._panel.read import (
+    as_names,
+    id_label,
+    id_values,
+    read_series_rows,
+    select_features,
+)
 from sklstm._panel.show import show
 from sklstm._panel.time import time_numbers
 from sklstm.metrics import seasonal_scale
@@ -52,7 +58,7 @@ class _RollingPanel:
         self.rows = read_series_rows(table, **self.ids)
         self.rank = self.rows.rank
         targets, self.unknown, self.known = _select_columns(
-            table, settings.get("target"), settings.get("known_future") or None, **self.ids
+            table, settings.get("target"), settings.get("known_future"), **self.ids
         )
         self.targets = list(table.columns[targets])
         self.values = check_array(
@@ -177,11 +183,9 @@ def _select_columns(
 ) -> tuple[list[int], list[int], list[int]]:
     """Return the positions of the targets, and of all columns with unknown and known future."""
     features = select_features(panel, None, series, time)
-    known = (
-        []
-        if known_future is None
-        else select_features(panel, known_future, series, time, parameter="known_future")
-    )
+    known: list[int] = []
+    if names := as_names(() if known_future is None else known_future):
+        known = select_features(panel, names, series, time, parameter="known_future")
     unknown = [position for position in features if position not in known]
     if target is None:
         if not unknown:
@@ -338,8 +342,8 @@ def backtest(
     before_last = np.arange(n_origins - 1, -1, -1)[:, np.newaxis]
     cuts = rolling.rows.sizes - rolling.horizon - stride * before_last
     needed = f"{rolling.horizon + stride * (n_origins - 1) + 1} rows"
-    # 3: the decorator adds a frame between the user's call and this line.
-    check_cuts(cuts, rolling.rows.ids, "origin", needed, "n_origins, stride or the horizon")
+    which = cuts, rolling.rows.sizes, rolling.rows.ids
+    check_cuts(*which, "origin", needed, "n_origins, stride or the horizon")
     if not refit:
         forecaster = clone(forecaster).fit(rolling.history(cuts[0]))
     forecasts = Parallel(n_jobs=n_jobs)(

@@ -9,13 +9,17 @@ from sklstm._panel.show import show_ids
 from sklstm._panel.user_warnings import warn_user
 
 
-def check_cuts(cuts: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: str) -> None:
+def check_cuts(
+    cuts: np.ndarray, sizes: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: str
+) -> None:
     """Check that the series have rows before the cuts.
 
     Parameters
     ----------
     cuts : ndarray of shape (n_cuts, n_series)
         Number of rows of each series before each cut, oldest cut first; below 1 for none.
+    sizes : ndarray of shape (n_series,)
+        Number of rows of each series.
     ids : pandas.Index of shape (n_series,)
         The ids.
     what : str
@@ -38,7 +42,8 @@ def check_cuts(cuts: np.ndarray, ids: pd.Index, what: str, needed: str, remedy: 
     first = cuts[0] > 0
     if not first.any():
         raise ValueError(
-            f"No series is long enough for the first {what}: each needs {needed}. Lower {remedy}."
+            f"No series is long enough for the first {what}: each needs {needed}, and the longest "
+            f"has {sizes.max()}. Lower {remedy}."
         )
     short, never = ids[~first], ids[(cuts < 1).all(axis=0)]
     if len(short):

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import read_series_rows
+from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm.meta import predict_quantiles
@@ -235,7 +236,8 @@ def _is_weighted_mean(metric: str | Metric) -> bool:
 
 
 def _is_from_sklearn(function: Any) -> bool:
-    return getattr(function, "__module__", "").startswith("sklearn.")
+    # The module of a function that `exec` defines is None.
+    return (getattr(function, "__module__", None) or "").startswith("sklearn.")
 
 
 def _infer_greater_is_better(metric: Metric) -> bool:
@@ -273,7 +275,7 @@ def _get_named_scorer(name: str) -> Metric:
         "metric": [str, callable],
         "average": [StrOptions({"macro", "micro"}), None],
         "response_method": [StrOptions({"predict", "predict_quantiles"})],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
         "greater_is_better": ["boolean", None],
     },

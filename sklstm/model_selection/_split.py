@@ -16,6 +16,7 @@ from sklearn.utils.validation import _num_samples, check_consistent_length
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import read_series_rows
 from sklstm._panel.rows import SeriesRows
+from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import Windows
 from sklstm.model_selection._cuts import check_cuts
@@ -71,7 +72,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
     _parameter_constraints: dict[str, list[Any]] = {
         "n_splits": [Interval(Integral, 1, None, closed="left")],
         "test_size": [Interval(Integral, 1, None, closed="left"), None],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
     }
 
@@ -132,7 +133,8 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         # Selected windows keep the ids of all windows; ids without rows are not checked.
         present = sizes > 0
         needed = f"{self.n_splits * (self.test_size or 1) + 1} rows"
-        check_cuts(cuts[:, present], rows.ids[present], "fold", needed, "n_splits or test_size")
+        which = cuts[:, present], sizes[present], rows.ids[present]
+        check_cuts(*which, "fold", needed, "n_splits or test_size")
         return self._folds(rows, cuts, n_test)
 
     @staticmethod

@@ -62,7 +62,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     encoder = Encoder(CODECS)
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(
-            f"save takes an estimator, got {estimator!r} of type {type(estimator).__qualname__}."
+            f"save takes an estimator, got {estimator!r} of type {type(estimator).__qualname__}. "
+            "Pass an instance of an estimator or a pipeline."
         )
     root = encoder.value(estimator, ())
     write_container(path, KIND, {"objects": encoder.entries, "root": root}, encoder.arrays)

@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.frames import as_plain
-from sklstm._panel.read import as_table, id_values, select_features
+from sklstm._panel.read import as_names, as_table, id_values, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.plotting._axes import (
     BLUE,
@@ -318,7 +318,7 @@ def _target_columns(forecaster: Any, table: Any) -> Any:
         return forecaster.target
     series, time = forecaster.series, forecaster.time
     target = select_features(table, None, series, time)
-    if len(forecaster.known_future):
-        known = select_features(table, list(forecaster.known_future), series, time)
+    if names := as_names(forecaster.known_future):
+        known = select_features(table, names, series, time)
         target = [position for position in target if position not in known]
     return list(as_frame(table).columns[target])

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_scalar
 
 from sklstm._panel.read import as_table, id_values, read_panel, select_features
-from sklstm._panel.show import show_ids
+from sklstm._panel.show import did_you_mean, show_ids
 
 # Number of series to draw if `series_ids` is None.
 MAX_SERIES = 6
@@ -61,7 +61,10 @@ def read_forecast(
     """
     columns = list(forecast.columns)
     if missing := [name for name in ("step", "prediction") if name not in columns]:
-        raise ValueError(f"forecast has no column {missing}: its columns are {columns}.")
+        raise ValueError(
+            f"forecast has no column {missing}: its columns are {columns}. Pass a result of "
+            "MultiSeriesForecaster.forecast or of backtest."
+        )
     series_name = None if series is None else _id_column(columns, series, 0, "series")
     # The column of the time is before the column of the step.
     time_name = _id_column(columns, time, columns.index("step") - 1, "time")
@@ -96,7 +99,8 @@ def _id_column(columns: list[Any], name: Any, position: int, parameter: str) -> 
         return columns[position]
     if name not in columns:
         raise ValueError(
-            f"{parameter}={name!r} is no column of forecast: its columns are {columns}."
+            f"{parameter}={name!r} is no column of forecast: its columns are {columns}. "
+            f"{did_you_mean(name, columns, 'Name one of these.')}"
         )
     return name
 
@@ -171,7 +175,8 @@ def choose_series(ids: Sequence[Any], series_ids: Any, where: str) -> list[Any]:
     if unknown := [name for name in chosen if name not in set(ids)]:
         raise ValueError(
             f"series_ids names [{show_ids(unknown)}], which {where} does not contain: it has "
-            f"{len(ids)} series, such as [{show_ids(ids)}]."
+            f"{len(ids)} series, such as [{show_ids(ids)}]. "
+            f"{did_you_mean(unknown[0], ids, 'Name some of these.')}"
         )
     return chosen
 

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.show import did_you_mean
 from sklstm.plotting._axes import BLUE, DARK, make_axes
 
 
@@ -104,7 +105,8 @@ class SeriesReportDisplay:
         check_scalar(n_series, "n_series", Integral, min_val=1)
         if column not in self.report.columns:
             raise ValueError(
-                f"report has no column {column!r}: its columns are {list(self.report.columns)}."
+                f"report has no column {column!r}: its columns are {list(self.report.columns)}. "
+                f"{did_you_mean(column, self.report.columns, 'Name one of these.')}"
             )
         values = self.report[column].dropna().sort_values(ascending=False, kind="stable")
         if len(values) == 0:

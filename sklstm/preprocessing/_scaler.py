@@ -16,11 +16,13 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.forgotten import remember_ids
 from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import run_starts
 from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_blocks
+from sklstm._panel.tables import SERIES_NAME
 from sklstm.preprocessing._scaling import (
     apply_clones,
     fit_clones,
@@ -137,7 +139,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, B
         "unknown": [StrOptions({"pooled", "expanding", "error"})],
         "prior_rows": [Interval(Real, 0, None, closed="left")],
         "columns": ["array-like", str, Integral, None],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
     }
 
@@ -459,7 +461,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, B
         """Return X with scaled features in place of the original ones."""
         if _get_output_config("transform", self)["dense"] == "pandas":
             X = as_plain(X)  # scikit-learn would convert other frames to columns of objects
-        return replace_columns(X, panel.positions, values, as_frame=self._labels is not None)
+        scaled = replace_columns(X, panel.positions, values, as_frame=self._labels is not None)
+        return remember_ids(scaled, panel.positions, self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -13,10 +13,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.gather import has_contiguous_rows
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
+from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.time import gap_number
 from sklstm._panel.torn import warn_of_torn_series
 from sklstm._panel.user_warnings import warn_user
@@ -146,7 +148,7 @@ class WindowTransformer(  # type: ignore[call-arg]
         "max_gap": "no_validation",
         "output": [StrOptions({"windows", "3d", "2d"})],
         "columns": ["array-like", str, Integral, None],
-        "series": [str, Integral, None],
+        "series": SERIES_NAME,
         "time": [str, Integral, None],
     }
 
@@ -312,7 +314,7 @@ class WindowTransformer(  # type: ignore[call-arg]
     def _read(self, X: Any, reset: bool) -> Panel:
         names = ["window_length", "spacing", "max_gap", "columns", "series", "time"]
         check_unchanged(self, names, reset=reset)
-        return read_panel(
+        panel = read_panel(
             X,
             columns=self.columns,
             series=self.series,
@@ -320,6 +322,8 @@ class WindowTransformer(  # type: ignore[call-arg]
             estimator=self,
             reset=reset,
         )
+        warn_of_unsorted_rows(X, panel)
+        return panel
 
     def _length(self, panel: Panel, gap: float | None) -> int:
         """Return the number of rows in a window."""

@@ -67,6 +67,22 @@ def test_first_fit_loses_no_line_of_other_threads_and_processes():
     assert set(lines) == {"thread", "python", "c", "native"}
 
 
+@pytest.mark.parametrize("backend", ["pytorch", "mxnet"])
+def test_an_unknown_backend_is_named(backend):
+    code = """
+        import numpy as np
+        from sklstm import MultiSeriesLSTMRegressor
+
+        try:
+            MultiSeriesLSTMRegressor(2).fit(np.zeros((8, 2, 1)), np.arange(8.0))
+        except ImportError as error:
+            print(error)
+    """
+    printed, _ = run(code, KERAS_BACKEND=backend)
+    assert f"KERAS_BACKEND='{backend}' names the package" in printed
+    assert f"(Unable to import backend : {backend}). Install it, or set KERAS_BACKEND" in printed
+
+
 def test_native_lines_of_others_arrive_while_keras_loads():
     code = """
         import ctypes

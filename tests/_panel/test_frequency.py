@@ -112,7 +112,7 @@ def test_passed_freq(stamps, freq, expected):
         (dates("D"), 2, "freq=2 is a plain number, but the time holds dates"),
         (dates("D"), "-1D", "freq='-1D' must be positive"),
         (dates("D"), pd.Timedelta(0), "must be positive"),
-        (dates("D"), "soon", "Invalid frequency: soon"),
+        (dates("D"), "soon", "freq='soon' is no step that pandas knows"),
         (pd.Index(range(4)), "D", "freq='D' must be a number, since the time holds numbers"),
         (pd.Index(range(4)), 0, "freq=0 must be positive"),
         (RUNS["daily periods"], "D", "periods, which have a frequency"),
@@ -126,7 +126,7 @@ def test_bad_freq(stamps, freq, message):
 @pytest.mark.parametrize(
     ("stamps", "message"),
     [
-        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 rows are not .* \(2\) .*first of them is 5"),
+        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 rows are not .* \(2\) .*first of them is at 5"),
         (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 rows are not a whole number"),
         (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 rows are not"),
     ],

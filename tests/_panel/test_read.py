@@ -93,6 +93,12 @@ def test_missing_features_are_allowed_by_default(frame):
         (np.ones((2, 2)), {"series": "unit"}, "array of 2 columns without names"),
         (np.ones((2, 2)), {"time": 0}, "1 rows repeat .* rows 0 and 1 of series .*0"),
         (np.ones(3), {}, "Expected 2D"),
+        (pd.Series([1.0, 2.0]), {}, "X is a Series of 2 values, expected a table"),
+        (pd.DataFrame({"p": [1, np.inf], "q": 1.0}), {}, r"with infinity: \['p'\]. Replace it"),
+        (pd.DataFrame({"unit": [1, 1], "t": 1, "p": 1.0}), {"time": "t"}, "name their ids with"),
+        (pd.DataFrame({"unit": [1], "p": 1.0}), {"series": "Unit"}, "Did you mean 'unit'"),
+        (pd.DataFrame({"a": [1], "p": 1.0}), {"series": ["a", "p"]}, "Expected one name. Combine"),
+        (pd.DataFrame({"unit": [1], "p": 1.0}), {"columns": "P"}, "Did you mean 'p'"),
         (np.array([[1, np.inf]]), {"series": 0}, "infinity"),
     ],
 )

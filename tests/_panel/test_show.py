@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sklstm import PerSeriesTimeSplit
-from sklstm._panel.show import show, show_ids
+from sklstm._panel.show import did_you_mean, show, show_ids
 from sklstm.metrics import mase
 
 
@@ -53,3 +53,18 @@ def test_messages_show_plain_ids(ids, shown):
     scale = pd.Series([1.0], index=pd.Index(ids[:1], name="unit"))
     with pytest.raises(ValueError, match=rf"no value for series \[{shown}\]"):
         mase(panel.set_index("unit")["y"], panel["y"], scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "expected"),
+    [
+        ("promos", ["shop", "promo"], "Did you mean 'promo'?"),
+        ("A", ["a", "b"], "Did you mean 'a'?"),
+        ("103", [103, 7], "Did you mean 103?"),
+        (7, ["7", "8"], "Did you mean '7'?"),
+        ("price", ["shop", None], "Choose one."),
+        ("price", [], "Choose one."),
+    ],
+)
+def test_did_you_mean(name, names, expected):
+    assert did_you_mean(name, names, "Choose one.") == expected

@@ -581,17 +581,17 @@ def test_calendar_columns_made_by_pandas():
     assert_allclose(alone["prediction"], forecast["prediction"][7:], rtol=1e-6)
     found = model.predict(panel, future)
     assert_allclose(found[[69, 139]].ravel(), forecast["prediction"], rtol=1e-6)
-    with pytest.raises(ValueError, match=r"for 1 rows, the first of series 'a'.* as future="):
+    with pytest.raises(ValueError, match=r"no rows of 1 of 2 series: \['a'\]. It has .*\['b'\]"):
         model.forecast(future=future[future["unit"] == "b"])
     with pytest.raises(ValueError, match="must be known for the 7 steps"):
         model.forecast()
-    with pytest.raises(ValueError, match="not for 14 rows"):
+    with pytest.raises(ValueError, match="in 2 series: 'a' .*'b' .*needed up to 2024-03-17"):
         model.predict(panel)
     with pytest.raises(ValueError, match=r"future has no column \['holiday'\]"):
         model.forecast(future=future.drop(columns="holiday"))
     with pytest.raises(ValueError, match="time was datetime in fit and is number now"):
         model.forecast(future=future.assign(cycle=range(21)))
-    with pytest.raises(ValueError, match="repeat a .series, time. pair"):
+    with pytest.raises(ValueError, match="future has 140 rows .* series '.' at 2024-01-01"):
         model.forecast(future=panel)
 
 
@@ -817,7 +817,8 @@ def test_early_stopping():
         ({"target": "y", "known_future": ["y"]}, r"\['y'\] are both target and known_future"),
         ({"known_future": ["z"]}, "known_future names 'z', which is not in X"),
         ({"known_future": ["y"]}, "No column is left to forecast"),
-        ({"known_future": "y"}, "'known_future' parameter of MultiSeriesForecaster"),
+        ({"known_future": "y"}, "No column is left to forecast"),
+        ({"known_future": 1.5}, "'known_future' parameter of MultiSeriesForecaster"),
         ({"horizon": 30}, "known target 30 steps after it: the longest series has 30 steps"),
         ({"horizon": 0}, "'horizon' parameter of MultiSeriesForecaster"),
         ({"segment_length": 3}, "segment_length=3 does not divide the window length 4"),
@@ -825,7 +826,7 @@ def test_early_stopping():
         ({"quantiles": [0.1, 2.0], "regressor": NET}, "quantiles"),
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
         ({"freq": "D"}, "freq='D' must be a number, since the time holds numbers"),
-        ({"freq": 2}, "rows are not a whole number of steps"),
+        ({"freq": 2}, r"rows are not a whole number of steps \(2\)"),
         ({"regressor": "ridge"}, "'regressor' parameter of MultiSeriesForecaster"),
     ],
 )
@@ -855,6 +856,15 @@ def test_bad_parameters(parameters, message):
 def test_bad_panels(panel, message):
     with pytest.raises(ValueError, match=message):
         linear().fit(panel)
+
+
+def test_a_season_that_no_series_holds():
+    message = "season_length=365, but the longest series has 30 steps: without two values one"
+    with pytest.warns(UserWarning, match=message):
+        linear(season_length=365).fit(PANEL)
+    with pytest.warns(UserWarning, match="season_length=30, but"):
+        linear(season_length=30).fit(PANEL)
+    linear(season_length=29).fit(PANEL)
 
 
 def test_duplicate_columns_of_the_result():

@@ -197,8 +197,8 @@ def test_messages_name_plain_ids_and_days(method):
     incomplete = FUTURE[(FUTURE["shop"] != 7) | (FUTURE["day"] < FIRST + pd.Timedelta(days=42))]
     message = (
         "The columns ['promo'] must be known for the 3 steps after each row that is forecast "
-        "from; they are not for 1 rows, the first of series 7 at 2024-02-09, which needs rows up "
-        "to 2024-02-12. Pass them in X or as future=."
+        "from. They end too early in 1 series: 7 (known up to 2024-02-11, needed up to "
+        "2024-02-12). Pass the missing rows as future= (in score: in X)."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call(PANEL, incomplete)
@@ -218,7 +218,7 @@ def test_score_needs_the_promotions_of_the_whole_horizon():
     later = PANEL[
         PANEL["day"].between(FIRST + pd.Timedelta(days=36), FIRST + pd.Timedelta(days=37))
     ]
-    with pytest.raises(ValueError, match="series 7 at 2024-02-05, which needs .* 2024-02-08"):
+    with pytest.raises(ValueError, match=r"7 \(known up to 2024-02-07, needed up to 2024-02-08\)"):
         model.score(later)
 
 
@@ -227,7 +227,56 @@ def test_without_time_rows_are_counted():
     model = make_model(time=None).fit(panel)
     future = FUTURE.drop(columns="day")
     assert len(model.forecast(panel, future)) == 9
-    with pytest.raises(
-        ValueError, match="first of series 103 at row 35, which needs rows up to row 38"
-    ):
+    with pytest.raises(ValueError, match=r"103 \(known up to row 37, needed up to row 38\)"):
         model.forecast(panel, future[1:])
+
+
+def test_one_name_or_position_of_a_column_known_beforehand():
+    expected = MODEL.predict(PANEL[PANEL["shop"] == 55], FUTURE)
+    for name in ("promo", 2):
+        model = make_model(known_future=name).fit(PANEL)
+        assert_allclose(model.predict(PANEL[PANEL["shop"] == 55], FUTURE), expected)
+    first = PANEL[["promo", "shop", "day", "sold"]]
+    model = make_model(known_future=0).fit(first)
+    assert_allclose(model.predict(first[first["shop"] == 55], FUTURE), expected)
+    names = [backtest(make_model(known_future=name), COMPLETE, 1) for name in ("promo", ["promo"])]
+    pd.testing.assert_frame_equal(*names)
+
+
+def test_a_future_that_is_passed_as_panel():
+    message = r"not the targets \['sold'\]. Did you mean forecast\(future=...\)\?"
+    with pytest.raises(ValueError, match=message):
+        MODEL.forecast(FUTURE)
+    # Without columns known beforehand, it is a panel that lacks a column.
+    with pytest.raises(ValueError, match="feature names"):
+        make_model(known_future=()).fit(PANEL).forecast(FUTURE)
+
+
+@pytest.mark.parametrize(
+    ("future", "message"),
+    [
+        (FUTURE[FUTURE["shop"] != 7], r"no rows of 1 of 3 series: \[7\]. It has .* \[103, 55\]"),
+        (FUTURE.assign(shop=FUTURE["shop"].astype(str)), r"3 of 3 series.*equal in .* and type"),
+        (
+            FUTURE.assign(day=FUTURE["day"] - pd.Timedelta(days=1)),
+            "2 rows that are not later .* series 7 at 2024-02-09. Expected only the next rows",
+        ),
+        (PANEL, "rows that are not later than the last row of their series, the first of series"),
+        (FUTURE.rename(columns={"promo": "Promo"}), r"\['shop', 'day', 'Promo'\]. Did you mean 'P"),
+        (FUTURE.drop(columns="promo"), r"its columns are \['shop', 'day'\]. Add the column"),
+    ],
+    ids=["series", "type", "early", "panel", "column", "no column"],
+)
+def test_a_future_that_does_not_fit(future, message):
+    for call in (lambda: MODEL.forecast(future=future), lambda: MODEL.predict(PANEL, future)):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_missing_values_name_their_columns():
+    panel = PANEL.assign(price=PANEL["promo"] + 1)
+    model = make_model(known_future=["promo", "price"]).fit(panel)
+    future = FUTURE.assign(price=np.where(np.arange(9) == 4, np.nan, 1.0))
+    message = r"values in \['price'\] in 1 rows, the first of series 7 at 2024-02-11. Fill them in"
+    with pytest.raises(ValueError, match=message):
+        model.forecast(future=future)

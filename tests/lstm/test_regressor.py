@@ -331,7 +331,15 @@ BAD_FITS = {
     "infinite y": ({}, WINDOWS, y_with(np.inf), {}, "y contains infinity"),
     "y beyond float32": ({}, WINDOWS, y_with(1e39), {}, "y contains.*(infinity|large)"),
     "3-D y": ({}, WINDOWS, Y.reshape(-1, 1, 1), {}, "3|dim"),
-    "text y": ({}, WINDOWS, np.full(len(Y), "x"), {}, "could not convert string"),
+    "text y": (
+        {},
+        WINDOWS,
+        np.full(len(Y), "x"),
+        {},
+        r"y holds text \(the first is 'x'\).*0 and 1",
+    ),
+    "text among numbers": ({}, WINDOWS, [*Y[:-1], "x"], {}, "y holds text"),
+    "categories": ({}, WINDOWS, pd.Series("x", range(len(Y)), "category"), {}, "y holds text"),
     "negative weight": ({}, WINDOWS, Y, {"sample_weight": y_with(-1)}, "Negative values"),
     "zero weights": ({}, WINDOWS, Y, {"sample_weight": 0 * Y}, "All weights are zero"),
     "NaN weight": ({}, WINDOWS, Y, {"sample_weight": y_with(np.nan)}, "sample_weight contains NaN"),
@@ -370,6 +378,38 @@ def test_bad_input_of_fit(case):
     options, X, y, fit_options, message = BAD_FITS[case]
     with pytest.raises(ValueError, match=message):
         lstm(**options).fit(X, y, **fit_options)
+
+
+def test_losses_and_optimizers_are_checked():
+    with pytest.raises(ValueError, match="loss='msee'.*Did you mean 'mse'"):
+        lstm(loss="msee").fit(WINDOWS, Y)
+    with pytest.raises(ValueError, match="optimizer='adm'.*Did you mean 'adam'"):
+        lstm(optimizer="adm").fit(WINDOWS, Y)
+    with pytest.raises(ValueError, match="'binary_crossentropy' expects probabilities"):
+        lstm(loss="binary_crossentropy").fit(WINDOWS, (Y > 0).astype(float))
+    # Quantiles do not use the loss.
+    lstm(loss="binary_crossentropy", quantiles=[0.5], epochs=1).fit(WINDOWS, Y)
+
+
+def test_boolean_targets_warn():
+    with pytest.warns(UserWarning, match="y is bool.*0 and 1.*Pass y.astype"):
+        warned = lstm().fit(WINDOWS, Y > 0)
+    expected = lstm().fit(WINDOWS, (Y > 0).astype(float))
+    assert_array_equal(warned.predict(WINDOWS), expected.predict(WINDOWS))
+
+
+@pytest.mark.parametrize("X", [np.ones((9, 2)), pd.Series(np.ones(9)), PANEL[["p", "q"]]])
+def test_tables_where_windows_were_fitted(X):
+    net = lstm(epochs=1).fit(WINDOWS, Y)
+    with pytest.raises(ValueError, match=r"X has shape \(.*fitted on windows of 4 rows. Pass win"):
+        net.predict(X)
+
+
+def test_missing_values_name_their_features():
+    panel = PANEL.assign(q=PANEL["q"].where(PANEL.index > 3))
+    message = r"contains NaN in the features \['q'\].*ffill"
+    with pytest.raises(ValueError, match=message):
+        lstm().fit(WindowTransformer(4, series="unit").fit_transform(panel), Y)
 
 
 def test_failed_first_fit_leaves_the_regressor_unfitted():

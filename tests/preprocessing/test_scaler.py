@@ -665,6 +665,7 @@ def test_parameters_of_a_wrapped_transformer_can_be_set(panel):
     "options, change, message",
     [
         ({"series": "machine"}, None, "series='machine' is neither a column nor an index level"),
+        ({"series": ["unit", "p"]}, None, "is neither .*Expected one name. Combine"),
         ({"time": "date"}, None, "An earlier step may have dropped it"),
         ({"columns": ["p", "r"]}, None, "columns names 'r', which is not in X"),
         ({"columns": ["p", "unit"]}, None, "columns names 'unit', which is the series id"),
@@ -699,7 +700,6 @@ def test_invalid_input_raises(panel, options, change, message):
         ("prior_rows", -1),
         ("prior_rows", np.inf),
         ("columns", 1.5),
-        ("series", ["unit"]),
         ("time", 1.5),
     ],
 )

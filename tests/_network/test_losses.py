@@ -1,0 +1,71 @@
+"""Names of losses and optimizers, and losses that do not suit unbounded outputs."""
+
+import keras
+import pytest
+
+from sklstm._network.keras_objects import get_loss, get_optimizer
+from sklstm._network.losses import check_outputs_may_be_unbounded
+
+
+@pytest.mark.parametrize(
+    ("loss", "meant"),
+    [("msee", "mse"), ("hubber", "huber"), ("MeanSquareError", "MeanSquaredError")],
+)
+def test_misspelt_loss(loss, meant):
+    message = rf"loss='{loss}' is no name .*'mae', .* Did you mean '{meant}'\?"
+    with pytest.raises(ValueError, match=message):
+        get_loss(loss)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "meant"), [("adm", "adam"), ("sdg", "sgd"), ("RMSProb", "rmsprop")]
+)
+def test_misspelt_optimizer(optimizer, meant):
+    message = rf"optimizer='{optimizer}' is no name .*'adamw', .* Did you mean '{meant}'\?"
+    with pytest.raises(ValueError, match=message):
+        get_optimizer(optimizer)
+
+
+def test_name_that_is_like_no_other():
+    with pytest.raises(
+        ValueError, match="loss='zzz' is no name that .*'poisson'. keras.losses has all"
+    ):
+        get_loss("zzz")
+
+
+def test_known_names_and_objects():
+    assert get_loss("mse") is keras.losses.mean_squared_error
+    assert isinstance(get_loss("MeanAbsoluteError"), keras.losses.MeanAbsoluteError)
+    assert isinstance(get_optimizer("Adam"), keras.optimizers.Adam)
+    own = keras.losses.Huber()
+    assert get_loss(own) is own
+
+
+@pytest.mark.parametrize("item", [3, {"class_name": "nothing", "config": {}}])
+def test_what_is_no_name_keeps_the_error_of_keras(item):
+    with pytest.raises((TypeError, ValueError), match="(?i)interpret|locate|not find"):
+        get_optimizer(item)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize(
+    "loss", ["binary_crossentropy", "bce", keras.losses.BinaryCrossentropy(), "kl_divergence"]
+)
+def test_losses_of_probabilities(loss, n_outputs):
+    with pytest.raises(ValueError, match="expects probabilities, .*loss='mse'.*from_logits=True"):
+        check_outputs_may_be_unbounded(loss, n_outputs)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *("mse", "mae", "huber", "log_cosh", "msle", "mape", "poisson", "hinge"),
+        "cosine_similarity",
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        lambda true, guess: 1 / 0,  # functions of users are not called
+    ],
+    ids=str,
+)
+def test_losses_of_any_output(loss, n_outputs):
+    check_outputs_may_be_unbounded(loss, n_outputs)
