@@ -298,11 +298,11 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         grid = self._grid(table, rows)
         self.n_missing_ = len(grid) - len(table)
         self._builder = self._learn_normalization(grid)
-        self._warn_of_long_season(grid)
         origins = self._training_origins(grid)
         windows, scale, naive = self._builder.build(grid, origins)
         residuals = self._builder.residuals(grid, origins, scale, naive)
         self._check_residuals(residuals, grid, len(table))
+        self._warn_of_long_season(grid)
         self._train(grid, origins, windows, residuals)
         self._context = FittedContext.keep(table, rows, self._builder.reach)
         self._naive_scale = self._seasonal_scale(table)
@@ -371,7 +371,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
     def _warn_of_long_season(self, grid):
         """Warn if no series has two rows one season apart."""
         longest = grid.rows.sizes.max()
-        if longest <= self._season_length:
+        if self.season_length is not None and longest <= self.season_length:
             warn_user(
                 f"season_length={self.season_length}, but the longest series has {longest} steps: "
                 "without two values one season apart, no season can be learned, and the naive "

@@ -286,6 +286,6 @@ def test_steps_ahead():
     assert grid.unknown_steps(np.array([6, 3]), 1).tolist() == []
     # Rows 4 to 7 look ahead beyond the end of their series.
     for row in range(4, 8):
-        with pytest.raises(ValueError, match="for 1 rows"):
+        with pytest.raises(ValueError, match="in 1 series: [01] "):
             grid.check_future(np.array([0, row]), 2, ["x"])
     grid.check_future(np.array([4, 6]), 1, ["x"])

@@ -425,7 +425,7 @@ def test_failed_first_fit_leaves_the_regressor_unfitted():
     [
         (ARRAY[:, :, :1], "4 rows x 1 features.*expecting 4 rows x 2 features"),
         (ARRAY[:, 1:], "3 rows x 2 features.*expecting 4 rows x 2 features"),
-        (ARRAY[:, 0], "2-D table.*windows of 4 rows"),
+        (ARRAY[:, 0], r"X has shape \(60, 2\).*windows of 4 rows"),
         (with_value(np.nan), "X contains NaN"),
         (ARRAY[:0], "0 sample"),
     ],

@@ -151,9 +151,10 @@ def test_backtest_of_random_panels(panel, n_origins, horizon, stride, refit):
     n_needed = horizon + stride * (n_origins - 1) + 1
     sizes = panel.groupby("unit").size()
     if sizes.max() < n_needed:
-        with pytest.raises(
-            ValueError, match=f"each needs {n_needed} rows. Lower n_origins, stride"
-        ):
+        message = (
+            f"needs {n_needed} rows, and the longest has {sizes.max()}. Lower n_origins, stride"
+        )
+        with pytest.raises(ValueError, match=message):
             backtest(forecaster, panel, n_origins, stride)
         return
     with warnings.catch_warnings(record=True) as caught:

@@ -135,7 +135,9 @@ def test_short_series_are_counted_in_a_warning():
     assert w[0].filename == __file__
     units = [panel["unit"].to_numpy()[test].tolist() for _, test in folds]
     assert [sorted(unit) for unit in units] == [[3, 3]] * 3 + [[2, 3, 3]] * 2
-    with pytest.raises(ValueError, match="each needs 13 rows. Lower n_splits or test_size"):
+    with pytest.raises(
+        ValueError, match="each needs 13 rows, and the longest has 12. Lower n_splits"
+    ):
         PerSeriesTimeSplit(3, test_size=4, **IDS).split(panel)
     assert len(folds_of(PerSeriesTimeSplit(3, test_size=4, **IDS), make_random_walks((1, 13)))) == 3
 
