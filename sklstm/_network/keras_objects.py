@@ -15,7 +15,7 @@ _MODULES = {
     "schedules": keras.optimizers.schedules,
 }
 # For messages.
-_LOSS_NAMES = ("mse", "mae", "mape", "msle", "huber", "log_cosh", "poisson")
+_LOSS_NAMES = ("mse", "mae", "msle", "huber", "log_cosh", "poisson")
 _OPTIMIZER_NAMES = ("adam", "adamw", "nadam", "rmsprop", "sgd", "adagrad", "lion")
 _BASES = {
     "losses": keras.losses.Loss,
