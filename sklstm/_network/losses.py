@@ -168,7 +168,7 @@ def check_outputs_may_be_unbounded(loss, n_outputs):
     def is_flat(target, *outputs):
         y = np.full((1, n_outputs), target)
         first, second = (row_losses(loss, y, np.full_like(y, output)) for output in outputs)
-        return first == second
+        return bool((first == second).all())
 
     outside = all(is_flat(y, *ends) for y in (0.0, 1.0) for ends in ((2.0, 3.0), (-1.0, -2.0)))
     if outside and not is_flat(1.0, 0.25, 0.75):

@@ -36,7 +36,8 @@ def remember_ids(table: Any, positions: list[int], step: Any) -> Any:
         `table` itself.
     """
     if isinstance(table, pd.DataFrame):
-        table.attrs[KEY] = _describe_columns(table, positions, step)
+        # A new dict, since a shallow copy may share that of the user's table.
+        table.attrs = {**table.attrs, KEY: _describe_columns(table, positions, step)}
     return table
 
 

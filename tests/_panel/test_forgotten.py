@@ -55,6 +55,15 @@ def test_a_panel_without_its_id_column_is_not_compared():
     assert not warnings_of(lambda: WindowTransformer(2).fit(scaled.drop(columns=["unit", "cycle"])))
 
 
+def test_the_note_does_not_reach_the_table_of_the_user():
+    X = PANEL.copy()
+    X.attrs["source"] = "factory"
+    scaled = PerSeriesScaler(**IDS).fit_transform(X)
+    assert X.attrs == {"source": "factory"}
+    assert scaled.attrs["source"] == "factory"
+    assert not PANEL.attrs
+
+
 READERS = {
     "windows": lambda X, **ids: WindowTransformer(2, columns="p", **ids).fit(X),
     "targets": lambda X, **ids: make_targets(X, columns="p", **ids),
