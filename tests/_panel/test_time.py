@@ -72,7 +72,7 @@ def test_gap_in_the_unit_of_the_time(max_gap, kind, expected):
 @pytest.mark.parametrize(
     ("max_gap", "kind", "message"),
     [
-        (2, None, "max_gap needs the time"),
+        (2, None, "max_gap=2 needs the time"),
         (2, "datetime", "plain number, but the time holds dates"),
         ("two hours", "datetime", "no length of time"),
         ("2h", "number", "must be a number, like the time"),

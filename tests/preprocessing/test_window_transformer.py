@@ -681,7 +681,7 @@ def test_bad_parameters(panel, params):
         ({"columns": ["p", 0]}, "twice"),
         ({"columns": []}, "columns is empty"),
         ({"series": "p", "columns": ["p"]}, "is the series id or the time"),
-        ({"max_gap": 2}, "max_gap needs the time"),
+        ({"max_gap": 2}, "max_gap=2 needs the time"),
         ({"max_gap": 0, "time": "cycle", "series": "unit"}, "must be positive"),
         ({"max_gap": -1, "time": "cycle", "series": "unit"}, "must be positive"),
         ({"max_gap": np.nan, "time": "cycle", "series": "unit"}, "must be positive"),
