@@ -86,6 +86,37 @@ class StopOnDivergence(keras.callbacks.Callback):
                 raise divergence(self.first_epoch + epoch + 1, f"the {kind} loss is {loss}")
 
 
+class ReportEpochs(keras.callbacks.Callback):
+    """Report the epochs as tasks of a fit, and end the training if a task asks for it.
+
+    Parameters
+    ----------
+    epochs : EpochTasks
+        Called at the begin and end of each epoch.
+    losses : dict of list of float
+        Of the epochs before the first one.
+    """
+
+    def __init__(self, epochs, losses):
+        super().__init__()
+        self.epochs, self.losses = epochs, losses
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Report the begin."""
+        self.epochs.begin()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Report the end, and let the tasks read the current weights."""
+        self.losses = append_losses(self.losses, logs or {})
+        if self.epochs.end(self.model, self.losses):
+            self.model.stop_training = True
+
+
+def append_losses(earlier, logs) -> dict[str, list[float]]:
+    """Append the losses of one epoch."""
+    return {name: [*earlier.get(name, []), float(value)] for name, value in logs.items()}
+
+
 def divergence(epoch, reason):
     """Return the error for a training that has diverged.
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._files.container import ModelFileError, read_container, write_container
+from sklstm._network.callbacks import append_losses
 from sklstm._network.variables import assign_arrays, to_arrays
 
 FILE_NAME = "training.sklstm"
@@ -204,11 +205,6 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
     def counters(self):
         """Return the counters as plain numbers."""
         return {name: float(getattr(self, name)) for name in self.COUNTERS}
-
-
-def append_losses(earlier, logs) -> dict[str, list[float]]:
-    """Append the losses of one epoch."""
-    return {name: [*earlier.get(name, []), float(value)] for name, value in logs.items()}
 
 
 def keep_last_epoch(model, checkpoint: TrainingCheckpoint) -> TrainingState | None:

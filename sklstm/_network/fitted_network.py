@@ -18,6 +18,7 @@ from sklstm._network.losses import loss_unit
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.target_scale import (
     initialize_outputs,
+    multiply_outputs,
     outputs_in_unit,
     unit_of_targets,
 )
@@ -127,6 +128,7 @@ class FittedNetwork(PlainIds):
         seed=None,
         first_epoch=0,
         checkpoint=None,
+        reported=None,
         **options,
     ) -> dict[str, list[float]]:
         """Train the model in place.
@@ -140,6 +142,8 @@ class FittedNetwork(PlainIds):
             As in :class:`sklstm._network.batches.Batches`, for the training rows.
         checkpoint : Checkpoint, default=None
             Where the state is saved after each epoch.
+        reported : EpochTasks, default=None
+            Tasks of a fit as which the epochs are reported.
         **options
             As in :func:`sklstm._network.training.train`.
 
@@ -165,10 +169,30 @@ class FittedNetwork(PlainIds):
                 validation=validation_batches,
                 optimizer_state=self.optimizer_state,
                 checkpoint=checkpoint,
+                reported=reported,
                 **options,
             )
         self.optimizer_key = settings.optimizer_key
         return history
+
+    def snapshot(self, model, settings: TrainingSpec) -> FittedNetwork:
+        """Return a network with the current state of the model that is compiled for training.
+
+        Parameters
+        ----------
+        model : keras.Model
+            As Keras' callbacks see it during `train`.
+        settings : TrainingSpec
+            Those of `train`.
+        """
+        twin = _rebuild(self.spec, to_arrays(model.variables))
+        multiply_outputs(twin, self.target_unit)
+        return replace(
+            self,
+            model=twin,
+            optimizer_key=settings.optimizer_key,
+            optimizer_state=to_arrays(model.optimizer.variables),
+        )
 
     def _batches(self, samples, batch_size, **options):
         return Batches(

@@ -81,14 +81,17 @@ def unit_of_targets(loss, spec, mean, deviation):
 @contextmanager
 def outputs_in_unit(model, unit):
     """Let a model's outputs be in this unit while the block runs."""
-    if unit == 1:
-        yield
-        return
-    layer = model.get_layer("target_scale")
-    for variable in (layer.offset, layer.scale):
-        variable.assign(variable / unit)
+    multiply_outputs(model, 1 / unit)
     try:
         yield
     finally:
-        for variable in (layer.offset, layer.scale):
-            variable.assign(variable * unit)
+        multiply_outputs(model, unit)
+
+
+def multiply_outputs(model, factor):
+    """Multiply a model's outputs by a power of two."""
+    if factor == 1:
+        return
+    layer = model.get_layer("target_scale")
+    for variable in (layer.offset, layer.scale):
+        variable.assign(variable * factor)

@@ -15,6 +15,7 @@ from sklstm._network.batches import ON_TENSORFLOW, Batches, steps_per_call
 from sklstm._network.callbacks import (
     CosineDecay,
     LossInTargetUnits,
+    ReportEpochs,
     StopOnDivergence,
     divergence,
 )
@@ -46,6 +47,7 @@ def train(
     verbose=0,
     optimizer_state=None,
     checkpoint=None,
+    reported=None,
 ):
     """Train `model` in place.
 
@@ -72,6 +74,8 @@ def train(
     checkpoint : TrainingCheckpoint, default=None
         Where the state is saved after each epoch. A training that was interrupted there continues
         after its last finished epoch.
+    reported : EpochTasks, default=None
+        Tasks of a fit as which the epochs are reported.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def train(
         If the training diverges: a loss or a weight is no longer finite.
     """
     options = {"epochs": epochs, "validation": validation, "patience": patience, "decay": decay}
-    options |= {"callbacks": callbacks, "verbose": verbose}
+    options |= {"callbacks": callbacks, "verbose": verbose, "reported": reported}
     if checkpoint is None:
         return _train(model, spec, batches, optimizer_state=optimizer_state, **options)
     if checkpoint.state.n_epochs:
@@ -124,6 +128,7 @@ def _train(
     decay,
     callbacks,
     verbose,
+    reported,
     optimizer_state,
     checkpoint=None,
 ):
@@ -132,6 +137,8 @@ def _train(
     earlier_epochs = batches.first_epoch
     batches.first_epoch += state.n_epochs
     own = _own_callbacks(batches, epochs, decay, patience, checkpoint)
+    # Those that save the state come later: they must know whether a task has ended the training.
+    reports = [] if reported is None else [ReportEpochs(reported, state.losses)]
     first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(earlier_epochs)]
     with (
         _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
@@ -146,7 +153,7 @@ def _train(
             initial_epoch=state.n_epochs,
             epochs=epochs,
             validation=validation,
-            callbacks=[*first, *callbacks, *own],
+            callbacks=[*first, *callbacks, *reports, *own],
             verbose=verbose,
         )
         if trainer.model_ is not model:

@@ -15,16 +15,15 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._files.checkpoint import Checkpoint
+from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
 from sklstm._panel.frequency import infer_frequency
-from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     as_table,
     check_time_kind,
@@ -35,6 +34,7 @@ from sklstm._panel.read import (
 from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
+from sklstm._progress import fit_task, with_callbacks
 from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import conformal_shifts, held_out_errors, hold_out
 from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
@@ -62,7 +62,7 @@ from sklstm.metrics import mase, seasonal_scale
 MAX_ROWS_AT_ONCE = 2**16
 
 
-class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
+class MultiSeriesForecaster(PanelEstimator):
     """Forecast the next values of many series with one network.
 
     Each window is normalised by its own level and scale, and the network predicts the residual of
@@ -120,10 +120,11 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         It needs an integer `random_state`.
     verbose : int, default=0
         As in :class:`MultiSeriesLSTMRegressor`.
-    series, time : str, int or None, default=None
-        Column name, index level name or column position of the ids and of the time.
-        ``series=None``: all rows are one series. ``time=None``: rows of each series must already be
-        in time order.
+    series : str, int or None, default=None
+        Column name, index level name or column position of the ids. None: all rows are one series.
+    time : str, int or None, default=None
+        Column name, index level name or column position of the time. None: rows of each series must
+        already be in time order.
 
     Attributes
     ----------
@@ -266,6 +267,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         self.series = series
         self.time = time
 
+    @with_callbacks
     def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Fit the forecaster to a panel.
 
@@ -281,13 +283,14 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         self
         """
         self._validate_params()
-        # A copy is fitted and published whole: a fit that fails leaves the earlier one usable.
-        fitted = copy(self)
-        fitted._fit(X)
-        self.__dict__ = fitted.__dict__
+        with fit_task(self, max_subtasks=self.n_estimators, X=X) as task:
+            # A copy is fitted and published whole: a fit that fails leaves the earlier one usable.
+            fitted = copy(self)
+            fitted._fit(X, task)
+            self.__dict__ = fitted.__dict__
         return self
 
-    def _fit(self, X):
+    def _fit(self, X, task):
         self._levels = self._check_quantiles()
         table, rows = self._read(X, reset=True)
         self._columns = self._find_columns(table)
@@ -303,7 +306,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         residuals = self._builder.residuals(grid, origins, scale, naive)
         self._check_residuals(residuals, grid, len(table))
         self._warn_of_long_season(grid)
-        self._train(grid, origins, windows, residuals)
+        self._train(grid, origins, windows, residuals, task)
         self._context = FittedContext.keep(table, rows, self._builder.reach)
         self._naive_scale = self._seasonal_scale(table)
 
@@ -400,7 +403,7 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
         ids = {"series": self.series, "time": self.time}
         return pd.DataFrame(seasonal_scale(table, self._season_length, names, **ids))
 
-    def _train(self, grid, origins, windows, y):
+    def _train(self, grid, origins, windows, y, task):
         """Fit the regressors; calibrate the quantiles on the targets that were held out."""
         min_observed = recipe.choose_min_observed(windows, y, self._season_length)
         n_windows = np.sum(recipe.training_windows(windows, y, min_observed))
@@ -417,7 +420,8 @@ class MultiSeriesForecaster(VersionedPickle, BaseEstimator):
             X_train, y_train = windows[rows], np.where(held_out, np.nan, y)[rows]
             regressor = self._make_regressor(X_train, y_train, min_observed, int(seed))
             set_checkpoint(regressor, self.checkpoint, number)
-            regressor = fit_regressor(regressor, X_train, y_train, self.horizon)
+            with task.subtask("fit-network").fitting(regressor, X=X_train, y=y_train):
+                regressor = fit_regressor(regressor, X_train, y_train, self.horizon)
             self.estimators_.append(regressor)
             if held_out.any():
                 y_left = np.where(held_out, y, np.nan)

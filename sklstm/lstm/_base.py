@@ -1,4 +1,7 @@
-"""Base class of the estimators around one LSTM: fitting, reading of X, attention weights."""
+"""Base class of the estimators around one LSTM: fitting, reading of X, attention weights.
+
+This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from sklstm._network.lazy_import import load_network
 from sklstm._network.spec import NetworkSpec
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
+from sklstm._progress import fit_task, with_callbacks
+from sklstm.lstm._epochs import EpochTasks
 from sklstm.lstm._history import TrainingHistory
 from sklstm.lstm._inputs import (
     as_array_like,
@@ -68,6 +73,8 @@ class BaseLSTM(LSTMParameters):
         y: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
         series_ids: npt.ArrayLike | None = None,
+        X_val: Inputs | None = None,
+        y_val: npt.ArrayLike | None = None,
     ) -> Self:
         """Train the network.
 
@@ -82,17 +89,26 @@ class BaseLSTM(LSTMParameters):
             context only.
         series_ids : array-like of shape (n_rows,), default=None
             Ids of the series, for a 3-D array or a table without an id column.
+        X_val : Windows, 3-D array or 2-D table, default=None
+            Validation rows for early stopping. No part of X is then held out: `validation_fraction`
+            and `validation_by` are ignored. The rows enter the loss under the same conditions as
+            those of X (`min_observed`, `embargo`), with weights by `series_weight`. In a pipeline,
+            ``Pipeline(..., transform_input=["X_val"])`` transforms them by the steps before.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Target of each row of `X_val`. NaN elements are missing.
 
         Returns
         -------
         self
         """
         self._validate_params()
+        self._check_validation(X_val, y_val)
         return self._fit(
             X,
             y,
             sample_weight,
             series_ids,
+            given=None if X_val is None else (X_val, y_val),
             earlier=getattr(self, "_network", None) if self.warm_start else None,
             epochs=self.epochs,
             early_stopping=self.early_stopping,
@@ -131,12 +147,33 @@ class BaseLSTM(LSTMParameters):
             checkpoint=None,
         )
 
+    @with_callbacks
     def _fit(
-        self, X, y, sample_weight, series_ids, *, earlier, epochs, early_stopping, decay, checkpoint
+        self,
+        X,
+        y,
+        sample_weight,
+        series_ids,
+        *,
+        earlier,
+        epochs,
+        early_stopping,
+        decay,
+        checkpoint,
+        given=None,
     ) -> Self:
-        """Train a new network, or continue `earlier`, a FittedNetwork."""
+        """Train a new network, or continue `earlier`, a FittedNetwork.
+
+        `given` are validation rows and their targets; None: a part of X is held out for early
+        stopping.
+        """
         reset = earlier is None
-        with restored_on_error(self):
+        weights = None if sample_weight is None else {"sample_weight": sample_weight}
+        # The state is restored in the task, which needs the attributes of the callbacks at its end.
+        with (
+            fit_task(self, max_subtasks=epochs, X=X, y=y, metadata=weights) as task,
+            restored_on_error(self),
+        ):
             # All checks of the input come before TensorFlow is loaded.
             self._check_learning_rate(decay)
             source = self._source()
@@ -147,10 +184,18 @@ class BaseLSTM(LSTMParameters):
             check_float32(targets, "y")
             random = check_random_state(self.random_state)
             seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
-            training, validation = self._split(samples, early_stopping, split_seed)
+            training, validation = self._split(samples, early_stopping and not given, split_seed)
             warn_of_outliers(training)
             network, settings = self._start_network(spec, training, earlier, source, int(seed))
             past = TrainingHistory() if reset else TrainingHistory(self.history_, self.n_iter_)
+            # Later fits of the same network keep the form of y.
+            form = {"_one_dimensional": one_dimensional, "_y_dtype": targets.dtype} if reset else {}
+
+            def attributes(network, history):
+                return self._fitted_attributes(network, history) | form
+
+            if given:
+                validation = self._read_validation(given, attributes(network, past))
             losses = network.train(
                 settings,
                 training.with_embedding(network.embedded_ids),
@@ -163,12 +208,26 @@ class BaseLSTM(LSTMParameters):
                 decay=decay == "cosine",
                 callbacks=self.callbacks or (),
                 checkpoint=checkpoint,
+                reported=EpochTasks(
+                    task,
+                    lambda model, losses: attributes(
+                        network.snapshot(model, settings), past.extend(losses)
+                    ),
+                ),
                 verbose=int(self.verbose),
             )
-            self._publish(network, past.extend(losses))
-            if reset:
-                self._one_dimensional, self._y_dtype = one_dimensional, targets.dtype
+            self.__dict__.update(attributes(network, past.extend(losses)))
         return self
+
+    def _check_validation(self, X_val, y_val):
+        if (X_val is None) != (y_val is None):
+            missing, passed = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
+            raise ValueError(f"{passed} was passed without {missing}. Pass both, or none.")
+        if X_val is not None and not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val are the validation rows of early stopping, but "
+                "early_stopping=False. Set early_stopping=True, or leave them out."
+            )
 
     def _checkpoint(self):
         if self.checkpoint is not None and not isinstance(self.random_state, Integral):
@@ -200,6 +259,25 @@ class BaseLSTM(LSTMParameters):
         """Read all rows of X, with the user's weights."""
         weights = check_weights(sample_weight, len(targets))
         return Samples(read_windows(self, X, series_ids, reset=reset), targets, weights)
+
+    def _read_validation(self, given, attributes) -> Samples:
+        """Read the validation rows that were passed to `fit`, and weight them.
+
+        They are read as by an estimator with these attributes, those of the fit that has begun.
+        """
+        reader = type(self).__new__(type(self))
+        reader.__dict__.update(self.__dict__ | attributes)
+        X, y = given
+        try:
+            X = as_array_like(X)
+            targets = reader._check_outputs(y, count_rows(X))
+            check_float32(targets, "y")
+            samples = reader._read_samples(X, targets, None, None, reset=False)
+            rows = rows_with_loss(samples, self.min_observed, self.embargo)
+            return samples.select(rows).weighted(self.series_weight)
+        except ValueError as error:
+            error.add_note("This is about the validation rows, X_val and y_val.")
+            raise
 
     def _specify_network(self, samples: Samples, earlier) -> NetworkSpec:
         """Describe the network, except the number of embedded series and the dtype policy."""
@@ -291,14 +369,18 @@ class BaseLSTM(LSTMParameters):
             transfer_weights(source, network)
         return network, settings
 
-    def _publish(self, network, history: TrainingHistory):
-        """Set the attributes of a successful fit."""
-        self._network = network
-        self.history_, self.n_iter_ = history.losses, history.n_epochs
-        self.window_length_, self.n_outputs_ = network.spec.window_length, network.spec.n_outputs
-        self.quantiles_ = self._levels()
-        self.embedded_ids_ = network.embedded_ids
-        self.reinitialized_weights_ = network.reinitialized_weights
+    def _fitted_attributes(self, network, history: TrainingHistory) -> dict[str, Any]:
+        """Return the attributes of an estimator with this network."""
+        return {
+            "_network": network,
+            "history_": history.losses,
+            "n_iter_": history.n_epochs,
+            "window_length_": network.spec.window_length,
+            "n_outputs_": network.spec.n_outputs,
+            "quantiles_": self._levels(),
+            "embedded_ids_": network.embedded_ids,
+            "reinitialized_weights_": network.reinitialized_weights,
+        }
 
     # -------------------------------------------------------------------------- applying
 

@@ -9,15 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklstm._files.checkpoint import Checkpoint
-from sklstm._panel.pickles import VersionedPickle
+from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.tables import SERIES_NAME
 
 
-class LSTMParameters(VersionedPickle, BaseEstimator):
+class LSTMParameters(PanelEstimator):
     """Hold the parameters; :class:`sklstm.MultiSeriesLSTMRegressor` documents them."""
 
     _parameter_constraints: dict[str, Any] = {

@@ -102,7 +102,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         ``validation_by="time"``, it is applied again before the validation rows.
     early_stopping : bool, default=False
         Whether to hold out validation rows, stop when their loss no longer falls, and restore the
-        weights of the best epoch.
+        weights of the best epoch. `fit` accepts validation rows of your own, `X_val` and `y_val`.
     validation_fraction : float, default=0.1
         Fraction held out for early stopping: of the series, or of each series' rows.
     validation_by : {"series", "time"}, default="series"
@@ -125,7 +125,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         Whether `fit` continues from the weights, optimizer state and history of the last fit.
     callbacks : list of keras.callbacks.Callback, default=None
         Called by Keras during fit. Their model is a compiled network with the current weights,
-        which become those of ``model_`` at the end of fit.
+        which become those of ``model_`` at the end of fit. Callbacks of scikit-learn are another
+        matter: see *Progress* in the notes.
     checkpoint : path-like or :class:`Checkpoint`, default=None
         Folder in which `fit` saves its state after each epoch. If it is interrupted, or its process
         is killed, the same `fit` later continues after the last finished epoch and ends with the
@@ -135,9 +136,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         Seed of initial weights, order of rows, dropout and validation series.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 prints one line per epoch.
-    series, time : str, int or None, default=None
-        For 2-D input: column name, index level name or column position of the ids and of the
-        time. `Windows` carry their ids.
+    series : str, int or None, default=None
+        For 2-D input: column name, index level name or column position of the ids. `Windows` carry
+        their ids.
+    time : str, int or None, default=None
+        For 2-D input: column name, index level name or column position of the time.
 
     Attributes
     ----------
@@ -189,6 +192,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     backend (``KERAS_BACKEND``), but only TensorFlow is optimised; JAX is also tested.
 
     A fit that fails leaves the attributes of the earlier fit unchanged.
+
+    **Progress.** `set_callbacks` sets callbacks of scikit-learn (version 1.9 or later), such as
+    ``sklearn.callback.ProgressBar``. They are called at each epoch, receive a regressor that is
+    fitted so far if they ask for it, and end the training if they return True. Unlike `callbacks`,
+    they are also passed down by pipelines and searches, and do not change the compiled program.
 
     Examples
     --------

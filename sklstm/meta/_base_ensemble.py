@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn import get_config
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.parallel import Parallel, delayed
@@ -19,8 +19,8 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
+from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.frames import as_plain, is_foreign, take
-from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import (
     check_unchanged,
     feature_names,
@@ -88,15 +88,17 @@ def rows_to_pass(X, rows: SeriesRows, wanted) -> np.ndarray:
     return np.flatnonzero(series[rows.codes])
 
 
-def _fit_member(member, X, y, at, params):
-    return member.fit(select_rows(X, at), y[at], **params)
+def _fit_member(member, X, y, at, params, task):
+    X, y = select_rows(X, at), y[at]
+    with task.fitting(member, X=X, y=y):
+        return member.fit(X, y, **params)
 
 
 def _apply_member(method, member, X, at):
     return np.asarray(method(member, select_rows(X, at)))
 
 
-class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
+class BaseSeriesEnsemble(PanelEstimator):
     """Share the assignment, training and application of members.
 
     Subclasses document the parameters, and combine the predictions of the members.
@@ -269,7 +271,7 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
 
     # ------------------------------------------------------------------------ the members
 
-    def _fit_members(self, X, y, rows, draws, weights, params, seeds) -> list[Any]:
+    def _fit_members(self, X, y, rows, draws, weights, params, seeds, fit) -> list[Any]:
         """Fit a clone of the estimator for each column of `draws`.
 
         Parameters
@@ -284,6 +286,8 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
         params : dict
             Further parameters of `fit`, for all rows.
         seeds : RandomState
+        fit : Task
+            The task that holds the fits of the members.
         """
         name = None if weights is None else weight_parameter(self.estimator)
 
@@ -294,9 +298,12 @@ class BaseSeriesEnsemble(VersionedPickle, BaseEstimator):
                 separate_checkpoints(member, number)
                 at = np.flatnonzero(drawn[rows.codes] > 0)
                 own = _check_method_params(X, params, indices=at)
+                metadata = None
                 if name is not None:
                     own[name] = weights[at] * drawn[rows.codes[at]]
-                yield delayed(_fit_member)(member, X, y, at, own)
+                    metadata = {"sample_weight": own[name]}
+                task = fit.subtask("fit-member", number, metadata=metadata)
+                yield delayed(_fit_member)(member, X, y, at, own, task)
 
         return self._parallel(jobs())
 

@@ -71,6 +71,15 @@ def inner_fit_params(
     return fit_params | {fit_parameter(estimator, name): value for name, value in own.items()}
 
 
+def check_no_validation_targets(name: str, params: dict[str, Any]) -> None:
+    """Raise an error if the parameters of an inner `fit` hold targets that were not scaled."""
+    if any(parameter.split("__")[-1] == "y_val" for parameter in params):
+        raise ValueError(
+            f"{name} scales y, but not the y_val of its regressor. Leave X_val and y_val out, and "
+            "early stopping holds out a part of X (validation_fraction)."
+        )
+
+
 def route_fit(owner, **inner) -> MetadataRouter:
     """Route the metadata of the owner's `fit` to the `fit` of the inner estimator."""
     mapping = MethodMapping().add(caller="fit", callee="fit")

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.weights import check_weights
+from sklstm._progress import fit_task, with_callbacks
 from sklstm.lstm._targets import check_targets
 from sklstm.meta._assignment import usable_series
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
@@ -66,10 +67,12 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         weight.
     columns : list of str or int, default=None
         The features from which clusters are made, by default all.
-    series, time : str, int or None, default=None
-        For 2-D input: column name, index level name or column position of the ids and of the
-        time. `Windows` carry their ids. With ``time=None``, the rows of each series must already be
-        in time order. Only "cluster" needs the order.
+    series : str, int or None, default=None
+        For 2-D input: column name, index level name or column position of the ids. `Windows` carry
+        their ids.
+    time : str, int or None, default=None
+        For 2-D input: column name, index level name or column position of the time. With None, the
+        rows of each series must already be in time order. Only "cluster" needs the order.
     n_jobs : int, default=None
         Number of members that are fitted or applied at a time, in threads that share the data. None
         means 1 unless in a `joblib.parallel_config` context. One :class:`MultiSeriesLSTMRegressor`
@@ -174,6 +177,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
 
     # --------------------------------------------------------------------------- fitting
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -218,31 +222,28 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         draws = np.zeros((len(rows.ids), len(assignment.labels)), np.int32)
         draws[usable] = assignment.draws
         has_weights = sample_weight is not None or (draws > 1).any()
-        members = self._fit_members(
-            X,
-            targets[:, 0] if one_dimensional else targets,
-            rows,
-            draws,
-            weights if has_weights else None,
-            params,
-            seeds,
-        )
-        errors = None
-        if self.combine == "error" and self._kind != "cluster":
-            held_out = (draws == 0) & usable[:, np.newaxis]
-            errors = self._held_out_errors(members, X, rows, held_out, targets, weights)
+        y = targets[:, 0] if one_dimensional else targets
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": metadata}
+        with fit_task(self, max_subtasks=draws.shape[1], parallel=True, **data) as task:
+            given = weights if has_weights else None
+            members = self._fit_members(X, y, rows, draws, given, params, seeds, task)
+            errors = None
+            if self.combine == "error" and self._kind != "cluster":
+                held_out = (draws == 0) & usable[:, np.newaxis]
+                errors = self._held_out_errors(members, X, rows, held_out, targets, weights)
 
-        self._check_unchanged(reset=True)
-        self._has_ids, self._n_columns = has_ids, X.shape[-1]
-        self.features_, self.clusterer_ = assignment.features, assignment.clusterer
-        self.draws_ = pd.DataFrame(
-            draws[usable], rows.ids[usable].rename("series"), assignment.labels
-        )
-        self.estimators_, self.errors_ = members, errors
-        if errors is None:
-            self.weights_ = np.full((len(members), targets.shape[1]), 1 / len(members))
-        else:
-            self.weights_ = inverse_weights(errors)
+            self._check_unchanged(reset=True)
+            self._has_ids, self._n_columns = has_ids, X.shape[-1]
+            self.features_, self.clusterer_ = assignment.features, assignment.clusterer
+            self.draws_ = pd.DataFrame(
+                draws[usable], rows.ids[usable].rename("series"), assignment.labels
+            )
+            self.estimators_, self.errors_ = members, errors
+            if errors is None:
+                self.weights_ = np.full((len(members), targets.shape[1]), 1 / len(members))
+            else:
+                self.weights_ = inverse_weights(errors)
         return self
 
     def _held_out_errors(self, members, X, rows, held_out, y, weights) -> np.ndarray:

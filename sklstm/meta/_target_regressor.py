@@ -8,23 +8,25 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import RegressorMixin, clone
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.frames import as_plain
-from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import as_table, check_unchanged, column_position, read_series_rows
 from sklstm._panel.show import did_you_mean
 from sklstm._panel.statistics import SCALER_STATISTICS
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
+from sklstm._progress import fit_task, with_callbacks
 from sklstm.lstm._targets import check_targets
 from sklstm.meta._delegation import (
+    check_no_validation_targets,
     copy_tags,
     has_quantiles,
     inner_fit_params,
@@ -42,7 +44,7 @@ def _regressor_has_quantiles(estimator):
     return has_quantiles(getattr(estimator, "regressor_", estimator.regressor))
 
 
-class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
+class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
     """Fit a regressor on targets scaled by series, and predict in the units of the targets.
 
     The estimator is similar to scikit-learn's `TransformedTargetRegressor`, but each series has
@@ -78,10 +80,12 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Seed of each parameter named ``random_state`` of the regressor that is None. None: the
         regressor is left as it is.
-    series, time : str, int or None, default=None
-        Column name, index level name or column position of the ids and of the time. With
-        ``series=None``, all rows are one series; `Windows` carry their ids. With ``time=None``,
-        the rows of each series must already be in time order. Only `target` needs the order.
+    series : str, int or None, default=None
+        Column name, index level name or column position of the ids. With None, all rows are one
+        series; `Windows` carry their ids.
+    time : str, int or None, default=None
+        Column name, index level name or column position of the time. With None, the rows of each
+        series must already be in time order. Only `target` needs the order.
 
     Attributes
     ----------
@@ -178,6 +182,7 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
 
     # --------------------------------------------------------------------------- fitting
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Compute the statistics, and fit the regressor on scaled targets.
 
@@ -208,13 +213,18 @@ class PerSeriesTargetRegressor(RegressorMixin, VersionedPickle, BaseEstimator):
         else:
             scaler, scaled = self._scale_by_column(table, targets)
         params = inner_fit_params(self, "regressor", {"sample_weight": sample_weight}, fit_params)
+        check_no_validation_targets(type(self).__name__, params)
         regressor = clone(self.regressor)
         if self.random_state is not None:
             set_seeds(regressor, check_random_state(self.random_state), replace=False)
-        regressor.fit(X, scaled[:, 0] if one_dimensional else scaled, **params)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        with fit_task(self, max_subtasks=1, X=X, y=y, metadata=metadata) as task:
+            scaled = scaled[:, 0] if one_dimensional else scaled
+            with task.subtask("fit-regressor").fitting(regressor, y=scaled):
+                regressor.fit(X, scaled, **params)
 
-        self._check_unchanged(reset=True)
-        self.scaler_, self.regressor_, self._y_dtype = scaler, regressor, targets.dtype
+            self._check_unchanged(reset=True)
+            self.scaler_, self.regressor_, self._y_dtype = scaler, regressor, targets.dtype
         return self
 
     def _scale_by_targets(self, X, y, weights) -> tuple[TargetScaler, np.ndarray]:

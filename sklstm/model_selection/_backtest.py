@@ -22,6 +22,13 @@ from sklstm._panel.read import (
 )
 from sklstm._panel.show import show
 from sklstm._panel.time import time_numbers
+from sklstm._progress import (
+    CallbackSupportMixin,
+    Task,
+    fit_task,
+    move_callbacks,
+    with_callbacks,
+)
 from sklstm.metrics import seasonal_scale
 from sklstm.model_selection._cuts import check_cuts
 
@@ -215,10 +222,45 @@ def _id_labels(panel: pd.DataFrame, series: Any, time: Any) -> tuple[Any, Any]:
     return labels
 
 
-def _forecast(forecaster: Any, history: Any, future: Any, refit: bool) -> Any:
+class Backtest(CallbackSupportMixin):
+    """Fit clones of a forecaster and collect their forecasts, as the tasks of one fit.
+
+    The callbacks of the forecaster that propagate to inner estimators are set here, so that they
+    see all origins as one run.
+    """
+
+    def __init__(self, forecaster: Any) -> None:
+        self.forecaster = clone(forecaster)
+        move_callbacks(self.forecaster, self)
+
+    @with_callbacks
+    def run(
+        self, rolling: _RollingPanel, cuts: np.ndarray, refit: bool, n_jobs: int | None
+    ) -> list[Any]:
+        """Return the forecast from each origin, refitting at each or only at the first."""
+        n_origins = len(cuts)
+        with fit_task(self, max_subtasks=n_origins + (not refit), parallel=True) as run:
+            if not refit:
+                history = rolling.history(cuts[0])
+                with run.subtask("fit", n_origins).fitting(self.forecaster, X=history):
+                    self.forecaster.fit(history)
+            tasks = [run.subtask("origin", number) for number in range(n_origins)]
+            forecasts: list[Any] = Parallel(n_jobs=n_jobs)(
+                delayed(_forecast)(
+                    self.forecaster, rolling.history(cut), rolling.future(cut), refit, task
+                )
+                for cut, task in zip(cuts, tasks, strict=True)
+            )
+        return forecasts
+
+
+def _forecast(forecaster: Any, history: Any, future: Any, refit: bool, task: Task) -> Any:
     if refit:
-        forecaster = clone(forecaster).fit(history)
-    return forecaster.forecast(history, future=future)
+        forecaster = clone(forecaster)
+    with task.fitting(forecaster if refit else None, X=history):
+        if refit:
+            forecaster.fit(history)
+        return forecaster.forecast(history, future=future)
 
 
 @validate_params(
@@ -344,12 +386,7 @@ def backtest(
     needed = f"{rolling.horizon + stride * (n_origins - 1) + 1} rows"
     which = cuts, rolling.rows.sizes, rolling.rows.ids
     check_cuts(*which, "origin", needed, "n_origins, stride or the horizon")
-    if not refit:
-        forecaster = clone(forecaster).fit(rolling.history(cuts[0]))
-    forecasts = Parallel(n_jobs=n_jobs)(
-        delayed(_forecast)(forecaster, rolling.history(cut), rolling.future(cut), refit)
-        for cut in cuts
-    )
+    forecasts = Backtest(forecaster).run(rolling, cuts, refit, n_jobs)
     tables = [
         rolling.compare(origin, cut, forecast)
         for origin, (cut, forecast) in enumerate(zip(cuts, forecasts, strict=True))

@@ -17,6 +17,7 @@ from sklstm._panel.frames import FrameKind
 from sklstm._panel.frequency import Frequency
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.statistics import Extremes, MaxAbs, Moments, Quartiles
+from sklstm._progress import CALLBACK_ATTRIBUTES
 from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.forecasting._columns import PanelColumns
 from sklstm.forecasting._context import FittedContext
@@ -143,11 +144,13 @@ def is_known(value: Any) -> bool:
 
 
 def encode_estimator(value: Any, encoder: Encoder, place: Place) -> Entry:
-    """Encode an estimator by its attributes, as pickle would read them."""
+    """Encode an estimator by its attributes, as pickle would read them, without callbacks."""
     parameters = type(value)._get_param_names()
     state = {}
     # The versions are those of pickles. Ids keep their type, so that they stay shared.
     for name, item in {**value.__getstate__(), **vars(value)}.items():
+        if name in CALLBACK_ATTRIBUTES:
+            continue
         word = "parameter" if name in parameters else "attribute"
         state[name] = encoder.value(item, (*place, f"{word} {name!r}"))
     return {"class": type(value).__name__, "state": state}

@@ -10,19 +10,20 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.forgotten import remember_ids
 from sklstm._panel.frames import as_plain
-from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import run_starts
 from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_blocks
 from sklstm._panel.tables import SERIES_NAME
+from sklstm._progress import fit_task, with_callbacks
 from sklstm.preprocessing._scaling import (
     apply_clones,
     fit_clones,
@@ -51,7 +52,7 @@ def _check_can_merge(estimator):
     return True
 
 
-class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, BaseEstimator):
+class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
     """Scale each series by its own statistics.
 
     All series are scaled at once, without a loop over series. Ids and time stay in place, and rows
@@ -88,11 +89,12 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, B
         rows.
     columns : list of str or int, default=None
         The features to scale, by default all. The other columns are returned unchanged.
-    series, time : str, int or None, default=None
-        Column name, index level name or column position of the ids and of the time. With
-        ``series=None``, all rows are one series. With ``time=None``, the rows of each series must
-        already be in time order. `series` may name any column that groups the rows, such as a
-        machine or an operating regime.
+    series : str, int or None, default=None
+        Column name, index level name or column position of the ids. With None, all rows are one
+        series. It may be any column that groups the rows, such as a machine or an operating regime.
+    time : str, int or None, default=None
+        Column name, index level name or column position of the time. With None, the rows of each
+        series must already be in time order.
 
     Attributes
     ----------
@@ -198,22 +200,25 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, VersionedPickle, B
         """
         return self._scale(X, self._fit(X))
 
+    @with_callbacks
     def _fit(self, X) -> Panel:
         """Fit to a panel, and return the panel as read."""
         self._validate_params()
         self._check_combination()
-        fitted = copy(self)  # an error leaves `self` unchanged
-        panel = fitted._read(X, reset=True)
-        fitted._labels = None if panel.labels is None else panel.labels.to_numpy(dtype=object)
-        fitted.series_ids_ = panel.ids
-        fitted._last_times = None if panel.time is None else panel.last_times
-        if isinstance(self.scaler, str):
-            fitted._set_statistics(*self._compute_statistics(panel))
-        else:
-            fitted.pooled_scaler_, fitted.scalers_ = fit_clones(
-                self.scaler, panel, per_series=self.statistics == "fit"
-            )
-        self.__dict__ = fitted.__dict__
+        with fit_task(self, X=X):
+            fitted = copy(self)  # an error leaves `self` unchanged
+            panel = fitted._read(X, reset=True)
+            labels = panel.labels
+            fitted._labels = None if labels is None else labels.to_numpy(dtype=object)
+            fitted.series_ids_ = panel.ids
+            fitted._last_times = None if panel.time is None else panel.last_times
+            if isinstance(self.scaler, str):
+                fitted._set_statistics(*self._compute_statistics(panel))
+            else:
+                fitted.pooled_scaler_, fitted.scalers_ = fit_clones(
+                    self.scaler, panel, per_series=self.statistics == "fit"
+                )
+            self.__dict__ = fitted.__dict__
         return panel
 
     def _compute_statistics(self, panel) -> tuple[Statistics, Statistics]:

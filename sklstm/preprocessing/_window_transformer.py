@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.gather import has_contiguous_rows
-from sklstm._panel.pickles import VersionedPickle
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
 from sklstm._panel.tables import SERIES_NAME
@@ -27,12 +27,11 @@ from sklstm._panel.windows import (
     count_observed,
     whole_series_length,
 )
+from sklstm._progress import fit_task, with_callbacks
 
 
 # scikit-learn's own wrapping of outputs would make a DataFrame of lazy windows, too.
-class WindowTransformer(  # type: ignore[call-arg]
-    TransformerMixin, VersionedPickle, BaseEstimator, auto_wrap_output_keys=None
-):
+class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Transform each row of a panel to the window of rows that ends at it.
 
     n rows give n windows, in the order of the input. A window contains rows of one series only,
@@ -58,10 +57,11 @@ class WindowTransformer(  # type: ignore[call-arg]
         ids nor the numbers of observed rows.
     columns : list of str or int, default=None
         The features of the windows. None: all features.
-    series, time : str, int or None, default=None
-        Column name, index level name or column position of the ids and of the time.
-        ``series=None``: all rows are one series. ``time=None``: the rows of each series must
-        already be in time order.
+    series : str, int or None, default=None
+        Column name, index level name or column position of the ids. None: all rows are one series.
+    time : str, int or None, default=None
+        Column name, index level name or column position of the time. None: the rows of each series
+        must already be in time order.
 
     Attributes
     ----------
@@ -208,20 +208,22 @@ class WindowTransformer(  # type: ignore[call-arg]
         """
         return self._output(X, self._fit(X))
 
+    @with_callbacks
     def _fit(self, X: Any) -> Panel:
         """Fit to a panel, and return the panel as it was read."""
         self._validate_params()
-        panel = self._read(X, reset=True)
-        self._positions = panel.positions
-        self._names = panel.names
-        gap = gap_number(self.max_gap, panel.time_kind)
-        self.window_length_ = self._length(panel, gap)
-        self.context_: Any = None
-        if self.time is not None:
-            # At least one row per series, since later rows are recognised by its time.
-            kept = panel.tail(max(self._reach(), 1))
-            self.context_ = panel.take(kept)
-            self._context_values = take_blocks(panel.values, kept)
+        with fit_task(self, X=X):
+            panel = self._read(X, reset=True)
+            self._positions = panel.positions
+            self._names = panel.names
+            gap = gap_number(self.max_gap, panel.time_kind)
+            self.window_length_ = self._length(panel, gap)
+            self.context_: Any = None
+            if self.time is not None:
+                # At least one row per series, since later rows are recognised by its time.
+                kept = panel.tail(max(self._reach(), 1))
+                self.context_ = panel.take(kept)
+                self._context_values = take_blocks(panel.values, kept)
         return panel
 
     def transform(self, X: ArrayLike | pd.DataFrame) -> Any:
