@@ -18,6 +18,7 @@ GUIDES = [
     "model_files.md",
     "panels.md",
     "production.md",
+    "progress.md",
     "regimes.md",
     "techniques.md",
     "transfer.md",
@@ -69,6 +70,8 @@ def test_block_runs_as_pasted(guide, block, capsys, tmp_path, monkeypatch):
         pytest.importorskip(name)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
+    if "set_callbacks" in block:
+        pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     exec(compile(block, guide, "exec"), {})

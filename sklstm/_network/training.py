@@ -137,7 +137,7 @@ def _train(
     earlier_epochs = batches.first_epoch
     batches.first_epoch += state.n_epochs
     own = _own_callbacks(batches, epochs, decay, patience, checkpoint)
-    # Those that save the state come later: they must know whether a task has ended the training.
+    # These come before those that save the state, which read whether the training has ended.
     reports = [] if reported is None else [ReportEpochs(reported, state.losses)]
     first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(earlier_epochs)]
     with (
