@@ -87,7 +87,8 @@ class FittedNetwork(PlainIds):
         initialize_outputs(model, spec, mean, deviation)
         unit, degree = unit_of_targets(loss, spec, mean, deviation)
         guess = np.broadcast_to(mean, spec.output_shape[::-1]).T / unit
-        loss_size = loss_unit(loss, samples.targets / unit, samples.weights, guess)
+        targets = samples.targets if unit == 1 else samples.targets / unit
+        loss_size = loss_unit(loss, targets, samples.weights, guess)
         return cls(spec, model, unit, loss_size, degree, **attributes)
 
     def continue_as(self, training: TrainingSpec) -> FittedNetwork:

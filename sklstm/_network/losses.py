@@ -10,6 +10,7 @@ import numpy as np
 from sklstm._network.batches import known_fraction
 from sklstm._network.keras_objects import get_loss
 from sklstm._network.spec import NetworkSpec
+from sklstm._panel.rows import row_blocks
 
 # Scale at which a loss with a constant of its own (a threshold, an epsilon) shows it.
 PROBE = 2.0**20
@@ -147,8 +148,11 @@ def loss_unit(loss, y, weights, guess):
     float
         Rounded to a power of two, so that multiplication is exact; 1 where the loss is 0.
     """
-    guesses = np.broadcast_to(guess, (len(y), *guess.shape))
-    size = abs(float(np.mean(row_losses(loss, y, guesses) * weights)))
+    losses = [
+        row_losses(loss, y[block], np.broadcast_to(guess, (len(y[block]), *guess.shape)))
+        for block in row_blocks(len(y))
+    ]
+    size = abs(float(np.mean(np.concatenate(losses) * weights)))
     return 2.0 ** round(math.log2(size)) if 0 < size < math.inf else 1.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -108,8 +109,7 @@ class SeriesRows(PlainIds):
             return values
         # In blocks, since NumPy converts the positions that it is given to int64.
         out = np.empty_like(values)
-        for start in range(0, len(self.order), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
+        for block in row_blocks(len(self.order)):
             out[self.order[block]] = values[block]
         return out
 
@@ -366,10 +366,14 @@ def run_starts(codes, time=None, max_gap=None) -> np.ndarray:
     return np.concatenate(starts)
 
 
+def row_blocks(n_rows: int) -> Iterator[slice]:
+    """Divide rows into blocks that stay in the cache."""
+    return (slice(start, start + BLOCK_ROWS) for start in range(0, n_rows, BLOCK_ROWS))
+
+
 def take_blocks(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     """``values[order]``, C-contiguous, in blocks that stay in the cache."""
     out = np.empty((len(order), *values.shape[1:]), values.dtype)
-    for start in range(0, len(order), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
+    for block in row_blocks(len(order)):
         out[block] = take_rows(values, order[block])
     return out

@@ -85,7 +85,7 @@ class WindowNormalization:
     ----------
     center, scale : ndarray of shape (n_windows, n_normalized)
         Center and scale of each window, for its first `n_normalized` features. The other features
-        are not changed.
+        are not changed. They are converted to the precision of the values.
     limit : float
         Soft bound of the normalised values, against outliers: ``x`` becomes
         ``x / sqrt(1 + (x / limit) ** 2)``.
@@ -101,8 +101,8 @@ class WindowNormalization:
     def apply(self, values: np.ndarray) -> None:
         """Normalise windows of shape (n_windows, window_length, n_features) in place."""
         normalized = values[:, :, : self.center.shape[1]]
-        normalized -= self.center[:, np.newaxis]
-        normalized /= self.scale[:, np.newaxis]
+        normalized -= self.center[:, np.newaxis].astype(values.dtype, copy=False)
+        normalized /= self.scale[:, np.newaxis].astype(values.dtype, copy=False)
         normalized /= np.sqrt(1 + np.square(normalized / self.limit))
 
 

@@ -2,66 +2,116 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sklstm.forecasting._estimators import predict_outputs
-from sklstm.forecasting._recipe import training_windows
+from sklstm.forecasting._normalized_windows import NormalizedWindows
 
 # Each estimator leaves out at most a fifth of the series, and predicts at most so many windows.
 MIN_FOLDS = 5
 MAX_CALIBRATION_ROWS = 20_000
 
 
-def hold_out(calibration, windows, n_outputs, steps_left, horizon, seeds):
-    """Mark the targets that each estimator leaves out of its training.
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Mark the targets that an estimator leaves out of its training.
+
+    Attributes
+    ----------
+    series : ndarray of shape (n_series,) or None
+        Mask of the series whose targets are left out.
+    n_last : int
+        Number of rows at the end of each series that are left out as targets.
+    """
+
+    series: np.ndarray | None = None
+    n_last: int = 0
+
+    def __bool__(self) -> bool:
+        return self.series is not None or self.n_last > 0
+
+    def first_left_out(self, prepared: NormalizedWindows) -> np.ndarray:
+        """Find the first grid position in each row's series that is left out as a target."""
+        stops = prepared.stops
+        if self.series is None:
+            return stops - self.n_last
+        return np.where(self.series[prepared.windows.codes], 0, stops)
+
+    def training_rows(self, prepared: NormalizedWindows) -> np.ndarray | slice:
+        """Find the rows with a step ahead that is not left out, known or not."""
+        if not self:
+            return slice(None)
+        return np.flatnonzero(self.first_left_out(prepared) > prepared.rows + 1)
+
+    def has_target(self, prepared: NormalizedWindows, *, held_out=False) -> np.ndarray:
+        """Mark the rows with a known target for training, or with one that is held out."""
+        n_known = prepared.n_known()
+        masks = []
+        for block in prepared.blocks():
+            cut, begin = self.first_left_out(block), block.rows + 1
+            end = np.minimum(begin + block.horizon, block.stops)
+            begin, end = (
+                (np.maximum(begin, cut), end) if held_out else (begin, np.minimum(end, cut))
+            )
+            end = np.maximum(begin, end)
+            masks.append((n_known[:, end] > n_known[:, begin]).any(axis=0))
+        return np.concatenate(masks)
+
+    def targets(self, prepared: NormalizedWindows, *, held_out=False) -> np.ndarray:
+        """Compute the targets for training, or those that are held out; NaN for all others.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_targets * horizon)
+            float32.
+        """
+        y = prepared.residuals()
+        by_step = y.reshape(len(y), -1, prepared.horizon)
+        n_used = self.first_left_out(prepared) - prepared.rows - 1
+        for step in range(prepared.horizon):
+            by_step[(step >= n_used) != held_out, :, step] = np.nan
+        return y
+
+
+def hold_out(calibration, codes, n_series, horizon, seeds) -> list[HeldOut]:
+    """Choose the targets that each estimator leaves out of its training.
 
     Parameters
     ----------
     calibration : {"series", "time"} or None
         Hold out whole series, the last `horizon` rows of each series, or nothing.
-    windows : Windows of n_rows windows
-    n_outputs : int
-    steps_left : ndarray of shape (n_rows,)
-        Number of rows of the same series after each window.
-    horizon : int
+    codes : ndarray of shape (n_rows,)
+        Code of the series of each training row.
+    n_series, horizon : int
     seeds : sequence of int
         One per estimator. The first one shuffles the series.
-
-    Returns
-    -------
-    list of ndarray
-        One mask per estimator, which broadcasts to (n_rows, n_outputs).
     """
     if calibration is None:
-        return [np.zeros((1, 1), bool)] * len(seeds)
-    if calibration == "series":
-        return _hold_out_series(windows.codes, len(windows.ids), len(seeds), seeds[0])
-    ahead = np.tile(np.arange(1, horizon + 1), n_outputs // horizon)
-    return [ahead > steps_left[:, np.newaxis] - horizon] * len(seeds)
-
-
-def _hold_out_series(codes, n_series, n_estimators, seed):
+        return [HeldOut()] * len(seeds)
+    if calibration == "time":
+        return [HeldOut(n_last=horizon)] * len(seeds)
     present = np.unique(codes)
     if len(present) < 2:
         raise ValueError(
             f"calibration='series' needs at least two series, got {len(present)}. Choose "
             "calibration='time', or pass more series."
         )
-    n_folds = min(max(MIN_FOLDS, n_estimators), len(present))
-    fold = np.empty(n_series, np.intp)
-    fold[np.random.default_rng(seed).permutation(present)] = np.arange(len(present)) % n_folds
-    return [(fold[codes] == i % n_folds)[:, np.newaxis] for i in range(n_estimators)]
+    n_folds = min(max(MIN_FOLDS, len(seeds)), len(present))
+    fold = np.full(n_series, -1)
+    fold[np.random.default_rng(seeds[0]).permutation(present)] = np.arange(len(present)) % n_folds
+    return [HeldOut(fold == number % n_folds) for number in range(len(seeds))]
 
 
-def held_out_errors(regressor, windows, y, quantiles, min_observed):
+def held_out_errors(regressor, prepared: NormalizedWindows, held_out, quantiles, min_observed):
     """Subtract predicted quantiles from held-out targets.
 
     Parameters
     ----------
     regressor : fitted estimator
-    windows : Windows of n_rows windows
-    y : ndarray of shape (n_rows, n_outputs)
-        NaN where a target is missing or was used for training.
+    prepared : NormalizedWindows
+    held_out : HeldOut
     quantiles : sequence of float
     min_observed : int
         Observed rows that a window must have.
@@ -70,14 +120,16 @@ def held_out_errors(regressor, windows, y, quantiles, min_observed):
     -------
     ndarray of shape (n_used, n_outputs, n_quantiles)
     """
-    used = np.flatnonzero(training_windows(windows, y, min_observed))
-    if len(used) == 0:
+    long_enough = prepared.windows.n_observed >= min_observed
+    rows = np.flatnonzero(held_out.has_target(prepared, held_out=True) & long_enough)
+    if len(rows) == 0:
         raise ValueError(
             f"No held-out window has a known target and at least {min_observed} observed rows: the "
             "quantiles cannot be calibrated. Choose another calibration, or pass longer series."
         )
-    used = used[:: -(-len(used) // MAX_CALIBRATION_ROWS)]
-    return y[used, :, np.newaxis] - predict_outputs(regressor, windows[used], quantiles)[..., 1:]
+    used = prepared[rows[:: -(-len(rows) // MAX_CALIBRATION_ROWS)]]
+    y = held_out.targets(used, held_out=True)
+    return y[:, :, np.newaxis] - predict_outputs(regressor, used.windows, quantiles)[..., 1:]
 
 
 def conformal_shifts(errors, levels):

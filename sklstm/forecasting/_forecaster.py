@@ -31,12 +31,18 @@ from sklstm._panel.read import (
     read_series_rows,
     time_stamps,
 )
+from sklstm._panel.rows import SeriesRows
 from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
 from sklstm.forecasting import _recipe as recipe
-from sklstm.forecasting._calibration import conformal_shifts, held_out_errors, hold_out
+from sklstm.forecasting._calibration import (
+    HeldOut,
+    conformal_shifts,
+    held_out_errors,
+    hold_out,
+)
 from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
 from sklstm.forecasting._context import (
     FittedContext,
@@ -57,9 +63,6 @@ from sklstm.forecasting._normalization import next_values
 from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm._targets import check_quantiles
 from sklstm.metrics import mase, seasonal_scale
-
-# Number of forecast rows whose outputs are held in memory at once.
-MAX_ROWS_AT_ONCE = 2**16
 
 
 class MultiSeriesForecaster(PanelEstimator):
@@ -298,17 +301,16 @@ class MultiSeriesForecaster(PanelEstimator):
         self.window_length_, self.segment_length_ = self._choose_lengths()
         self._frequency = self._infer_frequency(table, rows)
         self.freq_ = None if self._frequency is None else self._frequency.step
+        self._train(self._prepare(table, rows), len(table), task)
+        self._context = FittedContext.keep(table, rows, self._builder.reach)
+        self._naive_scale = self._seasonal_scale(table)
+
+    def _prepare(self, table, rows):
+        """Learn the normalisation, and prepare the windows that end at the given rows."""
         grid = self._grid(table, rows)
         self.n_missing_ = len(grid) - len(table)
         self._builder = self._learn_normalization(grid)
-        origins = self._training_origins(grid)
-        windows, scale, naive = self._builder.build(grid, origins)
-        residuals = self._builder.residuals(grid, origins, scale, naive)
-        self._check_residuals(residuals, grid, len(table))
-        self._warn_of_long_season(grid)
-        self._train(grid, origins, windows, residuals, task)
-        self._context = FittedContext.keep(table, rows, self._builder.reach)
-        self._naive_scale = self._seasonal_scale(table)
+        return self._builder.build(grid, self._training_origins(grid))
 
     def _check_quantiles(self):
         if self.quantiles is not None:
@@ -371,9 +373,8 @@ class MultiSeriesForecaster(PanelEstimator):
             limit=recipe.VALUE_LIMIT,
         )
 
-    def _warn_of_long_season(self, grid):
-        """Warn if no series has two rows one season apart."""
-        longest = grid.rows.sizes.max()
+    def _warn_of_long_season(self, longest):
+        """Warn if no series has two rows one season apart; `longest` is the largest length."""
         if self.season_length is not None and longest <= self.season_length:
             warn_user(
                 f"season_length={self.season_length}, but the longest series has {longest} steps: "
@@ -387,55 +388,68 @@ class MultiSeriesForecaster(PanelEstimator):
         origins = np.sort(grid.positions)
         if self._columns.future:
             # Columns known beforehand are unknown after the end of the panel.
-            origins = origins[origins + self.horizon < grid.stops[origins]]
+            origins = origins[origins + self.horizon < grid.stops(origins)]
         return origins
 
-    def _check_residuals(self, residuals, grid, n_rows):
-        if np.isnan(residuals).all(axis=0).any():
+    def _choose_min_observed(self, prepared, n_rows):
+        """Choose how many observed rows a training window must have."""
+        largest = prepared.largest_observed()
+        if (largest == 0).any():
             raise ValueError(
                 f"No row of X (n_samples={n_rows}) has a known target {self.horizon} steps "
-                f"after it: the longest series has {grid.rows.sizes.max()} steps. "
+                f"after it: the longest series has {prepared.series_rows.sizes.max()} steps. "
                 "Choose a shorter horizon, or pass longer series."
             )
+        n_observed = prepared.windows.n_observed[HeldOut().has_target(prepared)]
+        lengths = self.window_length_, self._season_length
+        return recipe.choose_min_observed(n_observed, largest, *lengths)
 
     def _seasonal_scale(self, table):
         names = self._columns.target_names
         ids = {"series": self.series, "time": self.time}
         return pd.DataFrame(seasonal_scale(table, self._season_length, names, **ids))
 
-    def _train(self, grid, origins, windows, y, task):
+    def _train(self, prepared, n_rows, task):
         """Fit the regressors; calibrate the quantiles on the targets that were held out."""
-        min_observed = recipe.choose_min_observed(windows, y, self._season_length)
-        n_windows = np.sum(recipe.training_windows(windows, y, min_observed))
+        min_observed = self._choose_min_observed(prepared, n_rows)
+        self._warn_of_long_season(prepared.series_rows.sizes.max())
+        usable = prepared.windows.n_observed >= min_observed
         self._network_share = 1.0
         if self.regressor is None:
+            n_windows = np.sum(usable & HeldOut().has_target(prepared))
             self._network_share = recipe.network_share(n_windows)
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_estimators)
-        steps_left = grid.stops[origins] - 1 - origins
-        masks = hold_out(self.calibration, windows, y.shape[1], steps_left, self.horizon, seeds)
+        codes, ids = prepared.windows.codes, prepared.windows.ids
+        parts = hold_out(self.calibration, codes, len(ids), self.horizon, seeds)
         self.estimators_, errors = [], []
-        for number, (seed, held_out) in enumerate(zip(seeds, masks, strict=True)):
-            rows = np.flatnonzero(np.broadcast_to(~held_out.all(axis=1), len(y)))
-            X_train, y_train = windows[rows], np.where(held_out, np.nan, y)[rows]
-            regressor = self._make_regressor(X_train, y_train, min_observed, int(seed))
+        for number, (seed, held_out) in enumerate(zip(seeds, parts, strict=True)):
+            regressor, rows = self._prepare_regressor(prepared, held_out, min_observed, int(seed))
             set_checkpoint(regressor, self.checkpoint, number)
-            with task.subtask("fit-network").fitting(regressor, X=X_train, y=y_train):
-                regressor = fit_regressor(regressor, X_train, y_train, self.horizon)
+            training = prepared[rows]
+            y = held_out.targets(training)
+            with task.subtask("fit-network").fitting(regressor, X=training.windows, y=y):
+                regressor = fit_regressor(regressor, training.windows, y, self.horizon)
             self.estimators_.append(regressor)
-            if held_out.any():
-                y_left = np.where(held_out, y, np.nan)
+            if held_out:
                 errors.append(
-                    held_out_errors(regressor, windows, y_left, self.quantiles, min_observed)
+                    held_out_errors(regressor, prepared, held_out, self.quantiles, min_observed)
                 )
         self.shifts_ = conformal_shifts(np.concatenate(errors), self._levels) if errors else None
 
-    def _make_regressor(self, windows, y, min_observed, seed):
+    def _prepare_regressor(self, prepared, held_out, min_observed, seed):
+        """Make a regressor, and choose the rows on which it is trained."""
+        rows = held_out.training_rows(prepared)
         if self.regressor is not None:
-            return configure_regressor(self.regressor, self.quantiles, seed)
-        return recipe.default_regressor(
-            windows,
-            y,
+            return configure_regressor(self.regressor, self.quantiles, seed), rows
+        long_enough = prepared.windows.n_observed >= min_observed
+        usable = np.flatnonzero(held_out.has_target(prepared) & long_enough)
+        n_series = np.count_nonzero(np.bincount(prepared.windows.codes[rows]))
+        plan = recipe.TrainingPlan.choose(len(usable), n_series)
+        drawn = plan.draw(usable, seed)
+        regressor = recipe.default_regressor(
+            plan,
+            n_series=len(prepared.windows.ids),
             min_observed=min_observed,
             early_stopping=self.early_stopping,
             hidden_units=self.hidden_units,
@@ -444,6 +458,7 @@ class MultiSeriesForecaster(PanelEstimator):
             random_state=seed,
             verbose=self.verbose,
         )
+        return regressor, rows if len(drawn) == len(usable) else drawn
 
     def forecast(self, panel: ArrayLike | None = None, future: ArrayLike | None = None) -> Any:
         """Forecast the rows after the last row of each series.
@@ -560,7 +575,7 @@ class MultiSeriesForecaster(PanelEstimator):
         forecasts = self._predict(grid, last)[..., 0]
         scales = self._naive_scale.loc[context.ids[scored]].to_numpy()
         errors = [
-            mase(next_values(values, grid.stops, last, self.horizon), prediction, scale=scale)
+            mase(next_values(values, grid.stops(last), last, self.horizon), prediction, scale=scale)
             for values, prediction, scale in zip(
                 grid.values.T, forecasts.swapaxes(0, 1), scales.T, strict=True
             )
@@ -585,12 +600,10 @@ class MultiSeriesForecaster(PanelEstimator):
         if self._columns.future:
             grid.check_future(rows, self.horizon, self._columns.future_names)
             self._warn_of_unknown_steps(grid, grid.unknown_steps(rows, self.horizon))
-        windows, scale, naive = self._builder.build(grid, rows)
-        forecasts = []
-        for start in range(0, len(rows), MAX_ROWS_AT_ONCE):
-            block = slice(start, start + MAX_ROWS_AT_ONCE)
-            residuals = self._predict_residuals(windows[block]).reshape(*naive[block].shape, -1)
-            forecasts.append(self._builder.forecasts(residuals, scale[block], naive[block]))
+        prepared = self._builder.build(grid, rows)
+        forecasts = [
+            block.forecasts(self._predict_residuals(block.windows)) for block in prepared.blocks()
+        ]
         return np.concatenate(forecasts)
 
     def _warn_of_unknown_steps(self, grid, steps):
@@ -624,11 +637,13 @@ class MultiSeriesForecaster(PanelEstimator):
         """Check X and index its rows; return it as a DataFrame of pandas."""
         X = as_plain(X)
         panel = read_panel(X, series=self.series, time=self.time, estimator=self, reset=reset)
+        # Without the values of the panel, which would stay in memory beside those of the table.
+        rows = SeriesRows(panel.codes, panel.ids, panel.time, panel.time_kind, panel.order)
         if isinstance(X, pd.DataFrame):
-            warn_of_unsorted_rows(X, panel)
-            return X, panel
+            warn_of_unsorted_rows(X, rows)
+            return X, rows
         plain = self.series is None and self.time is None
-        return pd.DataFrame(panel.values if plain else as_table(X)), panel
+        return pd.DataFrame(panel.values if plain else as_table(X)), rows
 
     def _grid(self, table, rows):
         stamps = None if self.time is None else time_stamps(table, self.time)

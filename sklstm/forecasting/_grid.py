@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.frequency import Frequency, fill_gaps
-from sklstm._panel.rows import SeriesRows
+from sklstm._panel.rows import SeriesRows, position_dtype
 from sklstm._panel.show import show
 
 # Number of series in a message.
@@ -66,7 +66,7 @@ class RegularGrid:
         if stamps is not None:
             steps = frequency.numbers(stamps[rows.sorting], rows.run_starts())
             positions, codes = fill_gaps(codes, steps)
-        positions = rows.unsort(positions)
+        positions = rows.unsort(positions.astype(position_dtype(len(codes)), copy=False))
 
         def place(columns):
             placed = np.full((len(codes), len(columns)), np.nan)
@@ -81,15 +81,17 @@ class RegularGrid:
     def __len__(self):
         return len(self.rows)
 
-    @cached_property
-    def starts(self) -> np.ndarray:
-        """Position of the first row of each row's series, shape (n_rows,)."""
-        return self.rows.bounds[self.rows.codes]
+    def starts(self, rows=slice(None)) -> np.ndarray:
+        """Return the position of the first row of the series of each chosen row."""
+        return self._bounds[self.rows.codes[rows]]
+
+    def stops(self, rows=slice(None)) -> np.ndarray:
+        """Return one past the position of the last row of the series of each chosen row."""
+        return self._bounds[self.rows.codes[rows] + 1]
 
     @cached_property
-    def stops(self) -> np.ndarray:
-        """One past the position of the last row of each row's series, shape (n_rows,)."""
-        return self.rows.bounds[self.rows.codes + 1]
+    def _bounds(self) -> np.ndarray:
+        return self.rows.bounds.astype(position_dtype(len(self)))
 
     @property
     def covariates(self) -> np.ndarray:
@@ -98,13 +100,13 @@ class RegularGrid:
 
     def check_future(self, positions, horizon, names):
         """Raise ValueError if a series ends less than `horizon` steps after some positions."""
-        lacking = positions[positions + horizon >= self.stops[positions]]
+        lacking = positions[positions + horizon >= self.stops(positions)]
         if len(lacking) == 0:
             return
         # The last one of each series needs the latest rows.
         latest = dict(zip(self.rows.codes[lacking], np.sort(lacking), strict=True))
         shown = [
-            f"{show(self.rows.ids[code])} (known up to {self.show_time(self.stops[position] - 1)}, "
+            f"{show(self.rows.ids[code])} (known up to {self.show_time(self.stops(position) - 1)}, "
             f"needed up to {self.show_time(position, horizon)})"
             for code, position in islice(latest.items(), MAX_NAMED)
         ]
@@ -137,7 +139,7 @@ class RegularGrid:
     def show_time(self, position, n_steps=0) -> str:
         """Show the time some steps after a grid position, or the number of the row."""
         if self.stamps is None:
-            return f"row {position + n_steps - self.starts[position]}"
+            return f"row {position + n_steps - self.starts(position)}"
         given = np.argmax(np.where(self.positions <= position, self.positions, -1))
         n_steps += position - self.positions[given]
         stamp = self.stamps[[given]]

@@ -12,11 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.run_statistics import blocks_of_runs
+
 # Differences of the typical size that are added to the mean difference of every window, and the
 # smallest scale as a fraction of the typical one. They keep the scale of flat windows positive.
 N_PRIOR_DIFFERENCES = 1
 MIN_SCALE = 0.01
 MAX_FLOAT = np.finfo(float).max
+# Values are clipped at this distance from a typical level, in typical scales. The squares of the
+# regressor's inputs must not overflow float32.
+MAX_DISTANCE = 1e15
+# Rows of whole series to work on at once.
+BLOCK_ROWS = 2**18
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,38 @@ class ValueScale:
             with np.errstate(over="ignore"):
                 values = np.sinh(values) * self.unit
         return np.clip(values, -MAX_FLOAT, MAX_FLOAT)
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """Hold the scale of one target over all training series.
+
+    Attributes
+    ----------
+    transform : ValueScale
+        The attributes below belong to transformed values.
+    typical : float
+        Scale of a typical series.
+    level : float
+        Median of all values. It stands where nothing else is known.
+    """
+
+    transform: ValueScale
+    typical: float
+    level: float
+
+    @classmethod
+    def learn(cls, values, starts, season_length):
+        """Learn the scale of values on a grid; at least one must be known."""
+        transform = ValueScale.learn(values)
+        transformed = transform.transform(values)
+        typical = typical_scale(transformed, ~np.isnan(values), starts, season_length)
+        return cls(transform, typical, float(np.nanmedian(transformed)))
+
+
+def clip_distances(distances):
+    """Clip distances from a typical level, given in typical scales."""
+    return np.clip(distances, -MAX_DISTANCE, MAX_DISTANCE)
 
 
 def fill_missing(values, known, starts, season_length, window_length):
@@ -133,13 +172,19 @@ def typical_scale(values, known, starts, season_length):
     If no series is longer than a season, or no seasonal difference is positive, neighbouring rows
     are compared instead. The result is 1 if the values never vary.
     """
+    first_rows = np.flatnonzero(np.diff(starts, prepend=-1))
+    size = max(BLOCK_ROWS, np.diff(first_rows, append=len(values)).max())
     for lag in (season_length, 1):
-        difference, both = seasonal_differences(values, known, starts, lag)
-        total = np.bincount(starts, weights=difference)
-        count = np.bincount(starts, weights=both)
-        means = total[count > 0] / count[count > 0]
-        if (means > 0).any():
-            return float(np.median(means[means > 0]))
+        means = []
+        for block, _ in blocks_of_runs(first_rows, len(values), size):
+            own = starts[block] - block.start
+            difference, both = seasonal_differences(values[block], known[block], own, lag)
+            count = np.bincount(own, weights=both)
+            total = np.bincount(own, weights=difference)
+            means.append(total[count > 0] / count[count > 0])
+        joined = np.concatenate(means)
+        if (joined > 0).any():
+            return float(np.median(joined[joined > 0]))
     return 1.0
 
 
@@ -184,10 +229,10 @@ def seasonal_naive(filled, starts, rows, season_length, horizon):
 
     Parameters
     ----------
-    filled, starts : ndarray of shape (n_rows,)
+    filled : ndarray of shape (n_rows,)
         Values without gaps, NaN before the first known value of a series.
-    rows : ndarray of shape (n_chosen,)
-        Positions of the rows to forecast from.
+    starts, rows : ndarray of shape (n_chosen,)
+        Positions of the rows to forecast from, and of the first rows of their series.
     season_length, horizon : int
 
     Returns
@@ -196,7 +241,7 @@ def seasonal_naive(filled, starts, rows, season_length, horizon):
     """
     rows = rows[:, np.newaxis]
     source = rows + 1 - season_length + np.arange(horizon) % season_length
-    seasonal = filled[np.where(source >= starts[rows], source, rows)]
+    seasonal = filled[np.where(source >= starts[:, np.newaxis], source, rows)]
     return np.where(np.isnan(seasonal), filled[rows], seasonal)
 
 
@@ -206,9 +251,8 @@ def next_values(values, stops, rows, horizon):
     Parameters
     ----------
     values : ndarray of shape (n_rows,)
-    stops : ndarray of shape (n_rows,)
-        One past the position of the last row of each row's series.
-    rows : ndarray of shape (n_chosen,)
+    stops, rows : ndarray of shape (n_chosen,)
+        Positions of rows, and one past the position of the last row of their series.
     horizon : int
 
     Returns
@@ -216,5 +260,5 @@ def next_values(values, stops, rows, horizon):
     ndarray of shape (n_chosen, horizon)
     """
     position = rows[:, np.newaxis] + np.arange(1, horizon + 1)
-    inside = position < stops[rows, np.newaxis]
+    inside = position < stops[:, np.newaxis]
     return np.where(inside, values[np.minimum(position, len(values) - 1)], np.nan)

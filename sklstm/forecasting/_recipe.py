@@ -5,6 +5,8 @@ The constants were chosen on the last horizon of training data (benchmarks/forec
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sklstm.lstm._regressor import MultiSeriesLSTMRegressor
@@ -40,23 +42,69 @@ def choose_segment_length(window_length, season_length):
     return max(length for length in range(1, 9) if window_length % length == 0)
 
 
-def choose_min_observed(windows, y, season_length):
+def choose_min_observed(n_observed, largest, window_length, season_length):
     """Choose how many observed rows a training window must have.
 
     Half of its rows, or one season and a row where half would leave out more than a third of the
     windows. Never so many that an output has no target.
+
+    Parameters
+    ----------
+    n_observed : ndarray
+        Number of observed rows of each window with a known target.
+    largest : ndarray of shape (n_outputs,)
+        The largest of these numbers for each output.
+    window_length, season_length : int
     """
-    known = ~np.isnan(y)
-    largest = np.where(known, windows.n_observed[:, np.newaxis], 0).max(axis=0).min()
-    half = windows.window_length // 2
-    half_suffices = np.mean(windows.n_observed[known.any(axis=1)] >= half) >= 2 / 3
+    half = window_length // 2
+    half_suffices = np.mean(n_observed >= half) >= 2 / 3
     wanted = max(half, 1) if half_suffices else season_length + 1
-    return int(np.clip(wanted, 1, largest))
+    return int(np.clip(wanted, 1, largest.min()))
 
 
-def training_windows(windows, y, min_observed):
-    """Mark the windows with a known target and enough observed rows."""
-    return ~np.isnan(y).all(axis=1) & (windows.n_observed >= min_observed)
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Hold the training effort for a training set.
+
+    Attributes
+    ----------
+    batch_size, n_steps : int
+        Windows per training step, and number of steps.
+    """
+
+    batch_size: int
+    n_steps: int
+
+    @classmethod
+    def choose(cls, n_windows, n_series):
+        """Choose the plan for a number of windows, and of series that they belong to."""
+        batch_size = int(np.clip(n_windows / 20, 1, MAX_BATCH_SIZE))
+        n_steps = min(
+            STEPS_PER_SQRT_WINDOWS * np.sqrt(n_windows),
+            STEPS_PER_SQRT_SERIES * np.sqrt(n_series),
+            MAX_PASSES * n_windows / batch_size,
+        )
+        return cls(batch_size, int(max(n_steps, MIN_STEPS)))
+
+    def draw(self, rows, seed):
+        """Draw the rows that training can use, where it ends before it has used all of them.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows,)
+            Positions, in ascending order.
+        seed : int
+
+        Returns
+        -------
+        ndarray
+            In ascending order.
+        """
+        n_used = self.batch_size * self.n_steps
+        if n_used >= len(rows):
+            return rows
+        chosen = np.random.default_rng(seed).choice(len(rows), n_used, replace=False, shuffle=False)
+        return rows[np.sort(chosen)]
 
 
 def network_share(n_windows):
@@ -64,13 +112,14 @@ def network_share(n_windows):
     return n_windows / (n_windows + PRIOR_WINDOWS)
 
 
-def default_regressor(windows, y, *, min_observed, early_stopping, **parameters):
+def default_regressor(plan: TrainingPlan, *, n_series, min_observed, early_stopping, **parameters):
     """Create the default regressor, with training steps that suit the training set.
 
     Parameters
     ----------
-    windows : Windows
-    y : ndarray of shape (n_windows, n_outputs)
+    plan : TrainingPlan
+    n_series : int
+        Number of series in the panel.
     min_observed : int
     early_stopping : bool
     **parameters
@@ -80,16 +129,7 @@ def default_regressor(windows, y, *, min_observed, early_stopping, **parameters)
     -------
     MultiSeriesLSTMRegressor
     """
-    n_windows = np.sum(training_windows(windows, y, min_observed))
-    n_series = len(np.unique(windows.codes))
-    batch_size = int(np.clip(n_windows / 20, 1, MAX_BATCH_SIZE))
-    n_steps = min(
-        STEPS_PER_SQRT_WINDOWS * np.sqrt(n_windows),
-        STEPS_PER_SQRT_SERIES * np.sqrt(n_series),
-        MAX_PASSES * n_windows / batch_size,
-    )
-    n_steps = int(max(n_steps, MIN_STEPS))
-    epochs = 10 if early_stopping and n_steps >= 10 else 1
+    epochs = 10 if early_stopping and plan.n_steps >= 10 else 1
     return MultiSeriesLSTMRegressor(
         skip=True,
         loss="mae",
@@ -99,11 +139,11 @@ def default_regressor(windows, y, *, min_observed, early_stopping, **parameters)
         },
         learning_rate_decay="cosine",
         epochs=epochs,
-        steps_per_epoch=n_steps // epochs,
-        batch_size=batch_size,
+        steps_per_epoch=plan.n_steps // epochs,
+        batch_size=plan.batch_size,
         min_observed=min_observed,
         early_stopping=early_stopping,
-        validation_by="series" if len(windows.ids) > 1 else "time",
+        validation_by="series" if n_series > 1 else "time",
         n_iter_no_change=3,
         **parameters,
     )

@@ -1,4 +1,4 @@
-"""Build normalised windows and targets from a regular grid."""
+"""Build normalised windows from a regular grid."""
 
 from __future__ import annotations
 
@@ -8,75 +8,59 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
+from sklstm._panel.run_statistics import blocks_of_runs
 from sklstm._panel.windows import WindowNormalization, Windows
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
-    ValueScale,
+    BLOCK_ROWS,
+    TargetScale,
+    clip_distances,
     fill_missing,
-    next_values,
-    seasonal_naive,
-    typical_scale,
     window_centers_and_scales,
 )
-
-# Values are clipped at this distance from a typical level, in typical scales. The squares of the
-# regressor's inputs must not overflow float32.
-MAX_DISTANCE = 1e15
-
-
-@dataclass(frozen=True)
-class TargetScale:
-    """Hold the scale of one target over all training series.
-
-    Attributes
-    ----------
-    transform : ValueScale
-        The attributes below belong to transformed values.
-    typical : float
-        Scale of a typical series.
-    level : float
-        Median of all values. It stands where nothing else is known.
-    """
-
-    transform: ValueScale
-    typical: float
-    level: float
-
-    @classmethod
-    def learn(cls, values, starts, season_length):
-        """Learn the scale of values on a grid; at least one must be known."""
-        transform = ValueScale.learn(values)
-        transformed = transform.transform(values)
-        typical = typical_scale(transformed, ~np.isnan(values), starts, season_length)
-        return cls(transform, typical, float(np.nanmedian(transformed)))
+from sklstm.forecasting._normalized_windows import NormalizedWindows
 
 
 @dataclass(frozen=True, eq=False)
-class NormalizedTarget:
-    """Hold one target, normalised for the windows that end at chosen rows.
+class Normalized:
+    """Hold the features of a grid, and the normalisation of the windows that end at chosen rows.
 
     Attributes
     ----------
-    values : ndarray of shape (n_rows,)
-        Values on the grid, in typical scales from the first value of their series.
-    observed : ndarray of shape (n_rows,)
-        Mask of the rows whose value is known or filled in.
-    center, scale : ndarray of shape (n_chosen,)
-        Normalisation of each window.
-    naive : ndarray of shape (n_chosen, horizon)
-        Seasonal naive forecast of the transformed values.
+    features : ndarray of shape (n_grid, n_features)
+        float32. Targets, in typical scales from the first value of their series; covariates;
+        indicators of missing values.
+    filled : ndarray of shape (n_targets, n_grid)
+        Transformed targets without gaps; NaN before the first known value of a series.
+    center : ndarray of shape (n_chosen, n_targets)
+        float32.
+    scale : ndarray of shape (n_chosen, n_targets)
+        In typical scales.
+    n_observed : ndarray of shape (n_chosen,)
+        int32. Number of rows of the window from its first observed row on.
     """
 
-    values: np.ndarray
-    observed: np.ndarray
+    features: np.ndarray
+    filled: np.ndarray
     center: np.ndarray
     scale: np.ndarray
-    naive: np.ndarray
+    n_observed: np.ndarray
+
+    @classmethod
+    def empty(cls, n_grid, n_chosen, n_features, n_targets):
+        """Make arrays to be filled in."""
+        return cls(
+            np.empty((n_grid, n_features), np.float32),
+            np.empty((n_targets, n_grid)),
+            np.empty((n_chosen, n_targets), np.float32),
+            np.empty((n_chosen, n_targets)),
+            np.empty(n_chosen, np.int32),
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class WindowBuilder:
-    """Build windows, and the targets of a regressor, from a grid.
+    """Build normalised windows from a grid.
 
     Attributes
     ----------
@@ -86,8 +70,10 @@ class WindowBuilder:
     targets : list of TargetScale
     has_missing : bool
         Whether target values were missing in the training rows.
+    n_past, n_future : int
+        Number of past covariates, and of columns known beforehand.
     covariate_scaler : StandardScaler or None
-        Scaler of past covariates and of columns known beforehand, if there are any.
+        Scaler of these columns, if there are any.
     """
 
     horizon: int
@@ -96,6 +82,8 @@ class WindowBuilder:
     limit: float
     targets: list[TargetScale]
     has_missing: bool
+    n_past: int
+    n_future: int
     covariate_scaler: StandardScaler | None
 
     @classmethod
@@ -107,10 +95,12 @@ class WindowBuilder:
                 # An array, whatever scikit-learn's configuration names.
                 scaler = StandardScaler().set_output(transform="default").fit(grid.covariates)
         targets = [
-            TargetScale.learn(values, grid.starts, season_length) for values in grid.values.T
+            TargetScale.learn(values, grid.starts(), season_length) for values in grid.values.T
         ]
         has_missing = bool(np.isnan(grid.values).any())
-        return cls(horizon, season_length, window_length, limit, targets, has_missing, scaler)
+        widths = grid.past.shape[1], grid.future.shape[1]
+        lengths = horizon, season_length, window_length
+        return cls(*lengths, limit, targets, has_missing, *widths, scaler)
 
     @property
     def reach(self) -> int:
@@ -118,126 +108,107 @@ class WindowBuilder:
         # A row of the window may be filled with a value from `window_length` rows earlier.
         return 2 * self.window_length + self.season_length
 
-    def build(self, grid: RegularGrid, rows):
-        """Build the windows that end at chosen rows of a grid.
+    @property
+    def n_features(self) -> int:
+        """Number of features of a window."""
+        n_targets = len(self.targets)
+        n_features = n_targets * (2 if self.has_missing else 1)
+        return n_features + self.n_past + 2 * self.n_future
 
-        Returns
-        -------
-        windows : Windows
-        scale : ndarray of shape (n_chosen, n_targets)
-            Scale of each window, in units of the transformed values.
-        naive : ndarray of shape (n_chosen, n_targets, horizon)
-            Seasonal naive forecast of the transformed values.
-        """
-        parts = [
-            self._normalize(target, values, grid.starts, rows)
-            for target, values in zip(self.targets, grid.values.T, strict=True)
-        ]
-        center = np.stack([part.center for part in parts], axis=1)
-        scale = np.stack([part.scale for part in parts], axis=1)
-        features = [part.values for part in parts] + self._covariate_features(grid)
-        if self.has_missing:
-            features.extend(np.isnan(grid.values).T.astype(float))
-        observed = np.any([part.observed for part in parts], axis=0)
+    def build(self, grid: RegularGrid, rows) -> NormalizedWindows:
+        """Build the windows that end at chosen rows of a grid."""
+        out = Normalized.empty(len(grid), len(rows), self.n_features, len(self.targets))
+        sizes = grid.rows.sizes[grid.rows.sizes > 0]
+        first_rows = np.cumsum(sizes) - sizes
+        order = None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
+        in_order = rows if order is None else rows[order]
+        for block, _ in blocks_of_runs(first_rows, len(grid), max(BLOCK_ROWS, sizes.max())):
+            chosen = slice(*np.searchsorted(in_order, [block.start, block.stop]))
+            at = chosen if order is None else order[chosen]
+            self._normalize(grid, block, in_order[chosen] - block.start, at, out)
+        is_all = len(rows) == len(grid) and order is None
+        codes = grid.rows.codes if is_all else grid.rows.codes[rows]
         windows = Windows(
-            np.stack(features, axis=1).astype(np.float32),
+            out.features,
             rows,
-            self._count_observed(observed, grid.starts, rows),
+            out.n_observed,
             self.window_length,
             padding="zero",
-            codes=grid.rows.codes[rows],
+            codes=codes,
             ids=grid.rows.ids,
-            normalization=WindowNormalization(
-                center.astype(np.float32), scale.astype(np.float32), self.limit
-            ),
+            normalization=WindowNormalization(out.center, out.scale, self.limit),
         )
-        typical = [target.typical for target in self.targets]
-        return windows, scale * typical, np.stack([part.naive for part in parts], axis=1)
+        known = ~np.isnan(grid.values.T)
+        about = (self.targets, self.horizon, self.season_length)
+        return NormalizedWindows(windows, rows, out.filled, known, grid.rows, *about)
 
-    def _normalize(self, target, column, starts, rows) -> NormalizedTarget:
+    def _normalize(self, grid, block, chosen, at, out):
+        """Fill in some series.
+
+        Parameters
+        ----------
+        grid : RegularGrid
+        block : slice
+            The rows of the series.
+        chosen : ndarray
+            Positions in the block of the rows at which windows end.
+        at : slice or ndarray
+            Positions of these windows in `out`.
+        out : Normalized
+        """
+        starts = grid.starts(block) - block.start
+        observed = np.zeros(len(starts), bool)
+        for i, target in enumerate(self.targets):
+            values = self._normalize_target(target, grid.values[block, i], starts)
+            out.filled[i, block], out.features[block, i], center, scale = values
+            out.center[at, i], out.scale[at, i] = center[chosen], scale[chosen]
+            observed |= ~np.isnan(values[0])
+        others = self._covariate_features(grid, block, starts)
+        if self.has_missing:
+            others.extend(np.isnan(grid.values[block]).T)
+        for position, feature in enumerate(others, len(self.targets)):
+            out.features[block, position] = feature
+        out.n_observed[at] = self._count_observed(observed, starts)[chosen]
+
+    def _normalize_target(self, target, column, starts):
+        """Return the filled values, the relative ones, and the centers and scales of windows."""
         season_length, window_length = self.season_length, self.window_length
         known = ~np.isnan(column)
         values = target.transform.transform(column)
         filled = fill_missing(values, known, starts, season_length, window_length)
-        observed = ~np.isnan(filled)
-        naive = seasonal_naive(filled, starts, rows, season_length, self.horizon)
         # Values relative to a number of similar size keep their digits in float32.
         first = pd.Series(values).groupby(starts).transform("first").fillna(target.level)
         base = first.to_numpy()
-        relative = _clip((np.where(observed, filled, target.level) - base) / target.typical)
+        level_or_value = np.where(np.isnan(filled), target.level, filled)
+        relative = clip_distances((level_or_value - base) / target.typical)
         center, scale = window_centers_and_scales(
             relative,
             known,
             starts,
             season_length=season_length,
             window_length=window_length,
-            default_center=_clip((target.level - base) / target.typical),
+            default_center=clip_distances((target.level - base) / target.typical),
         )
-        naive = np.where(np.isnan(naive), target.level, naive)
-        return NormalizedTarget(relative, observed, center[rows], scale[rows], naive)
+        return filled, relative, center, scale
 
-    def _covariate_features(self, grid):
+    def _covariate_features(self, grid, block, starts):
         """Scale the covariates; append those known beforehand again, `horizon` rows ahead."""
         if self.covariate_scaler is None:
             return []
-        scaled = self.covariate_scaler.transform(grid.covariates).T
+        covariates = np.concatenate([grid.past[block], grid.future[block]], axis=1)
+        scaled = self.covariate_scaler.transform(covariates).T
         filled = [
-            np.nan_to_num(
-                fill_missing(column, ~np.isnan(column), grid.starts, 1, self.window_length)
-            )
+            np.nan_to_num(fill_missing(column, ~np.isnan(column), starts, 1, self.window_length))
             for column in scaled
         ]
-        ahead = np.minimum(np.arange(len(grid)) + self.horizon, grid.stops - 1)
-        return filled + [column[ahead] for column in filled[grid.past.shape[1] :]]
+        stops = grid.stops(block) - block.start
+        ahead = np.minimum(np.arange(len(starts)) + self.horizon, stops - 1)
+        return filled + [column[ahead] for column in filled[self.n_past :]]
 
-    def _count_observed(self, observed, starts, rows):
-        """Count the rows of each window from its first observed row on."""
-        n_rows = len(observed)
-        position = np.where(observed, np.arange(n_rows), n_rows)
+    def _count_observed(self, observed, starts):
+        """Count the rows of the window that ends at each row, from its first observed row on."""
+        row = np.arange(len(observed))
+        position = np.where(observed, row, len(observed))
         next_observed = np.minimum.accumulate(position[::-1])[::-1]
-        first = next_observed[np.maximum(starts[rows], rows - self.window_length + 1)]
-        return np.maximum(rows - first + 1, 1).astype(np.int32)
-
-    def residuals(self, grid: RegularGrid, rows, scale, naive):
-        """Compute the targets of a regressor: normalised residuals of the naive forecast.
-
-        Parameters
-        ----------
-        grid : RegularGrid
-        rows : ndarray of shape (n_chosen,)
-        scale, naive : ndarray
-            As `build` returns them.
-
-        Returns
-        -------
-        ndarray of shape (n_chosen, n_targets * horizon)
-            float32; NaN where the future is unknown.
-        """
-        future = [
-            next_values(target.transform.transform(values), grid.stops, rows, self.horizon)
-            for target, values in zip(self.targets, grid.values.T, strict=True)
-        ]
-        residuals = _clip((np.stack(future, axis=1) - naive) / scale[:, :, np.newaxis])
-        return residuals.reshape(len(rows), -1).astype(np.float32)
-
-    def forecasts(self, residuals, scale, naive):
-        """Convert predicted residuals to forecasts in the user's units.
-
-        Parameters
-        ----------
-        residuals : ndarray of shape (n_chosen, n_targets, horizon, n_outputs)
-        scale, naive : ndarray
-            As `build` returns them.
-
-        Returns
-        -------
-        ndarray of shape (n_chosen, n_targets, horizon, n_outputs)
-        """
-        forecasts = naive[..., np.newaxis] + residuals * scale[:, :, np.newaxis, np.newaxis]
-        for i, target in enumerate(self.targets):
-            forecasts[:, i] = target.transform.inverse_transform(forecasts[:, i])
-        return forecasts
-
-
-def _clip(relative):
-    return np.clip(relative, -MAX_DISTANCE, MAX_DISTANCE)
+        first = next_observed[np.maximum(starts, row - self.window_length + 1)]
+        return np.maximum(row - first + 1, 1)

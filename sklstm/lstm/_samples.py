@@ -50,7 +50,9 @@ class Samples:
         return self.windows.ids[np.unique(self.codes)]
 
     def select(self, rows) -> Samples:
-        """Select rows by a mask or by positions."""
+        """Select rows by a mask, or by positions in ascending order."""
+        if rows.all() if rows.dtype == bool else len(rows) == len(self):
+            return self  # without a copy
         indices = self.embedding_indices
         return Samples(
             self.windows[rows],

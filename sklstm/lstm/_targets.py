@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array
 from sklstm._panel.arrays import holds_text
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
+from sklstm._panel.rows import row_blocks
 from sklstm._panel.show import show
 from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.weights import check_weights
@@ -86,14 +87,21 @@ def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:
 
     The deviation of a constant output is 0.
     """
-    w = np.where(np.isnan(y), 0.0, weights[:, np.newaxis])
-    total = w.sum(axis=0)
-    mean = np.where(np.isnan(y), 0.0, y * w).sum(axis=0) / np.where(total > 0, total, 1)
-    squares = np.where(np.isnan(y), 0.0, (y - mean) ** 2 * w).sum(axis=0)
-    deviation = np.sqrt(squares / np.where(total > 0, total, 1))
+
+    def blocks():
+        for block in row_blocks(len(y)):
+            missing = np.isnan(y[block])
+            w = np.where(missing, 0.0, weights[block, np.newaxis])
+            yield np.where(missing, 0.0, y[block]), w
+
+    total = sum(w.sum(axis=0) for _, w in blocks())
+    total = np.where(total > 0, total, 1)
+    mean = sum((values * w).sum(axis=0) for values, w in blocks()) / total
+    squares = sum(((values - mean) ** 2 * w).sum(axis=0) for values, w in blocks())
+    deviation = np.sqrt(squares / total)
     # The mean of equal numbers may differ from them in its last digit.
-    lowest = np.where(w > 0, y, np.inf).min(axis=0)
-    highest = np.where(w > 0, y, -np.inf).max(axis=0)
+    lowest = np.min([np.where(w > 0, y, np.inf).min(axis=0) for y, w in blocks()], axis=0)
+    highest = np.max([np.where(w > 0, y, -np.inf).max(axis=0) for y, w in blocks()], axis=0)
     mean = np.where(lowest == highest, lowest, mean)
     return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 0.0)
 

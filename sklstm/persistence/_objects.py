@@ -21,8 +21,8 @@ from sklstm._progress import CALLBACK_ATTRIBUTES
 from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.forecasting._columns import PanelColumns
 from sklstm.forecasting._context import FittedContext
-from sklstm.forecasting._normalization import ValueScale
-from sklstm.forecasting._window_builder import TargetScale, WindowBuilder
+from sklstm.forecasting._normalization import TargetScale, ValueScale
+from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm import MultiSeriesLSTMRegressor
 from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
 from sklstm.meta._target_scaler import TargetScaler

@@ -716,7 +716,7 @@ def test_forecasts_are_averaged_over_estimators():
 def test_prediction_in_blocks(monkeypatch):
     model = linear().fit(PANEL)
     expected = model.predict(PANEL)
-    monkeypatch.setattr("sklstm.forecasting._forecaster.MAX_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("sklstm._panel.rows.BLOCK_ROWS", 7)
     assert_allclose(model.predict(PANEL), expected, rtol=1e-9)
 
 

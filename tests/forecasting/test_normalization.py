@@ -1,5 +1,7 @@
 """Compare normalisation, grid and windows with plain loops over each series."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sklstm._panel import rows as panel_rows
 from sklstm._panel.read import read_series_rows
+from sklstm.forecasting import _window_builder
+from sklstm.forecasting._calibration import HeldOut
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
     MIN_SCALE,
@@ -20,6 +25,7 @@ from sklstm.forecasting._normalization import (
     typical_scale,
     window_centers_and_scales,
 )
+from sklstm.forecasting._recipe import TrainingPlan
 from sklstm.forecasting._window_builder import WindowBuilder
 
 
@@ -214,7 +220,7 @@ def test_windows_are_normalized_one_by_one(drawn, horizon):
     builder = WindowBuilder.learn(grid, **options)
     values, known, starts = joined(arrays)
     typical, level = typical_scale(values, known, starts, season), np.nanmedian(values)
-    windows, scale, naive = builder.build(grid, np.arange(len(values)))
+    prepared = builder.build(grid, np.arange(len(values)))
     expected, units, naives = [], [], []
     for series in arrays:
         filled = filled_loop(series, season, window)
@@ -231,16 +237,85 @@ def test_windows_are_normalized_one_by_one(drawn, horizon):
             expected.append(row)
             units.append(unit * typical)
             naives.append(np.nan_to_num(naive_loop(filled, t, season, horizon), nan=level))
-    assert_allclose(windows, expected, atol=1e-4)
-    assert_allclose(scale[:, 0], units)
-    assert_array_equal(naive[:, 0], naives)
-    learned = builder.residuals(grid, np.arange(len(values)), scale, naive)
-    future = next_values(values, grid.stops, np.arange(len(values)), horizon)
+    assert_allclose(prepared.windows, expected, atol=1e-4)
+    assert_allclose(prepared.scale[:, 0], units)
+    assert_array_equal(prepared.naive()[:, 0], naives)
+    learned = prepared.residuals()
+    future = next_values(values, grid.stops(), np.arange(len(values)), horizon)
     assert_allclose(
         learned, (future - naives) / np.array(units)[:, np.newaxis], rtol=1e-5, atol=1e-6
     )
-    again = builder.forecasts(learned.reshape(-1, 1, horizon, 1), scale, naive)
+    again = prepared.forecasts(learned[:, :, np.newaxis])
     assert_allclose(again[:, 0, :, 0], future, atol=1e-5)
+
+
+@settings(deadline=None)
+@given(many_series(), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_blocks_and_chosen_rows_change_nothing(drawn, horizon, random):
+    """Series are normalised in blocks; rows may be chosen in any order."""
+    arrays, season, window = drawn
+    grid = grid_of([array[:, np.newaxis] for array in [np.arange(-8.0, 8.0), *arrays]])
+    options = {"horizon": horizon, "season_length": season, "window_length": window, "limit": 3.0}
+    builder = WindowBuilder.learn(grid, **options)
+    rows = np.arange(len(grid))
+    whole = builder.build(grid, rows)
+    with (
+        patch.object(_window_builder, "BLOCK_ROWS", 3),
+        patch.object(panel_rows, "BLOCK_ROWS", 2),
+    ):
+        chosen = np.array(random.sample(range(len(rows)), (len(rows) + 1) // 2))
+        for part, at in [(builder.build(grid, rows[chosen]), chosen), (whole[chosen], chosen)]:
+            assert_array_equal(part.windows, np.asarray(whole.windows)[at])
+            assert_array_equal(part.scale, whole.scale[at])
+            assert_array_equal(part.naive(), whole.naive()[at])
+            assert_array_equal(part.residuals(), whole.residuals()[at])
+
+
+@settings(deadline=None)
+@given(many_series(), st.integers(1, 4), st.sampled_from(["time", "series", None]))
+def test_rows_with_targets_equal_a_loop(drawn, horizon, calibration):
+    arrays, season, window = drawn
+    arrays = [np.arange(-8.0, 8.0), *arrays]
+    grid = grid_of([array[:, np.newaxis] for array in arrays])
+    options = {"horizon": horizon, "season_length": season, "window_length": window, "limit": 3.0}
+    prepared = WindowBuilder.learn(grid, **options).build(grid, np.arange(len(grid)))
+    is_left_out = np.arange(len(arrays)) % 2 == 1
+    held_out = {
+        None: HeldOut(),
+        "time": HeldOut(n_last=horizon),
+        "series": HeldOut(series=is_left_out),
+    }[calibration]
+    y = prepared.residuals()
+    trained, left, largest = np.zeros_like(y, bool), np.zeros_like(y, bool), [0] * horizon
+    row = 0
+    for number, series in enumerate(arrays):
+        for t in range(len(series)):
+            for step in range(1, horizon + 1):
+                if t + step >= len(series) or np.isnan(series[t + step]):
+                    continue
+                in_time = calibration == "time" and t + step >= len(series) - horizon
+                is_out = in_time or (calibration == "series" and is_left_out[number])
+                (left if is_out else trained)[row, step - 1] = True
+                n_observed = prepared.windows.n_observed[row]
+                largest[step - 1] = max(largest[step - 1], n_observed)
+            row += 1
+    assert_array_equal(held_out.has_target(prepared), trained.any(axis=1))
+    assert_array_equal(held_out.has_target(prepared, held_out=True), left.any(axis=1))
+    assert_array_equal(held_out.targets(prepared), np.where(trained, y, np.nan))
+    assert_array_equal(held_out.targets(prepared, held_out=True), np.where(left, y, np.nan))
+    assert prepared.largest_observed().tolist() == largest
+
+
+@given(st.integers(1, 400), st.integers(0, 5))
+def test_training_draws_no_more_rows_than_it_uses(n_rows, seed):
+    rows = 3 * np.arange(n_rows)
+    drawn = TrainingPlan(batch_size=8, n_steps=25).draw(rows, seed)
+    assert len(drawn) == min(n_rows, 200)
+    assert len(np.unique(drawn)) == len(drawn) and np.isin(drawn, rows).all()
+    assert (np.diff(drawn) > 0).all()
+    assert_array_equal(drawn, TrainingPlan(8, 25).draw(rows, seed))
+    if n_rows > 300:
+        assert not np.array_equal(drawn, TrainingPlan(8, 25).draw(rows, seed + 1))
 
 
 def test_covariates_are_standardized_and_known_future_is_read_ahead():
@@ -250,7 +325,7 @@ def test_covariates_are_standardized_and_known_future_is_read_ahead():
     arrays[1][:2, 1] = np.nan
     grid = grid_of(arrays, past=1, future=1)
     builder = WindowBuilder.learn(grid, horizon=2, season_length=1, window_length=3, limit=10.0)
-    windows, _, _ = builder.build(grid, np.arange(13))
+    windows = builder.build(grid, np.arange(13)).windows
     table = pd.DataFrame(np.concatenate(arrays)).groupby(np.repeat([0, 1], [9, 4]))
     raw = np.concatenate(arrays)[:, 1:]
     mean, deviation = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
@@ -269,7 +344,7 @@ def test_constant_and_empty_covariates():
         grid_of([table], past=2), horizon=1, season_length=1, window_length=2, limit=1.0
     )
     table[3:, 1:] = [[0.3, 7.0], [np.nan, np.nan]]
-    rows = builder.build(grid_of([table], past=2), np.arange(5))[0].rows
+    rows = builder.build(grid_of([table], past=2), np.arange(5)).windows.rows
     assert_allclose(rows[:, 1], [0, 0, 0, 0.2, 0.2], atol=1e-6)
     assert_array_equal(rows[:, 2], 0)
 
