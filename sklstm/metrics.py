@@ -95,6 +95,7 @@ def pinball_loss(
     quantiles: ArrayLike,
     *,
     scale: float | ArrayLike | pd.Series | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     """Compute the mean pinball loss of several predicted quantiles.
 
@@ -110,6 +111,8 @@ def pinball_loss(
     scale : float, array-like of shape (n_rows,) or Series by id, default=None
         Divisor of the loss of each row, as in :func:`mase`. Rows whose scale is 0 or NaN are left
         out. None: the loss has the unit of `y_true`.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows. None: all rows have the same weight.
 
     Returns
     -------
@@ -147,7 +150,7 @@ def pinball_loss(
     below = true[:, :, np.newaxis] - predicted.reshape(shape)
     loss = np.maximum(levels * below, (levels - 1) * below).mean(axis=2)
     divisor = 1.0 if scale is None else _check_scale(scale, y_true, len(true))
-    return _mean(_mean_per_row(loss) / divisor)
+    return _mean(_mean_per_row(loss) / divisor, check_weights(sample_weight, len(true)))
 
 
 def coverage(y_true: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
@@ -264,7 +267,7 @@ def prognostic_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 # Metrics of this module that are losses, and those that are weighted means over rows.
 # `make_series_scorer` reads both.
 LOSSES = (mase, smape, pinball_loss, prognostic_score)
-WEIGHTED_MEANS = (mase, smape)
+WEIGHTED_MEANS = (mase, smape, pinball_loss)
 
 
 def _check_scale(scale: Any, y_true: ArrayLike, n_rows: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import strategies as st
 
 from sklstm import MultiSeriesLSTMRegressor
@@ -43,6 +44,29 @@ def make_panel(lengths, features=("p", "q"), starts=0, scattered=False, seed=0):
     panel = pd.concat(parts, ignore_index=True)
     panel[list(features)] = rng.normal(size=(len(panel), len(features)))
     return panel.iloc[rng.permutation(len(panel))] if scattered else panel
+
+
+def slow_except(cases, *fast):
+    """Make the cases of a parametrized test, of which all but the named ones are slow tests.
+
+    Parameters
+    ----------
+    cases : dict or sequence of str
+        Cases by name, each a value or a tuple of values; or names, which are the values.
+    *fast : str
+        Names of the cases that run by default.
+    """
+    if not isinstance(cases, dict):
+        cases = {name: name for name in cases}
+    assert cases.keys() >= set(fast)
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            id=name,
+            marks=[] if name in fast else [pytest.mark.slow],
+        )
+        for name, case in cases.items()
+    ]
 
 
 def lstm(**options):

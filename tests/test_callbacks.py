@@ -386,7 +386,7 @@ def test_progress_bar_of_a_search(n_jobs, capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     networks = [line for line in lines if "MultiSeriesLSTMRegressor - fit" in line]
     assert len(networks) == 5
-    assert all("100%" in line for line in lines if " - " in line)
+    assert all("100%" in line for line in networks)
 
 
 # ------------------------------------------------------------ scikit-learn before 1.9

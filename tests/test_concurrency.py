@@ -105,6 +105,7 @@ def test_eight_threads_predict_with_one_fit(fitted):
     assert_all_equal(in_threads(8, fitted.predict, parts), expected)
 
 
+@pytest.mark.slow
 def test_eight_threads_forecast_with_one_fit(forecaster):
     parts = parts_of(PANEL, 24)
     expected = [forecaster.forecast(part) for part in parts]

@@ -26,7 +26,10 @@ GUIDES = [
     "windows.md",
 ]
 # The blocks of these guides train for long.
-SLOW_GUIDES = ["clients.md", "evaluation.md", "techniques.md", "transfer.md", "weights.md"]
+SLOW_GUIDES = [
+    *("clients.md", "evaluation.md", "model_files.md", "production.md", "progress.md"),
+    *("regimes.md", "techniques.md", "transfer.md", "weights.md"),
+]
 # The blocks of this guide continue its first one.
 CONTINUED_GUIDES = ["clients.md"]
 

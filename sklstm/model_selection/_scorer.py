@@ -25,6 +25,7 @@ from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm.meta import predict_quantiles
 from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair
+from sklstm.model_selection._sums_by_series import METRICS, score_by_series
 
 Metric = Callable[..., float]
 
@@ -91,12 +92,17 @@ class _SeriesScorer:
         if self._average is not None and _is_weighted_mean(self._metric):
             return self._score_in_one_call(codes, labels, true, predicted, weights)
         starts = np.flatnonzero(np.diff(codes, prepend=-1))
-        options = {} if sample_weight is None else {"sample_weight": weights}
-        scores = [
-            self._score_series(labels[part], true[part], predicted[part], _take(options, part))
-            for part in map(slice, starts, [*starts[1:], len(codes)])
-        ]
-        scores = pd.Series(scores, index=labels[starts], name="score")
+        function, given = _unwrap(self._scorer._score_func)  # type: ignore[attr-defined]
+        if not given and any(function is metric for metric in METRICS):
+            sign = self._scorer._sign  # type: ignore[attr-defined]
+            values = sign * score_by_series(function, true, predicted, weights, starts)
+        else:
+            options = {} if sample_weight is None else {"sample_weight": weights}
+            values = [
+                self._score_series(labels[part], true[part], predicted[part], _take(options, part))
+                for part in map(slice, starts, [*starts[1:], len(codes)])
+            ]
+        scores = pd.Series(values, index=labels[starts], name="score")
         return scores if self._average is None else float(scores.mean())
 
     def _true_and_predicted(self, estimator: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -31,6 +31,7 @@ def run(code, **variables):
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_first_fit_loses_no_line_of_other_threads_and_processes():
     lines = """
         import ctypes, os, subprocess, sys, threading, time

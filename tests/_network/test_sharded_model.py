@@ -132,6 +132,7 @@ def test_batches_are_released_after_training():
     assert alive() is None
 
 
+@pytest.mark.slow
 def test_equal_optimizers_share_a_compiled_network():
     made = []
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import lstm
+from helpers import lstm, slow_except
 from keras import ops
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -164,17 +164,22 @@ def numpy_pinball(level):
     return lambda error: np.maximum(level * error, (level - 1) * error)
 
 
+def numpy_huber(error):
+    return np.where(abs(error) < 0.5, error**2 / 2, abs(error) / 2 - 0.125)
+
+
+LOSSES = {
+    "name": ("mae", np.abs),
+    "object": (keras.losses.MeanAbsoluteError(), np.abs),
+    "function": (pinball, numpy_pinball(0.9)),
+    "own class": (Pinball(0.2), numpy_pinball(0.2)),
+    "own class again": (Pinball(0.8), numpy_pinball(0.8)),
+    "parameters": (keras.losses.Huber(0.5), numpy_huber),
+}
+
+
 @pytest.mark.parametrize(
-    ("loss", "by_hand"),
-    [
-        ("mae", np.abs),
-        (keras.losses.MeanAbsoluteError(), np.abs),
-        (pinball, numpy_pinball(0.9)),
-        (Pinball(0.2), numpy_pinball(0.2)),
-        (Pinball(0.8), numpy_pinball(0.8)),
-        (keras.losses.Huber(0.5), lambda e: np.where(abs(e) < 0.5, e**2 / 2, abs(e) / 2 - 0.125)),
-    ],
-    ids=["name", "object", "function", "own class", "own class again", "parameters"],
+    ("loss", "by_hand"), slow_except(LOSSES, "own class", "own class again", "parameters")
 )
 def test_losses(loss, by_hand):
     regressor = lstm(**FIXED, loss=loss).fit(X, Y)
@@ -489,6 +494,7 @@ def test_kinds_of_optimizers():
 @pytest.mark.parametrize(
     ("optimizer", "rate"), [("adamax", 0), ("nadam", np.int64(1)), ("rmsprop", np.float32(0.01))]
 )
+@pytest.mark.slow
 def test_any_real_number_is_a_learning_rate(optimizer, rate):
     # A different optimizer for each case: a compiled one accepts any rate.
     fitted = lstm(optimizer=optimizer, learning_rate=rate, epochs=1).fit(X, Y)
@@ -647,15 +653,18 @@ def fresh(tmp_path_factory):
     return done, pickle.loads((folder / "result").read_bytes())
 
 
+@pytest.mark.slow
 def test_verbose_0_prints_nothing(fresh):
     done, _ = fresh
     assert (done.stdout, done.stderr) == ("", "")
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_fit(fresh):
     assert_array_equal(fresh[1]["predicted"][0], lstm().fit(X, Y).predict(X))
 
 
+@pytest.mark.slow
 def test_environment_and_seeds_of_a_process_are_unchanged(fresh):
     assert fresh[1]["kept"]
     # TensorFlow itself sets these when it is imported, and Keras the last one for JAX.

@@ -788,6 +788,7 @@ def test_warning_names_series_without_training_rows():
     assert np.isfinite(model.predict(panel)).all()
 
 
+@pytest.mark.slow
 def test_early_stopping():
     model = MultiSeriesForecaster(
         2, early_stopping=True, hidden_units=4, window_length=4, random_state=0, **IDS

@@ -11,7 +11,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from helpers import lstm
+from helpers import lstm, slow_except
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
@@ -73,16 +73,7 @@ def assert_same_fit(found, expected):
     assert found.history_ == expected.history_ and found.n_iter_ == expected.n_iter_
 
 
-SLOW = {"steps", "decay", "momentum", "plain"}
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param(options, marks=[pytest.mark.slow] if name in SLOW else [], id=name)
-        for name, options in WAYS.items()
-    ],
-)
+@pytest.mark.parametrize("options", slow_except(WAYS, "early stopping"))
 def test_interrupted_fit_continues_to_the_same_weights(options, tmp_path):
     expected = net(**options).fit(X, Y)
     for epoch in (3,) if options else (0, 2):
@@ -110,7 +101,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("options", "x", "y", "weight", "part"), OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize(
+    ("options", "x", "y", "weight", "part"), slow_except(OTHERS, "units", "targets")
+)
 def test_folder_of_another_fit_raises(options, x, y, weight, part, tmp_path):
     fit_interrupted(tmp_path, 2)
     before = (tmp_path / "training.sklstm").read_bytes()
@@ -132,7 +125,9 @@ def test_seed_is_required(tmp_path):
 
 
 # ------------------------------------------------------------------------------- signals
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "kind", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_stop_keeps_the_last_finished_epoch(kind, tmp_path):
     stop = [Interrupt(2, lambda: (os.kill(os.getpid(), kind), time.sleep(0.1)))]
     stopped = net(checkpoint=Checkpoint(tmp_path, "stop"), callbacks=stop)

@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from helpers import lstm
+from helpers import lstm, slow_except
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -32,7 +32,7 @@ DIVERGING = {
 }
 
 
-@pytest.mark.parametrize("options", DIVERGING.values(), ids=DIVERGING)
+@pytest.mark.parametrize("options", slow_except(DIVERGING, "loss", "early stopping"))
 def test_diverged_fit_raises_and_keeps_the_earlier_fit(options):
     net = lstm(epochs=3).fit(X, Y)
     before, history, state = net.predict(X), net.history_, set(vars(net))
@@ -53,6 +53,7 @@ def test_epoch_of_divergence_counts_the_epochs_of_earlier_fits():
     assert net.n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_diverged_candidate_of_a_search_is_a_failed_fit():
     search = GridSearchCV(lstm(optimizer="sgd"), {"learning_rate": [1e30, 1e-3]}, cv=2)
     with pytest.warns(FitFailedWarning, match="2 fits failed"), warnings.catch_warnings():
@@ -162,7 +163,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("warm_start", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_interrupted_fit_keeps_the_earlier_fit(warm_start):
     net = lstm(epochs=3, warm_start=warm_start).fit(X, Y)
     before, weights = net.predict(X), net.model_.get_weights()

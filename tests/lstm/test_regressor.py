@@ -263,6 +263,7 @@ def test_copies_predict_the_same_and_are_independent(duplicate):
     [pickle.dump, pytest.param(joblib.dump, marks=pytest.mark.slow)],
     ids=["pickle", "joblib"],
 )
+@pytest.mark.slow
 def test_new_process_predicts_the_same_to_the_last_bit(dump, fitted, tmp_path):
     with open(tmp_path / "fit", "wb") as file:
         dump((fitted, WINDOWS), file)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import panels
+from helpers import panels, slow_except
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lstm_panels import EDGE, IDS, MASKED, PANEL, UNITS, L, Y, lstm, make_windows
@@ -126,12 +126,11 @@ def fitted(name, padding):
 
 # "all" combines the other techniques: each of them alone is a slow test.
 ALONE = [
-    pytest.param(name, marks=[] if name in ("attention", "all") else [pytest.mark.slow])
-    for name in TECHNIQUES
+    pytest.param(name, marks=[] if name == "all" else [pytest.mark.slow]) for name in TECHNIQUES
 ]
 CASES = [
     *(pytest.param(*case.values, "nan", marks=case.marks) for case in ALONE),
-    ("attention", "edge"),
+    pytest.param("attention", "edge", marks=pytest.mark.slow),
     ("all", "edge"),
 ]
 
@@ -188,7 +187,7 @@ def test_later_rows_change_nothing(name, padding):
     assert not np.array_equal(after[~early], before[~early])
 
 
-@pytest.mark.parametrize("name", ["all", "vectors"])
+@pytest.mark.parametrize("name", slow_except(["all", "vectors"], "all"))
 def test_empty_callback_changes_nothing(name):
     # With callbacks, Keras' own steps train the model.
     own = lstm(callbacks=[keras_callback()], **TECHNIQUES[name]).fit(MASKED, Y)
@@ -229,6 +228,7 @@ def test_grid_search_over_techniques():
 
 
 # ------------------------------------------------------------------------------ attention
+@pytest.mark.slow
 def test_attention_finds_the_step_that_matters():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 6, 1)).astype("float32")
@@ -251,7 +251,7 @@ def test_attention_must_be_on():
 
 
 # ---------------------------------------------------------------------------------- masks
-@pytest.mark.parametrize("name", ["attention", "all"])
+@pytest.mark.parametrize("name", slow_except(["attention", "all"], "all"))
 def test_arrays_padded_with_nan_equal_masked_windows(name):
     options = {**TECHNIQUES[name], "series_embedding": 0}
     if "static_features" in options:
@@ -413,6 +413,7 @@ def test_embedding_needs_ids_in_X():
         alone.predict(EDGE)
 
 
+@pytest.mark.slow
 def test_embedding_of_tables_with_ids():
     net = lstm(series_embedding=2, **IDS).fit(PANEL, Y)
     renamed = PANEL.assign(unit="new")

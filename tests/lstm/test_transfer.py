@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers import slow_except
 from lstm_panels import EDGE, IDS, MASKED, PANEL, L, Y, lstm, make_panel, make_windows
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -69,23 +70,28 @@ def test_source_may_be_a_pipeline_a_search_or_a_copy(source):
     assert_array_equal(again.predict(EDGE), source.predict(EDGE))
 
 
-@pytest.mark.parametrize(
-    ("change", "reinitialised"),
-    [
-        (lambda: (OTHER_EDGE, np.c_[OTHER_Y, OTHER_Y], {}), {"head/kernel", "head/bias"}),
-        (
-            lambda: (make_windows(OTHER, columns=("p", "q")), OTHER_Y, {}),
-            {"lstm_1/lstm_cell/kernel"},
-        ),
-        (lambda: (OTHER_EDGE, OTHER_Y, {"segment_length": 2}), {"lstm_1/lstm_cell/kernel"}),
-        (lambda: (OTHER_EDGE, OTHER_Y, {"skip": True}), {"head/kernel", "head/bias"}),
-        (
-            lambda: (OTHER_EDGE, OTHER_Y, {"n_layers": 3}),
-            {f"lstm_3/lstm_cell/{part}" for part in ("kernel", "recurrent_kernel", "bias")},
-        ),
-    ],
-    ids=["outputs", "features", "segments", "skip", "layers"],
-)
+CHANGES = {
+    "outputs": (
+        lambda: (OTHER_EDGE, np.c_[OTHER_Y, OTHER_Y], {}),
+        {"head/kernel", "head/bias"},
+    ),
+    "features": (
+        lambda: (make_windows(OTHER, columns=("p", "q")), OTHER_Y, {}),
+        {"lstm_1/lstm_cell/kernel"},
+    ),
+    "segments": (
+        lambda: (OTHER_EDGE, OTHER_Y, {"segment_length": 2}),
+        {"lstm_1/lstm_cell/kernel"},
+    ),
+    "skip": (lambda: (OTHER_EDGE, OTHER_Y, {"skip": True}), {"head/kernel", "head/bias"}),
+    "layers": (
+        lambda: (OTHER_EDGE, OTHER_Y, {"n_layers": 3}),
+        {f"lstm_3/lstm_cell/{part}" for part in ("kernel", "recurrent_kernel", "bias")},
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "reinitialised"), slow_except(CHANGES, "outputs", "features"))
 def test_only_weights_that_do_not_fit_are_reinitialised(source, change, reinitialised):
     X, y, options = change()
     with pytest.warns(UserWarning, match="init_from has no weights for"):

@@ -526,6 +526,7 @@ def test_results_do_not_depend_on_threads(assign):
     assert_allclose(two.weights_, one.weights_, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_first_fit_in_threads_and_pickle_in_a_new_process(tmp_path):
     fitted = ensemble(net(), n_jobs=2).fit(WINDOWS, Y)
     path = tmp_path / "ensemble.pickle"

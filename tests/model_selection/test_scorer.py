@@ -157,6 +157,53 @@ def test_scores_do_not_depend_on_the_order_of_rows(panel, random):
         assert score(Noisy(), twice, pd.concat([y, y])) == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
+@pytest.mark.parametrize("metric", [r2_score, root_mean_squared_error, "r2"])
+@settings(deadline=None)
+@given(data=st.data())
+def test_metrics_of_sums_equal_scikit_learns_series_by_series(metric, data):
+    """Constant series, series of one row, exact predictions, weights and missing targets."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    sizes = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=5))
+    n_outputs = data.draw(st.integers(1, 2))
+    ids = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    y = rng.choice([0.0, 0.1, 3.0, 5.0], size=(len(ids), n_outputs))
+    y[ids == 0] = 0.1
+    predicted = np.where(rng.random(y.shape) < 0.5, y, rng.normal(size=y.shape))
+    weights = rng.choice([0.5, 1.0, 2.0], size=len(ids)) if data.draw(st.booleans()) else None
+    if data.draw(st.booleans()):
+        y[rng.random(y.shape) < 0.3] = np.nan
+        y[0] = 1.0
+
+    def score(true, guess, sample_weight):
+        if metric is root_mean_squared_error:
+            return -root_mean_squared_error(true, guess, sample_weight=sample_weight)
+        if len(true) > 1 and np.ptp(true) == 0:
+            # As documented. scikit-learn divides by rounding errors here, such as those of 3 x 0.1.
+            return float((true == guess).all())
+        return r2_score(true, guess, sample_weight=sample_weight)
+
+    expected = []
+    for series in range(len(sizes)):
+        scores = []
+        for true, guess in zip(y.T, predicted.T, strict=True):
+            rows = (ids == series) & ~np.isnan(true)
+            if rows.any():
+                w = None if weights is None else weights[rows]
+                scores.append(score(true[rows], guess[rows], w))
+        expected.append(pd.Series(scores, dtype=float).mean())
+
+    class Known(RegressorMixin, BaseEstimator):
+        def predict(self, X):
+            return predicted
+
+    X = pd.DataFrame({"id": ids})
+    found = make_series_scorer(metric, average=None, series="id")(
+        Known(), X, y, sample_weight=weights
+    )
+    assert_allclose(found.sort_index(), expected, atol=1e-9)
+
+
 class NoisyQuantiles(Noisy):
     """Also predict three quantiles of each output: the prediction, and values around it."""
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import lstm, make_panel
+from helpers import lstm, make_panel, slow_except
 from numpy.testing import assert_array_equal
 from sklearn import config_context, dummy
 from sklearn.base import BaseEstimator, clone
@@ -139,13 +139,7 @@ FITTED = {
 }
 
 
-SLOW = pytest.mark.slow
 fitted = cache(lambda name: FITTED[name]())
-
-
-def slow_except(names, *fast):
-    """Parametrize by names, of which the given ones run by default."""
-    return [name if name in fast else pytest.param(name, marks=SLOW) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +172,7 @@ def test_all_ids_come_back(kind, path):
     )
 
 
-@SLOW
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ID_KINDS)
 def test_networks_with_all_ids_come_back(kind, path):
     panel, later = with_ids(PANEL, kind), with_ids(LATER, kind)
@@ -416,7 +410,7 @@ def test_another_process_loads_quietly(kind, path):
     assert_array_equal(pickle.loads(done.stdout), estimator.predict(later))
 
 
-@SLOW
+@pytest.mark.slow
 def test_ids_in_arrow_load_without_arrow(path):
     pytest.importorskip("pyarrow")
     panel = PANEL.astype({"unit": "string[pyarrow]"})
