@@ -98,6 +98,7 @@ def assert_all_equal(found, expected):
 
 
 # -------------------------------------------------------------------------------- threads
+@pytest.mark.slow
 def test_eight_threads_predict_with_one_fit(fitted):
     parts = parts_of(PANEL, 40)
     expected = [fitted.predict(part) for part in parts]

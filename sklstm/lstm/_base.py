@@ -108,10 +108,10 @@ class BaseLSTM(LSTMParameters):
             y,
             sample_weight,
             series_ids,
-            given=None if X_val is None else (X_val, y_val),
             earlier=getattr(self, "_network", None) if self.warm_start else None,
+            given=None if X_val is None else (X_val, y_val),
             epochs=self.epochs,
-            early_stopping=self.early_stopping,
+            patience=self.n_iter_no_change if self.early_stopping else None,
             decay=self.learning_rate_decay,
             checkpoint=self._checkpoint(),
         )
@@ -142,32 +142,17 @@ class BaseLSTM(LSTMParameters):
             series_ids,
             earlier=getattr(self, "_network", None),
             epochs=1,
-            early_stopping=False,
-            decay=None,
-            checkpoint=None,
         )
 
     @with_callbacks
     def _fit(
-        self,
-        X,
-        y,
-        sample_weight,
-        series_ids,
-        *,
-        earlier,
-        epochs,
-        early_stopping,
-        decay,
-        checkpoint,
-        given=None,
+        self, X, y, sample_weight, series_ids, *, earlier, given=None, decay=None, epochs, **options
     ) -> Self:
         """Train a new network, or continue `earlier`, a FittedNetwork.
 
-        `given` are validation rows and their targets; None: a part of X is held out for early
-        stopping.
+        `given` are validation rows and their targets; None: a part of X is held out if there is a
+        patience. The other arguments are those of the network's `train`.
         """
-        reset = earlier is None
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         # The state is restored in the task, which needs the attributes of the callbacks at its end.
         with (
@@ -177,22 +162,23 @@ class BaseLSTM(LSTMParameters):
             # All checks of the input come before TensorFlow is loaded.
             self._check_learning_rate(decay)
             source = self._source()
-            X = as_array_like(X)
-            targets, one_dimensional = check_targets(y, count_rows(X), type(self).__name__)
-            samples = self._read_samples(X, targets, sample_weight, series_ids, reset=reset)
+            samples, form = self._read_training(X, y, sample_weight, series_ids, earlier)
             spec = self._specify_network(samples, earlier)
-            check_float32(targets, "y")
             random = check_random_state(self.random_state)
             seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
-            training, validation = self._split(samples, early_stopping and not given, split_seed)
+            holds_out = options.get("patience") is not None and not given
+            training, validation = self._split(samples, holds_out, split_seed)
             warn_of_outliers(training)
             network, settings = self._start_network(spec, training, earlier, source, int(seed))
-            past = TrainingHistory() if reset else TrainingHistory(self.history_, self.n_iter_)
-            # Later fits of the same network keep the form of y.
-            form = {"_one_dimensional": one_dimensional, "_y_dtype": targets.dtype} if reset else {}
+            past = TrainingHistory()
+            if earlier is not None:
+                past = TrainingHistory(self.history_, self.n_iter_)
 
             def attributes(network, history):
                 return self._fitted_attributes(network, history) | form
+
+            def attributes_so_far(model, losses):
+                return attributes(network.snapshot(model, settings), past.extend(losses))
 
             if given:
                 validation = self._read_validation(given, attributes(network, past))
@@ -204,20 +190,31 @@ class BaseLSTM(LSTMParameters):
                 seed=int(order_seed),
                 first_epoch=past.n_epochs,
                 epochs=epochs,
-                patience=self.n_iter_no_change if early_stopping else None,
                 decay=decay == "cosine",
                 callbacks=self.callbacks or (),
-                checkpoint=checkpoint,
-                reported=EpochTasks(
-                    task,
-                    lambda model, losses: attributes(
-                        network.snapshot(model, settings), past.extend(losses)
-                    ),
-                ),
+                reported=EpochTasks(task, attributes_so_far),
                 verbose=int(self.verbose),
+                **options,
             )
             self.__dict__.update(attributes(network, past.extend(losses)))
         return self
+
+    def _read_training(self, X, y, sample_weight, series_ids, earlier):
+        """Read all rows with their targets.
+
+        Returns
+        -------
+        samples : Samples
+        form : dict
+            Attributes for the form of y, which later fits of the same network keep.
+        """
+        X = as_array_like(X)
+        targets, one_dimensional = check_targets(y, count_rows(X), type(self).__name__)
+        check_float32(targets, "y")
+        reset = earlier is None
+        samples = self._read_samples(X, targets, sample_weight, series_ids, reset=reset)
+        form = {"_one_dimensional": one_dimensional, "_y_dtype": targets.dtype}
+        return samples, form if reset else {}
 
     def _check_validation(self, X_val, y_val):
         if (X_val is None) != (y_val is None):

@@ -76,6 +76,7 @@ def test_continuing_needs_the_same_network_and_optimizer(fitted):
         fitted.continue_as(TrainingSpec(SPEC, 16, "mse", "sgd", 0.01))
 
 
+@pytest.mark.slow
 def test_unpickling_in_a_new_process_is_silent(fitted, tmp_path):
     with open(tmp_path / "network", "wb") as file:
         pickle.dump((fitted, X), file)

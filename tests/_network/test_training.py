@@ -691,6 +691,7 @@ def test_windows_and_arrays_train_the_same():
     assert_array_equal(weights_of(lazy), weights_of(array))
 
 
+@pytest.mark.slow
 def test_losses_that_differ_in_an_argument_are_not_mixed_up():
     # The configuration of Keras' Huber loss does not show its `delta`.
     X = RNG.normal(size=(48, 3, 1))

@@ -86,6 +86,7 @@ def test_calibration_needs_quantiles_and_series():
         model.fit(panel)
 
 
+@pytest.mark.slow
 def test_few_training_rows_give_nearly_the_seasonal_naive_forecast():
     rng = np.random.default_rng(0)
     panel = stack_series([rng.normal(size=30) for _ in range(3)], columns=["y"])

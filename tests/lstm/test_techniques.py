@@ -252,6 +252,7 @@ def test_attention_must_be_on():
 
 # ---------------------------------------------------------------------------------- masks
 @pytest.mark.parametrize("name", slow_except(["attention", "all"], "all"))
+@pytest.mark.slow
 def test_arrays_padded_with_nan_equal_masked_windows(name):
     options = {**TECHNIQUES[name], "series_embedding": 0}
     if "static_features" in options:
@@ -307,6 +308,7 @@ def test_padding_must_be_as_in_fit():
     assert_allclose(net.predict(full), net.predict(EDGE)[MASKED.n_observed == L], rtol=rtol)
 
 
+@pytest.mark.slow
 def test_incomplete_segment_is_allowed_where_padding_is_masked():
     net = lstm(segment_length=3, attention=True).fit(MASKED, Y)
     assert net.attention_weights(MASKED).shape == (len(Y), 2)
@@ -352,6 +354,7 @@ def make_offsets(n_series=12, n_rows=30, seed=0):
     return panel, panel["p"].to_numpy() + offsets[panel["unit"]]
 
 
+@pytest.mark.slow
 def test_embedding_separates_series_and_unseen_ones_lose_nothing():
     panel, y = make_offsets()
     windows = make_windows(panel, columns=("p",))

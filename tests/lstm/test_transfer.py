@@ -174,6 +174,7 @@ def test_windows_of_another_length_and_padding(source):
     assert_allclose(predicted[short], masked.predict(MASKED)[short], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_embedding_vectors_are_copied_by_id():
     fitted = lstm(series_embedding=2, epochs=20).fit(EDGE, Y)
     panel = PANEL[PANEL["unit"].isin(["u0", "u2"])]

@@ -518,6 +518,7 @@ def test_members_share_the_rows_of_windows(assign):
 
 
 @pytest.mark.parametrize("assign", WAYS, ids=str)
+@pytest.mark.slow
 def test_results_do_not_depend_on_threads(assign):
     one = ensemble(net(), assign=assign, combine="error").fit(WINDOWS, Y)
     two = ensemble(net(), assign=assign, combine="error", n_jobs=2).fit(WINDOWS, Y)

@@ -143,7 +143,8 @@ fitted = cache(lambda name: FITTED[name]())
 
 
 @pytest.mark.parametrize(
-    "name", slow_except(FITTED, "scaler", "windows", "pipeline", "target", "cluster", "forecaster")
+    "name",
+    slow_except(list(FITTED), "scaler", "windows", "pipeline", "target", "cluster", "forecaster"),
 )
 def test_fitted_estimators_come_back(name, path):
     estimator = fitted(name)
@@ -251,7 +252,7 @@ KERAS = {
 }
 
 
-@pytest.mark.parametrize("kind", slow_except(KERAS, "schedule in optimizer"))
+@pytest.mark.parametrize("kind", slow_except(list(KERAS), "schedule in optimizer"))
 def test_objects_of_keras_come_back(kind, path):
     net = lstm(warm_start=True, **KERAS[kind](), **IDS).fit(PANEL, Y)
     loaded = round_trip(net, path)
@@ -387,6 +388,7 @@ CODE = """
 
 
 @pytest.mark.parametrize("kind", slow_except(["net", "ridge"], "net"))
+@pytest.mark.slow
 def test_another_process_loads_quietly(kind, path):
     """And imports TensorFlow only where there is a network."""
     if kind == "net":
