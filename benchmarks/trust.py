@@ -44,8 +44,8 @@ class Promise:
 
 PROMISES = {
     "A1": Promise(
-        "A row after a pause continues its series. Remembered and passed rows are always used; "
-        "where `max_gap` cuts them off, a warning counts the rows.",
+        "A row after a pause continues its series. Remembered and passed rows are always used. "
+        "Where `max_gap` makes windows shorter, in fit or later, a warning counts them.",
         "random overlapping panels with gaps and corrected values, for scaler, windows and "
         "forecaster; windows against a plain loop",
         "tests/test_continuation.py tests/preprocessing/test_window_transformer.py",
@@ -85,10 +85,11 @@ PROMISES = {
     ),
     "A7": Promise(
         "Rows between the fitted rows of a series that fit did not see are warned of: the sign of "
-        "shuffled splits and samplers.",
+        "shuffled splits and samplers. So are ids that one step names and another reads as a "
+        "feature, in meta-estimators, and in pipelines whose steps pass DataFrames of pandas.",
         "shuffled folds, train_test_split, bagging, samplers; whole series, named splitters and "
-        "late readings without a warning",
-        "tests/_panel/test_torn.py tests/meta/test_ids.py",
+        "late readings without a warning; ids and times forgotten in one step",
+        "tests/_panel/test_torn.py tests/_panel/test_forgotten.py tests/meta/test_ids.py",
     ),
     "A8": Promise(
         "Steps missing in time need no covariates to be forecast from. Messages name series and "
