@@ -169,7 +169,7 @@ def read_series_rows(
         )
     codes, ids = encode_ids(ids, X.shape[0])
     numbers, kind = (None, None) if stamps is None else time_numbers(stamps)
-    return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids))
+    return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids, (series, time)))
 
 
 def as_table(X: Any, name: str | None = None) -> Any:

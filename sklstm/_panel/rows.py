@@ -302,8 +302,11 @@ def group_order(codes: np.ndarray) -> np.ndarray:
     return csc_array(entries, shape=shape).tocsr().indices
 
 
-def sorting_order(codes, time, ids):
-    """Permutation that sorts rows by series, then time; None if they are sorted."""
+def sorting_order(codes, time, ids, names=("id", "time")):
+    """Permutation that sorts rows by series, then time; None if they are sorted.
+
+    `names` are those of the ids and the time in X, None for ids that are not in X.
+    """
     if _is_sorted(codes, time):
         return None
     order = group_order(codes)
@@ -315,14 +318,14 @@ def sorting_order(codes, time, ids):
     twice = (sorted_codes[1:] == sorted_codes[:-1]) & (sorted_time[1:] == sorted_time[:-1])
     if twice.any():
         first, second = np.sort(order[np.flatnonzero(twice)[0] : np.flatnonzero(twice)[0] + 2])
-        several = ""
+        several, keys = "", [name for name in names if name is not None]
         if len(ids) == 1:
             several = "All rows are one series: if X holds several, name their ids with series=. "
         raise ValueError(
             f"{int(twice.sum())} rows repeat a (series, time) pair; the first are rows {first} "
             f"and {second} of series {show(ids[codes[first]])}. Expected one row per series and "
-            f"time. {several}Remove repeated rows with X.drop_duplicates([id, time]), or average "
-            "them with X.groupby([id, time], as_index=False).mean()."
+            f"time. {several}Remove repeated rows with X.drop_duplicates({keys}), or average "
+            f"them with X.groupby({keys}, as_index=False).mean()."
         )
     return order
 

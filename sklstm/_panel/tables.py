@@ -60,7 +60,7 @@ def describe_lost_name(X: Any, name: Any) -> str:
     if isinstance(name, list):
         return (
             "Expected one name. Combine several columns into one first, such as "
-            "X.assign(id=X['shop'] + X['product'])."
+            "X.assign(id=X['shop'].astype(str) + '_' + X['product'].astype(str))."
         )
     return did_you_mean(
         name,

@@ -125,7 +125,7 @@ def gap_number(max_gap: Any, kind: str | None) -> float | None:
         if is_number:
             raise ValueError(
                 f"max_gap={max_gap!r} is a plain number, but the time holds dates: "
-                "pass a timedelta or a string such as '2h'."
+                "pass a timedelta or a string with a unit, such as '3D' or '2h'."
             )
         try:
             gap = float(pd.Timedelta(max_gap).as_unit("ns").value)

@@ -191,7 +191,7 @@ def _check_finite_and_not_negative(weights, name) -> None:
     if (weights < 0).any():
         raise ValueError(
             f"Negative values in {name} (the smallest is {weights.min()}), expected 0 or more. "
-            "Give rows that shall not count the weight 0."
+            "To leave a row out of the loss, set its weight to 0."
         )
     if not np.isfinite(weights).all():
         raise ValueError(f"Infinite values in {name}, expected finite ones. Replace them.")

@@ -99,7 +99,7 @@ class PanelColumns:
             )
         missing = [name for name in self.future_names if name not in future.columns]
         if missing:
-            remedy = did_you_mean(missing[0], future.columns, "Add the column.")
+            remedy = did_you_mean(missing[0], future.columns, "Add or rename the column.")
             raise ValueError(
                 f"future has no column {missing}, which known_future names: its columns are "
                 f"{list(future.columns)}. {remedy}"

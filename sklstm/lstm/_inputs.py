@@ -93,8 +93,8 @@ def _windows_of_table(X, estimator, reset):
     if not reset and estimator.window_length_ != 1:
         raise ValueError(
             f"X has shape {X.shape}, but {type(estimator).__name__} was fitted on windows of "
-            f"{estimator.window_length_} rows. Pass windows, as WindowTransformer makes them, or "
-            "fit a pipeline of both and pass the panel to it."
+            f"{estimator.window_length_} rows. Pass the output of the fitted WindowTransformer, or "
+            "fit make_pipeline(WindowTransformer(...), net) and pass the panel to the pipeline."
         )
     panel = read_panel(
         X,

@@ -43,7 +43,7 @@ def make_axes(
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_axes:
             raise ValueError(
-                f"ax has {len(axes)} axes, expected {n_axes}: one per series and target. Pass as "
+                f"ax holds {len(axes)} Axes, expected {n_axes}: one per series and target. Pass as "
                 "many, or choose series with series_ids=, or leave ax=None."
             )
         return axes, axes[0].figure

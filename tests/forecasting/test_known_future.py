@@ -263,7 +263,7 @@ def test_a_future_that_is_passed_as_panel():
         ),
         (PANEL, "rows that are not later than the last row of their series, the first of series"),
         (FUTURE.rename(columns={"promo": "Promo"}), r"\['shop', 'day', 'Promo'\]. Did you mean 'P"),
-        (FUTURE.drop(columns="promo"), r"its columns are \['shop', 'day'\]. Add the column"),
+        (FUTURE.drop(columns="promo"), r"its columns are \['shop', 'day'\]. Add or rename"),
     ],
     ids=["series", "type", "early", "panel", "column", "no column"],
 )

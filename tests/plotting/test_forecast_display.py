@@ -267,7 +267,7 @@ def test_given_axes_are_used_without_a_new_figure():
         make_forecast(panel), panel, series_ids=["b"], ax=one, **IDS
     )
     assert display.axes_[0] is one
-    with pytest.raises(ValueError, match="ax has 1 axes, expected 3"):
+    with pytest.raises(ValueError, match="ax holds 1 Axes, expected 3"):
         display.from_forecast(make_forecast(panel), panel, ax=one, **IDS)
     assert plt.get_fignums() == []
 
