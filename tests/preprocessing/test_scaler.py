@@ -498,7 +498,8 @@ def test_inverse_transform_inverts_transform(scaler, statistics, panel):
     panel.iloc[0, 2] = np.nan
     scaled = scaler.transform(panel)
     assert not np.isclose(scaled[FEATURES], panel[FEATURES]).any()
-    assert_close(scaler.inverse_transform(scaled), panel)
+    # The inverse of PowerTransformer has more rounding errors with scipy 1.18.
+    assert_close(scaler.inverse_transform(scaled), panel, 1e-7)
 
 
 def test_inverse_transform_of_expanding_statistics_raises(panel):
