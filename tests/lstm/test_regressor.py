@@ -402,7 +402,9 @@ def test_boolean_targets_warn():
 @pytest.mark.parametrize("X", [np.ones((9, 2)), pd.Series(np.ones(9)), PANEL[["p", "q"]]])
 def test_tables_where_windows_were_fitted(X):
     net = lstm(epochs=1).fit(WINDOWS, Y)
-    with pytest.raises(ValueError, match=r"X has shape \(.*fitted on windows of 4 rows. Pass the output"):
+    with pytest.raises(
+        ValueError, match=r"X has shape \(.*fitted on windows of 4 rows. Pass the output"
+    ):
         net.predict(X)
 
 
