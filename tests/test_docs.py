@@ -27,8 +27,8 @@ GUIDES = [
 ]
 # The blocks of these guides train for long.
 SLOW_GUIDES = [
-    *("clients.md", "evaluation.md", "model_files.md", "production.md", "progress.md"),
-    *("regimes.md", "techniques.md", "transfer.md", "weights.md"),
+    *("clients.md", "evaluation.md", "forecasting.md", "model_files.md", "production.md"),
+    *("progress.md", "regimes.md", "techniques.md", "transfer.md", "weights.md"),
 ]
 # The blocks of this guide continue its first one.
 CONTINUED_GUIDES = ["clients.md"]

@@ -43,7 +43,9 @@ def lstm_and_head(regressor):
 
 
 # ------------------------------------------------------------------------ the loss by hand
-@pytest.mark.parametrize("batch_size", [7, 16, 60, 1000])
+@pytest.mark.parametrize(
+    "batch_size", [7, *(pytest.param(n, marks=pytest.mark.slow) for n in (16, 60)), 1000]
+)
 def test_weighted_loss_by_hand_for_any_batch_size(batch_size):
     own = RNG.uniform(0.1, 10, N)
     regressor = lstm(**FIXED, batch_size=batch_size, epochs=3)
