@@ -46,6 +46,10 @@ def make_panel(lengths, features=("p", "q"), starts=0, scattered=False, seed=0):
     return panel.iloc[rng.permutation(len(panel))] if scattered else panel
 
 
+# pandas 2 copies a block of columns that pandas 3 shares.
+shared_columns = pytest.mark.skipif(pd.__version__ < "3", reason="pandas 2 copies columns")
+
+
 def slow_except(cases, *fast):
     """Make the cases of a parametrized test, of which all but the named ones are slow tests.
 

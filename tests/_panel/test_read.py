@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import shared_columns
 from numpy.testing import assert_array_equal
 
 from sklstm._panel.read import read_panel
@@ -107,7 +108,7 @@ def test_bad_panels(X, options, message):
         read_panel(X, **options)
 
 
-@pytest.mark.parametrize("kind", ["frame", "array"])
+@pytest.mark.parametrize("kind", [pytest.param("frame", marks=shared_columns), "array"])
 def test_adjacent_features_are_not_copied(kind):
     X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     if kind == "frame":

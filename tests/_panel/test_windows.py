@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import shared_columns
 from numpy.testing import assert_array_equal
 
 from sklstm import Windows, WindowTransformer
@@ -145,6 +146,7 @@ def test_memory_per_row(layout):
         assert np.shares_memory(windows.rows, X)
 
 
+@shared_columns
 @pytest.mark.parametrize("method", ["transform", "fit_transform"])
 def test_peak_memory_is_little_more_than_the_memory_of_the_windows(method):
     n_rows = 500_000

@@ -54,7 +54,7 @@ class SeasonalNaive(BaseEstimator):
         steps = np.arange(1, self.horizon + 1)
         targets = self._targets(self.panel_)
         parts = []
-        for name, rows in flat.groupby(series, sort=False):
+        for name, rows in flat.groupby(series, sort=False, observed=True):
             rows = rows.sort_values(time)
             for target in targets:
                 last = rows[target].to_numpy()[-(self.season_length or 1) :]
@@ -80,7 +80,7 @@ class SeasonalNaive(BaseEstimator):
         if self.series is None:
             flat = flat.assign(series=0)
         if self.time is None:
-            flat = flat.assign(time=flat.groupby(self.series or "series").cumcount())
+            flat = flat.assign(time=flat.groupby(self.series or "series", observed=True).cumcount())
         return flat
 
     def _targets(self, panel):

@@ -641,7 +641,7 @@ def test_remembered_rows_are_copies():
 
 
 def test_grid_search_in_a_pipeline(panel):
-    X = panel.replace({"unit": {"a": 0, "b": 1, "c": 2}})
+    X = panel.assign(unit=panel["unit"].map({"a": 0, "b": 1, "c": 2}))
     pipeline = make_pipeline(
         PerSeriesScaler(**IDS), FunctionTransformer(lambda X: X[FEATURES]), Ridge()
     )
