@@ -140,6 +140,9 @@ def write_page(results: dict) -> None:
             passed = found["tests"] - failed - found["skipped"]
             cells = [*found["versions"].values(), passed, failed, found["skipped"]]
         lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
+    for name, found in results.items():
+        if found.get("failed"):
+            lines += ["", f"Failed, {name}:", "", *(f"- `{line}`" for line in found["failed"])]
     states = sorted({found["state"] for found in results.values()})
     lines += ["", f"Commit {', '.join(states)}.", ""]
     PAGE.write_text("\n".join(lines))
