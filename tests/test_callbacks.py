@@ -333,7 +333,7 @@ def test_a_failed_fit_tears_callbacks_down(model):
     assert set(vars(model)) & set(_progress.CALLBACK_ATTRIBUTES) == {"_skl_callbacks"}
 
 
-# ---------------------------------------------------------------------------- what is left
+# -------------------------------------------------------------------- state after a fit
 def inner_estimators(estimator):
     """Yield an estimator and all those in its attributes."""
     yield estimator

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklstm._panel.rows import row_blocks
 from sklstm.forecasting._estimators import predict_outputs
 from sklstm.forecasting._normalized_windows import NormalizedWindows
 
@@ -48,16 +49,16 @@ class HeldOut:
     def has_target(self, prepared: NormalizedWindows, *, held_out=False) -> np.ndarray:
         """Mark the rows with a known target for training, or with one that is held out."""
         n_known = prepared.n_known()
-        masks = []
-        for block in prepared.blocks():
+        found = np.zeros(len(prepared), bool)
+        for at, block in zip(row_blocks(len(prepared)), prepared.blocks(), strict=True):
             cut, begin = self.first_left_out(block), block.rows + 1
             end = np.minimum(begin + block.horizon, block.stops)
             begin, end = (
                 (np.maximum(begin, cut), end) if held_out else (begin, np.minimum(end, cut))
             )
             end = np.maximum(begin, end)
-            masks.append((n_known[:, end] > n_known[:, begin]).any(axis=0))
-        return np.concatenate(masks)
+            found[at] = (n_known[:, end] > n_known[:, begin]).any(axis=0)
+        return found
 
     def targets(self, prepared: NormalizedWindows, *, held_out=False) -> np.ndarray:
         """Compute the targets for training, or those that are held out; NaN for all others.

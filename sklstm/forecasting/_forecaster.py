@@ -391,7 +391,7 @@ class MultiSeriesForecaster(PanelEstimator):
             origins = origins[origins + self.horizon < grid.stops(origins)]
         return origins
 
-    def _choose_min_observed(self, prepared, n_rows):
+    def _choose_min_observed(self, prepared, has_target, n_rows):
         """Choose how many observed rows a training window must have."""
         largest = prepared.largest_observed()
         if (largest == 0).any():
@@ -400,7 +400,7 @@ class MultiSeriesForecaster(PanelEstimator):
                 f"after it: the longest series has {prepared.series_rows.sizes.max()} steps. "
                 "Choose a shorter horizon, or pass longer series."
             )
-        n_observed = prepared.windows.n_observed[HeldOut().has_target(prepared)]
+        n_observed = prepared.windows.n_observed[has_target]
         lengths = self.window_length_, self._season_length
         return recipe.choose_min_observed(n_observed, largest, *lengths)
 
@@ -411,12 +411,13 @@ class MultiSeriesForecaster(PanelEstimator):
 
     def _train(self, prepared, n_rows, task):
         """Fit the regressors; calibrate the quantiles on the targets that were held out."""
-        min_observed = self._choose_min_observed(prepared, n_rows)
+        has_target = HeldOut().has_target(prepared)
+        min_observed = self._choose_min_observed(prepared, has_target, n_rows)
         self._warn_of_long_season(prepared.series_rows.sizes.max())
         usable = prepared.windows.n_observed >= min_observed
         self._network_share = 1.0
         if self.regressor is None:
-            n_windows = np.sum(usable & HeldOut().has_target(prepared))
+            n_windows = np.sum(usable & has_target)
             self._network_share = recipe.network_share(n_windows)
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_estimators)

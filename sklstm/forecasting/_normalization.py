@@ -166,17 +166,22 @@ def seasonal_differences(values, known, starts, season_length):
     return difference, both
 
 
+def blocks_of_series(starts):
+    """Divide the rows of a grid into slices of whole series, of about `BLOCK_ROWS` rows."""
+    first_rows = np.flatnonzero(np.diff(starts, prepend=-1))
+    size = max(BLOCK_ROWS, np.diff(first_rows, append=len(starts)).max())
+    return (block for block, _ in blocks_of_runs(first_rows, len(starts), size))
+
+
 def typical_scale(values, known, starts, season_length):
     """Compute the median over series of the mean absolute seasonal difference.
 
     If no series is longer than a season, or no seasonal difference is positive, neighbouring rows
     are compared instead. The result is 1 if the values never vary.
     """
-    first_rows = np.flatnonzero(np.diff(starts, prepend=-1))
-    size = max(BLOCK_ROWS, np.diff(first_rows, append=len(values)).max())
     for lag in (season_length, 1):
         means = []
-        for block, _ in blocks_of_runs(first_rows, len(values), size):
+        for block in blocks_of_series(starts):
             own = starts[block] - block.start
             difference, both = seasonal_differences(values[block], known[block], own, lag)
             count = np.bincount(own, weights=both)

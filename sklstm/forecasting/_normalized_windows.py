@@ -132,10 +132,8 @@ class NormalizedWindows:
             float32; NaN where the future is unknown.
         """
         out = np.empty((len(self), len(self.targets) * self.horizon), np.float32)
-        start = 0
-        for block in self.blocks():
-            out[start : start + len(block)] = block._residuals()
-            start += len(block)
+        for at, block in zip(row_blocks(len(self)), self.blocks(), strict=True):
+            out[at] = block._residuals()
         return out
 
     def _residuals(self):

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-from sklstm._panel.run_statistics import blocks_of_runs
 from sklstm._panel.windows import WindowNormalization, Windows
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
-    BLOCK_ROWS,
     TargetScale,
+    blocks_of_series,
     clip_distances,
     fill_missing,
     window_centers_and_scales,
@@ -118,11 +117,9 @@ class WindowBuilder:
     def build(self, grid: RegularGrid, rows) -> NormalizedWindows:
         """Build the windows that end at chosen rows of a grid."""
         out = Normalized.empty(len(grid), len(rows), self.n_features, len(self.targets))
-        sizes = grid.rows.sizes[grid.rows.sizes > 0]
-        first_rows = np.cumsum(sizes) - sizes
         order = None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
         in_order = rows if order is None else rows[order]
-        for block, _ in blocks_of_runs(first_rows, len(grid), max(BLOCK_ROWS, sizes.max())):
+        for block in blocks_of_series(grid.starts()):
             chosen = slice(*np.searchsorted(in_order, [block.start, block.stop]))
             at = chosen if order is None else order[chosen]
             self._normalize(grid, block, in_order[chosen] - block.start, at, out)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._panel import rows as panel_rows
 from sklstm._panel.read import read_series_rows
-from sklstm.forecasting import _window_builder
+from sklstm.forecasting import _normalization
 from sklstm.forecasting._calibration import HeldOut
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
@@ -260,7 +260,7 @@ def test_blocks_and_chosen_rows_change_nothing(drawn, horizon, random):
     rows = np.arange(len(grid))
     whole = builder.build(grid, rows)
     with (
-        patch.object(_window_builder, "BLOCK_ROWS", 3),
+        patch.object(_normalization, "BLOCK_ROWS", 3),
         patch.object(panel_rows, "BLOCK_ROWS", 2),
     ):
         chosen = np.array(random.sample(range(len(rows)), (len(rows) + 1) // 2))
