@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import report
+from commit import commit
 from peers import PEERS
 from problems import PROBLEMS
 
@@ -32,8 +33,6 @@ ENVIRONMENTS = HERE / ".envs"
 LOGS = ENVIRONMENTS / "logs"  # output of the peers' libraries
 LIGHT = ("keras", "torch")  # environments of --quick
 MAX_SECONDS = 60  # a peer that has spent more on a case gets no further turn
-# What benchmarks write; pathspecs of git.
-RESULTS = [f":(top,exclude)benchmarks/*.{kind}" for kind in ("json", "md", "png")]
 PAUSE = 0.3  # seconds, until the threads of the last run sleep
 
 
@@ -206,16 +205,9 @@ def machine():
     lines = Path("/proc/cpuinfo").read_text().split("\n")
     model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     python = platform.python_version()
-    git = ["git", "-C", str(HERE)]
-    describe = [*git, "describe", "--always"]
-    commit = subprocess.run(describe, capture_output=True, text=True).stdout.strip() or "unknown"
-    # The tables and pictures that earlier runs have written are no change of the code.
-    changed = [*git, "diff", "--quiet", "HEAD", "--", ":/", *RESULTS]
-    if subprocess.run(changed, capture_output=True).returncode:
-        commit += "-dirty"
     return (
         f"{os.cpu_count()} cores of {model}, {platform.system()}, Python {python}, "
-        f"sklstm at commit {commit}"
+        f"sklstm at commit {commit()}"
     )
 
 

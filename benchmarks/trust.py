@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from commit import commit
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS, PAGE = HERE / "trust.json", ROOT / "docs" / "trust.md"
@@ -162,10 +164,7 @@ def run(promise: Promise) -> dict:
 
 def state() -> str:
     """Return the commit and the machine."""
-    commit = subprocess.check_output(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, text=True
-    ).strip()
-    return f"Python {platform.python_version()}, commit {commit}"
+    return f"Python {platform.python_version()}, commit {commit()}"
 
 
 def write_page(results: dict) -> None:
