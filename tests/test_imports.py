@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"_version", "_progress"},
     {"_files", "_panel", "datasets"},
-    {"_network", "metrics"},
+    {"_network", "_streaming", "metrics"},
     {"preprocessing"},
     {"lstm"},
     {"meta"},

@@ -119,14 +119,14 @@ def weights_by_code(codes, ids, scheme, sample_weight) -> np.ndarray:
         float64 weights with mean 1.
     """
     sizes = np.bincount(codes, weights=sample_weight, minlength=len(ids))
-    weights = sample_weight * _series_factors(scheme, sizes, ids)[codes]
+    weights = sample_weight * series_factors(scheme, sizes, ids)[codes]
     total = weights.sum()
     if not total > 0:
         raise ValueError("All weights are zero. Give at least one row a positive weight.")
     return weights * (len(weights) / total)
 
 
-def _series_factors(scheme, sizes, ids) -> np.ndarray:
+def series_factors(scheme, sizes, ids) -> np.ndarray:
     """Compute the weight per row of each series; series of size 0 get 0."""
     if scheme is None:
         return np.ones(len(sizes))

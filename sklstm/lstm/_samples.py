@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,27 @@ from sklstm._panel.weights import weights_by_code
 from sklstm._panel.windows import Windows
 from sklstm.lstm._splits import rows_from_end, split_by_series, split_by_time
 from sklstm.lstm._targets import target_moments
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """Hold the parameters of an estimator that choose and weight the rows of a training.
+
+    Attributes
+    ----------
+    min_observed : int or None
+    embargo : int
+    series_weight : "balanced", float, dict, Series, callable or None
+    fraction : float
+        Fraction of the series, or of each series' rows, in the validation set.
+    by : {"series", "time"}
+    """
+
+    min_observed: int | None
+    embargo: int
+    series_weight: Any
+    fraction: float
+    by: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,31 +84,51 @@ class Samples:
             None if indices is None else indices[rows],
         )
 
-    def split(self, fraction, by, embargo, rng) -> tuple[Samples, Samples]:
+    @property
+    def example(self) -> Samples:
+        """Rows by which the network is specified: all of them."""
+        return self
+
+    def divide(self, rule: SplitRule, holds_out, seed) -> tuple[Samples, Samples | None]:
+        """Select and weight the training rows and, with `holds_out`, the validation rows."""
+        in_loss = self.select(rows_with_loss(self, rule.min_observed, rule.embargo))
+        positive = in_loss.weighted(rule.series_weight).weights > 0
+        # Series of weight 0 are treated as absent.
+        training, validation = in_loss.select(positive), None
+        counted = [in_loss.codes[~positive]]
+        if holds_out:
+            training, validation = training.split(rule, np.random.default_rng(seed))
+            if rule.by == "series":
+                counted.append(validation.codes)
+            validation = validation.weighted(rule.series_weight)
+        counted = np.concatenate([training.codes, *counted])
+        without = np.setdiff1d(self.codes, counted)
+        warn_of_series_without_loss(self.windows.ids[without], len(np.unique(self.codes)))
+        return training.weighted(rule.series_weight), validation
+
+    def in_loss(self, rule: SplitRule) -> Samples:
+        """Select and weight all rows with a loss."""
+        rows = rows_with_loss(self, rule.min_observed, rule.embargo)
+        return self.select(rows).weighted(rule.series_weight)
+
+    def split(self, rule: SplitRule, rng) -> tuple[Samples, Samples]:
         """Split rows into training and validation sets.
 
         Parameters
         ----------
-        fraction : float
-            Fraction of the series, or of each series' rows, in the validation set.
-        by : {"series", "time"}
-        embargo : int
-            Number of rows per series, just before a cut in time, that are in neither set.
+        rule : SplitRule
         rng : numpy.random.Generator
             Draws the validation series.
         """
-        if by == "series":
-            validation = split_by_series(self.codes, fraction, rng)
+        if rule.by == "series":
+            validation = split_by_series(self.codes, rule.fraction, rng)
             training = ~validation
         else:
             index = self.windows.series_rows
-            training, validation = split_by_time(index, self.windows.ends, fraction, embargo)
-        if not (training.any() and validation.any()):
-            raise ValueError(
-                f"Early stopping left {training.sum()} rows for training and {validation.sum()} "
-                f"for validation (validation_fraction={fraction}, validation_by={by!r}, "
-                f"embargo={embargo}). Change the fraction."
+            training, validation = split_by_time(
+                index, self.windows.ends, rule.fraction, rule.embargo
             )
+        check_split(training.sum(), validation.sum(), rule)
         return self.select(training), self.select(validation)
 
     def weighted(self, series_weight) -> Samples:
@@ -100,6 +143,35 @@ class Samples:
     def target_moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Compute the weighted mean and standard deviation of each output."""
         return target_moments(self.targets, self.weights)
+
+    def weighted_targets(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return targets and weights by which the unit of the loss is chosen: those of all rows."""
+        return self.targets, self.weights
+
+    def targets_with_gaps(self) -> np.ndarray:
+        """Return the targets of the rows with missing elements, shape (n, n_outputs)."""
+        return self.targets[np.isnan(self.targets).any(axis=1)]
+
+    def arrays(self) -> Iterator[Any]:
+        """Yield everything that training reads, as arrays or bytes."""
+        windows, normalization = self.windows, self.windows.normalization
+        shape = [windows.window_length, windows.spacing, windows.padding]
+        yield from (repr(shape).encode(), windows.rows, windows.ends, windows.n_observed)
+        if normalization is not None:
+            yield from (normalization.center, normalization.scale)
+        yield from (self.targets, self.weights)
+        if self.embedding_indices is not None:
+            yield self.embedding_indices
+
+
+def check_split(n_training, n_validation, rule: SplitRule) -> None:
+    """Raise an error if early stopping left one of its sets without rows."""
+    if not (n_training and n_validation):
+        raise ValueError(
+            f"Early stopping left {n_training} rows for training and {n_validation} "
+            f"for validation (validation_fraction={rule.fraction}, validation_by={rule.by!r}, "
+            f"embargo={rule.embargo}). Change the fraction."
+        )
 
 
 def embedding_indices(windows: Windows, embedded_ids: pd.Index | None) -> np.ndarray | None:
@@ -170,13 +242,12 @@ def rows_with_loss(samples: Samples, min_observed, embargo, *, allow_empty=False
     return np.flatnonzero(chosen)
 
 
-def warn_of_series_without_loss(samples: Samples, counted) -> None:
-    """Warn of the series of `samples` that are not among the codes `counted`."""
-    without = np.setdiff1d(samples.codes, counted)
-    if len(without):
+def warn_of_series_without_loss(ids, n_series) -> None:
+    """Warn of the series with these ids, of `n_series` in all, if there are any."""
+    if len(ids):
         warn_user(
-            f"{len(without)} of {len(np.unique(samples.codes))} series have no row in the loss "
-            f"({show_ids(samples.windows.ids[without])}): none with enough real rows "
+            f"{len(ids)} of {n_series} series have no row in the loss "
+            f"({show_ids(ids)}): none with enough real rows "
             "in its window (min_observed), a known target, a positive weight and outside of the "
             "embargo."
         )

@@ -24,6 +24,8 @@ from sklstm._panel.rows import run_starts
 from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_blocks
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._progress import fit_task, with_callbacks
+from sklstm._streaming.blocks import Blocks
+from sklstm._streaming.methods import check_series, transforms_blocks
 from sklstm.preprocessing._scaling import (
     apply_clones,
     fit_clones,
@@ -198,28 +200,42 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         DataFrame or ndarray of shape (n_rows, n_columns)
             As returned by `transform`.
         """
-        return self._scale(X, self._fit(X))
+        panel = self._fit(X)
+        return self.transform(X) if panel is None else self._scale(X, panel)
 
     @with_callbacks
-    def _fit(self, X) -> Panel:
-        """Fit to a panel, and return the panel as read."""
+    def _fit(self, X) -> Panel | None:
+        """Fit to a panel, and return the panel as read; None where it is read in blocks."""
         self._validate_params()
         self._check_combination()
         with fit_task(self, X=X):
             fitted = copy(self)  # an error leaves `self` unchanged
-            panel = fitted._read(X, reset=True)
-            labels = panel.labels
-            fitted._labels = None if labels is None else labels.to_numpy(dtype=object)
-            fitted.series_ids_ = panel.ids
-            fitted._last_times = None if panel.time is None else panel.last_times
-            if isinstance(self.scaler, str):
-                fitted._set_statistics(*self._compute_statistics(panel))
-            else:
-                fitted.pooled_scaler_, fitted.scalers_ = fit_clones(
-                    self.scaler, panel, per_series=self.statistics == "fit"
-                )
+            panel = fitted._fit_blocks(X) if isinstance(X, Blocks) else fitted._fit_panel(X)
             self.__dict__ = fitted.__dict__
         return panel
+
+    def _fit_panel(self, X) -> Panel:
+        panel = self._read(X, reset=True)
+        labels = panel.labels
+        self._labels = None if labels is None else labels.to_numpy(dtype=object)
+        self.series_ids_ = panel.ids
+        self._last_times = None if panel.time is None else panel.last_times
+        if isinstance(self.scaler, str):
+            self._set_statistics(*self._compute_statistics(panel))
+        else:
+            self.pooled_scaler_, self.scalers_ = fit_clones(
+                self.scaler, panel, per_series=self.statistics == "fit"
+            )
+        return panel
+
+    def _fit_blocks(self, blocks) -> None:
+        _check_can_merge(self)
+        check_series(self, blocks)
+        for number, block in enumerate(blocks):
+            if number == 0:
+                self._fit_panel(block)
+            else:
+                self._update(block)
 
     def _compute_statistics(self, panel) -> tuple[Statistics, Statistics]:
         """Compute the statistics of each series and of all rows."""
@@ -268,32 +284,38 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         if not hasattr(self, "series_ids_"):
             return self.fit(X)
         fitted = copy(self)  # an error leaves `self` unchanged
-        panel = fitted._read(X, reset=False)
-        new_ids = panel.ids[self.series_ids_.get_indexer(panel.ids) < 0]
-        fitted.series_ids_ = self.series_ids_.append(new_ids)
-        before = self.series_ids_.get_indexer(fitted.series_ids_)
-        now = panel.ids.get_indexer(fitted.series_ids_)
+        fitted._update(X)
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _update(self, X) -> None:
+        """Update the statistics with the rows of a panel."""
+        panel = self._read(X, reset=False)
+        fitted_ids = self.series_ids_
+        new_ids = panel.ids[fitted_ids.get_indexer(panel.ids) < 0]
+        self.series_ids_ = fitted_ids.append(new_ids)
+        before = fitted_ids.get_indexer(self.series_ids_)
+        now = panel.ids.get_indexer(self.series_ids_)
         if panel.time is not None:
-            fitted._last_times = latest_times(self._last_times, before, panel, now)
+            self._last_times = latest_times(self._last_times, before, panel, now)
         if isinstance(self.scaler, str):
             added = SCALER_STATISTICS[self.scaler].compute(
                 panel.values, panel.codes, len(panel.ids), panel.order
             )
             by_series = self._statistics.take(before).merge(added.take(now))
-            fitted._set_statistics(by_series, by_series.pooled())
+            self._set_statistics(by_series, by_series.pooled())
         else:
-            fitted.pooled_scaler_, fitted.scalers_ = partial_fit_clones(
+            self.pooled_scaler_, self.scalers_ = partial_fit_clones(
                 self.scaler,
                 self.pooled_scaler_,
                 self.scalers_,
                 panel,
                 per_series=self.statistics == "fit",
             )
-        self.__dict__ = fitted.__dict__
-        return self
 
     # -------------------------------------------------------------------------- applying
 
+    @transforms_blocks
     def transform(self, X: Any) -> Any:
         """Scale a panel.
 
@@ -310,6 +332,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         check_is_fitted(self)
         return self._scale(X, self._read(X, reset=False))
 
+    @transforms_blocks
     def inverse_transform(self, X: Any) -> Any:
         """Undo the scaling, if the statistics are stored.
 

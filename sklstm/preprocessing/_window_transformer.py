@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -17,7 +19,13 @@ from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.gather import has_contiguous_rows
 from sklstm._panel.read import Panel, check_unchanged, read_panel
-from sklstm._panel.rows import SeriesRows, join_context, position_dtype, take_blocks
+from sklstm._panel.rows import (
+    SeriesRows,
+    concatenate_series,
+    join_context,
+    position_dtype,
+    take_blocks,
+)
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.time import gap_number
 from sklstm._panel.torn import warn_of_torn_series
@@ -28,6 +36,8 @@ from sklstm._panel.windows import (
     whole_series_length,
 )
 from sklstm._progress import fit_task, with_callbacks
+from sklstm._streaming.blocks import Blocks
+from sklstm._streaming.methods import check_series, transforms_blocks
 
 
 # scikit-learn's own wrapping of outputs would make a DataFrame of lazy windows, too.
@@ -206,26 +216,41 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         Windows, ndarray or DataFrame
             As in `transform`.
         """
-        return self._output(X, self._fit(X))
+        panels = self._fit(X)
+        return self.transform(X) if isinstance(X, Blocks) else self._output(X, panels[0])
 
     @with_callbacks
-    def _fit(self, X: Any) -> Panel:
-        """Fit to a panel, and return the panel as it was read."""
+    def _fit(self, X: Any) -> Any:
+        """Fit to a panel, and return it as it was read, in blocks."""
         self._validate_params()
         with fit_task(self, X=X):
-            panel = self._read(X, reset=True)
+            read = partial(self._read, reset=True)
+            if isinstance(X, Blocks):
+                check_series(self, X)
+                panels: Any = X.map(read)
+            else:
+                panels = [read(X)]
+            panel = next(iter(panels))
             self._positions = panel.positions
             self._names = panel.names
-            gap = gap_number(self.max_gap, panel.time_kind)
-            self.window_length_ = self._length(panel, gap)
+            self.window_length_ = self._length(panels)
             self.context_: Any = None
             if self.time is not None:
-                # At least one row per series, since later rows are recognised by its time.
-                kept = panel.tail(max(self._reach(), 1))
-                self.context_ = panel.take(kept)
-                self._context_values = take_blocks(panel.values, kept)
-        return panel
+                self._keep_context(panels)
+        return panels
 
+    def _keep_context(self, panels: Iterable[Panel]) -> None:
+        """Keep the last rows of each series, which later rows continue."""
+        rows, values = [], []
+        for panel in panels:
+            # At least one row per series, since later rows are recognised by its time.
+            kept = panel.tail(max(self._reach(), 1))
+            rows.append(panel.take(kept))
+            values.append(take_blocks(panel.values, kept))
+        self.context_ = concatenate_series(rows)
+        self._context_values = values[0] if len(values) == 1 else np.concatenate(values)
+
+    @transforms_blocks
     def transform(self, X: ArrayLike | pd.DataFrame) -> Any:
         """Return the window of each row.
 
@@ -327,11 +352,20 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         warn_of_unsorted_rows(X, panel)
         return panel
 
-    def _length(self, panel: Panel, gap: float | None) -> int:
+    def _length(self, panels: Iterable[Panel]) -> int:
         """Return the number of rows in a window."""
         if not isinstance(self.window_length, str):
             return int(self.window_length)
-        return whole_series_length(panel, self.window_length, self.spacing, gap)
+        choose = max if self.window_length == "longest" else min
+        return choose(
+            whole_series_length(
+                panel,
+                self.window_length,
+                self.spacing,
+                gap_number(self.max_gap, panel.time_kind),
+            )
+            for panel in panels
+        )
 
     def _reach(self) -> int:
         """Return the distance in rows from the oldest to the newest row of a window."""

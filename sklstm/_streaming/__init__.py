@@ -1,0 +1,1 @@
+"""Read panels that are larger than memory, in blocks of whole series."""

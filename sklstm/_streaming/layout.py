@@ -1,0 +1,106 @@
+"""Divide the rows of a stored panel into blocks of whole series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._panel.pickles import PlainIds
+from sklstm._panel.rows import encode_ids
+from sklstm._panel.show import show
+
+
+@dataclass(frozen=True, eq=False)
+class BlockLayout(PlainIds):
+    """Hold the series of a stored panel, and the blocks in which it is read.
+
+    Attributes
+    ----------
+    ids : pandas.Index of shape (n_series,)
+        In order of first appearance.
+    sizes : ndarray of shape (n_series,)
+        Number of rows of each series.
+    bounds : ndarray of shape (n_blocks + 1,)
+        The rows at which the blocks start and end.
+    """
+
+    ids: pd.Index
+    sizes: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def find(cls, ids_by_part: Iterable[Any], series: str, block_rows: int) -> BlockLayout:
+        """Find blocks of about `block_rows` rows in which every series is whole.
+
+        Parameters
+        ----------
+        ids_by_part : iterable of array-like
+            Ids of the rows, part by part.
+        series : str
+            Name of the ids, for messages.
+        block_rows : int
+
+        Raises
+        ------
+        ValueError
+            If the rows of several series lie between each other over more than `block_rows` rows.
+        """
+        ids, sizes, first, last = _spans(ids_by_part)
+        cuts = _cuts(first, last)
+        _check_segments(cuts, ids, first, series, block_rows)
+        return cls(ids, sizes, _block_bounds(cuts, block_rows))
+
+
+def _spans(ids_by_part):
+    """Find the ids, the number of rows, the first and the last row of each series."""
+    found, n_rows = [], 0
+    for values in ids_by_part:
+        codes, ids = encode_ids(values, len(values))
+        rows = np.arange(n_rows, n_rows + len(codes))
+        first, last = np.empty((2, len(ids)), np.int64)
+        first[codes[::-1]], last[codes] = rows[::-1], rows
+        found.append((ids, np.bincount(codes, minlength=len(ids)), first, last))
+        n_rows += len(codes)
+    ids, sizes, first, last = zip(*found, strict=True)
+    codes, unique = pd.factorize(ids[0].append(list(ids[1:])))
+    totals = np.bincount(codes, weights=np.concatenate(sizes), minlength=len(unique))
+    starts, ends = np.empty((2, len(unique)), np.int64)
+    # Parts are in order: the first part that holds a series holds its first row.
+    starts[codes[::-1]], ends[codes] = np.concatenate(first)[::-1], np.concatenate(last)
+    return pd.Index(unique), totals.astype(np.int64), starts, ends
+
+
+def _cuts(first, last) -> np.ndarray:
+    """Find all rows before which no series has begun without having ended."""
+    reached = np.maximum.accumulate(last)  # ids are in the order of their first rows
+    inner = first[1:][first[1:] > reached[:-1]]
+    return np.concatenate([[0], inner, reached[-1:] + 1])
+
+
+def _check_segments(cuts, ids, first, series, block_rows) -> None:
+    """Check that no more than one series lies in a segment that is longer than a block."""
+    n_series = np.diff(np.searchsorted(first, cuts))
+    torn = (np.diff(cuts) > block_rows) & (n_series > 1)
+    if torn.any():
+        at = int(np.argmax(torn))
+        raise ValueError(
+            f"The rows of {n_series[at]} series ({series}={show(ids[np.searchsorted(first, cuts[at])])}"
+            f" is the first) lie between each other in rows {cuts[at]} to {cuts[at + 1] - 1}, and a "
+            f"block of whole series may have {block_rows} rows (block_rows). Put the rows of each "
+            "series together with PanelDataset.repartition, or raise block_rows."
+        )
+
+
+def _block_bounds(cuts, block_rows) -> np.ndarray:
+    """Join neighbouring segments to blocks of at most `block_rows` rows, or of one segment."""
+    bounds = [0]
+    while bounds[-1] < cuts[-1]:
+        at = np.searchsorted(cuts, bounds[-1] + block_rows, side="right") - 1
+        if cuts[at] == bounds[-1]:
+            at += 1  # one series of more rows
+        bounds.append(int(cuts[at]))
+    return np.asarray(bounds)

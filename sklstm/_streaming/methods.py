@@ -1,0 +1,56 @@
+"""Let methods of estimators accept data that are read block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from functools import partial, wraps
+from typing import Any, TypeVar
+
+from sklearn.utils.validation import check_is_fitted
+
+from sklstm._streaming.blocks import Blocks
+from sklstm._streaming.panel_dataset import PanelDataset
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def check_series(estimator: Any, X: Blocks) -> None:
+    """Check that the series of an estimator are those that are whole in each block."""
+    if isinstance(X, PanelDataset) and estimator.series != X.series:
+        name = type(estimator).__name__
+        raise ValueError(
+            f"{name} has series={estimator.series!r}, and the blocks of the PanelDataset hold "
+            f"whole series of {X.series!r}. Give both the same series."
+        )
+
+
+def transforms_blocks(method: Method) -> Method:
+    """Let a transformation return Blocks for Blocks, each transformed when it is read.
+
+    The estimator may be fitted again before that: a copy of its present state transforms.
+    """
+
+    @wraps(method)
+    def transform(self: Any, X: Any) -> Any:
+        if not isinstance(X, Blocks):
+            return method(self, X)
+        check_is_fitted(self)
+        check_series(self, X)
+        return X.map(partial(getattr(type(self), method.__name__), copy(self)))
+
+    return transform  # type: ignore[return-value]
+
+
+def concatenates_blocks(method: Method) -> Method:
+    """Let a method that returns an array per row accept Blocks: it is applied to each block."""
+
+    @wraps(method)
+    def apply(self: Any, X: Any) -> Any:
+        if not isinstance(X, Blocks):
+            return method(self, X)
+        check_is_fitted(self)
+        check_series(self, X)
+        return X.concatenate(partial(method, self))
+
+    return apply  # type: ignore[return-value]

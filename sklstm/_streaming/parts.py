@@ -1,0 +1,126 @@
+"""Read the parts of a stored panel: row groups of Parquet files, or partitions of Dask."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+
+from sklstm._panel.frames import as_plain, is_foreign
+
+# Columns in which pandas stores an index without a name.
+UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
+
+
+class Part(Protocol):
+    """A part of a stored panel that is read at once.
+
+    Attributes
+    ----------
+    n_rows : int
+    """
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    def read(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Read chosen columns of all rows."""
+
+
+@dataclass(frozen=True)
+class FramePart:
+    """A DataFrame in memory."""
+
+    frame: pd.DataFrame
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.frame)
+
+    def read(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Return chosen columns."""
+        return self.frame[list(columns)]
+
+
+@dataclass(frozen=True)
+class ArrowPart:
+    """A fragment of a pyarrow dataset, such as a row group of a Parquet file."""
+
+    fragment: Any
+    schema: Any
+    n_rows: int
+
+    def read(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Read chosen columns, also those whose values stand in the path of the file."""
+        table = self.fragment.to_table(schema=self.schema, columns=list(columns))
+        return table.to_pandas(ignore_metadata=True)
+
+
+@dataclass(frozen=True)
+class DaskPart:
+    """A partition of a Dask DataFrame."""
+
+    partition: Any
+    n_rows: int
+
+    def read(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Compute chosen columns."""
+        return self.partition[list(columns)].compute()
+
+
+def find_parts(source: Any) -> tuple[list[Part], list[str]]:
+    """Find the parts of a stored panel and its columns.
+
+    Parameters
+    ----------
+    source : path-like, list of path-like, pyarrow.dataset.Dataset or DataFrame
+        The DataFrame may be one of Dask, pandas or another library.
+
+    Returns
+    -------
+    parts : list of Part
+        Those with rows.
+    columns : list of str
+    """
+    if isinstance(source, pd.DataFrame) or is_foreign(source):
+        frame = as_plain(source)
+        return [FramePart(frame)], list(frame.columns)
+    if type(source).__module__.split(".")[0] in ("dask", "dask_expr"):
+        return _parts_of_dask(source)
+    return _parts_of_arrow(source)
+
+
+def _parts_of_dask(frame: Any) -> tuple[list[Part], list[str]]:
+    sizes = frame.map_partitions(len).compute()
+    partitions = [frame.get_partition(i) for i in range(frame.npartitions)]
+    parts: list[Part] = [
+        DaskPart(partition, int(n)) for partition, n in zip(partitions, sizes, strict=True) if n
+    ]
+    return parts, list(frame.columns)
+
+
+def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
+    try:
+        from pyarrow import dataset
+    except ImportError as error:
+        raise ImportError(
+            "Panels in Parquet files are read by pyarrow, which is not installed: run pip install "
+            '"sklstm[polars]".'
+        ) from error
+    if not isinstance(source, dataset.Dataset):
+        is_list = isinstance(source, (list, tuple))
+        paths = [os.fspath(path) for path in source] if is_list else os.fspath(source)
+        source = dataset.dataset(paths, format="parquet", partitioning="hive")
+    columns = [name for name in source.schema.names if not UNNAMED_INDEX.fullmatch(name)]
+    parts: list[Part] = [
+        ArrowPart(group, source.schema, group.count_rows())
+        for fragment in source.get_fragments()
+        for group in fragment.split_by_row_group()
+    ]
+    return [part for part in parts if part.n_rows], columns

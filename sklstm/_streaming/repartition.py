@@ -1,0 +1,65 @@
+"""Write a panel anew, with the rows of each series together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from sklstm._streaming.parts import Part
+
+
+def write_by_series(
+    parts: Sequence[Part], columns: Sequence[str], folder: Any, series: str, n_files: int
+) -> None:
+    """Write Parquet files in which the rows of each series lie together, in their order.
+
+    A first pass distributes the rows to files by a hash of the id. A second pass sorts the rows of
+    one file at a time by series.
+
+    Parameters
+    ----------
+    parts : list of Part
+    columns : list of str
+    folder : path-like
+        A new or empty folder.
+    series : str
+        Name of the column of the ids.
+    n_files : int
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
+    with TemporaryDirectory(dir=folder) as unsorted:
+        written = _distribute(parts, columns, Path(unsorted), series, n_files)
+        for number, path in enumerate(written):
+            frame = pd.read_parquet(path)
+            codes, _ = pd.factorize(frame[series])
+            frame = frame.iloc[codes.argsort(kind="stable")]
+            frame.to_parquet(folder / f"part-{number:05d}.parquet", index=False)
+
+
+def _distribute(parts, columns, folder, series, n_files) -> list[Path]:
+    """Write each row to the file that the hash of its id determines."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    writers: dict[int, Any] = {}
+    with ExitStack() as stack:
+        for part in parts:
+            frame = part.read(columns)
+            hashes = pd.util.hash_array(frame[series].to_numpy()) % n_files
+            for number, rows in frame.groupby(hashes):
+                table = pa.Table.from_pandas(rows, preserve_index=False)
+                if number not in writers:
+                    path = folder / f"{number:05d}.parquet"
+                    writers[number] = stack.enter_context(
+                        parquet.ParquetWriter(path, table.schema)
+                    )
+                writers[number].write_table(table.cast(writers[number].schema))
+    return sorted(folder.iterdir())
