@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +15,8 @@ import tensorflow as tf
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 STEPS_PER_CALL = 16
 BYTES_PER_CALL = 2**24  # larger calls no longer fit the processor's cache
+# Blocks whose rows are shuffled together.
+BLOCKS_AT_ONCE = 4
 
 
 def model_inputs(windows, embedding_indices, rows):
@@ -30,8 +36,34 @@ def model_inputs(windows, embedding_indices, rows):
     return {"window": batch, "series": embedding_indices[rows]}
 
 
+@dataclass
+class Buffer:
+    """Hold the rows from which batches are gathered.
+
+    Attributes
+    ----------
+    windows : Windows
+    embedding_indices : ndarray of shape (n_rows,) or None
+    targets : ndarray of shape (n_rows, n_outputs)
+        float32, in their unit of training.
+    weights : ndarray of shape (n_rows,)
+        float32, as Keras multiplies the losses.
+    order : ndarray of shape (n_rows,)
+        Positions, in the order of training.
+    """
+
+    windows: Any
+    embedding_indices: np.ndarray | None
+    targets: np.ndarray
+    weights: np.ndarray
+    order: np.ndarray
+
+
 class Batches(keras.utils.PyDataset):
     """Provide an endless stream of batches of fixed size, gathered on demand.
+
+    The rows lie in blocks. A pass visits the blocks in random order, and shuffles the rows of
+    `BLOCKS_AT_ONCE` blocks at a time. A panel in memory is one block.
 
     A pass over the rows is cut into `n_parts` batches of nearly equal numbers of rows. Each is
     filled up to `batch_size` with rows of weight 0, so that one compiled shape serves all. Keras
@@ -42,15 +74,11 @@ class Batches(keras.utils.PyDataset):
 
     Parameters
     ----------
-    windows : Windows
-        float32.
-    targets : ndarray of shape (n_rows, n_outputs)
-        Missing elements are NaN.
-    weights : ndarray of shape (n_rows,)
-        Mean 1.
+    samples : WeightedWindows, or an object with the same attributes
+        Weights have mean 1.
     batch_size : int
-    embedding_indices : ndarray of shape (n_rows,), default=None
-        int32, for a network with series embedding.
+    target_unit : float, default=1.0
+        Unit of the targets in training.
     loss_unit : float, default=1.0
         Typical size of the loss. The optimizer receives losses in this unit, so that its constants
         (Adam's epsilon, a clipping norm) have the same effect for targets of any size.
@@ -74,12 +102,10 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        windows,
-        targets,
-        weights,
+        samples,
         batch_size,
         *,
-        embedding_indices=None,
+        target_unit=1.0,
         loss_unit=1.0,
         logged_unit=1.0,
         n_steps=None,
@@ -87,17 +113,22 @@ class Batches(keras.utils.PyDataset):
         first_epoch=0,
     ):
         super().__init__()
-        self.windows, self.embedding_indices = windows, embedding_indices
-        self.targets = targets.astype(np.float32, copy=False)
-        self.n_parts = -(-len(windows) // batch_size)
+        self.samples = samples
+        self.window_shape = samples.example.windows.shape[1:]
+        self.block_sizes = samples.block_sizes
+        self.blocks = np.flatnonzero(self.block_sizes)
+        n_rows = int(self.block_sizes.sum())
+        n_groups = -(-len(self.blocks) // BLOCKS_AT_ONCE)
+        # Batches hold rows of one group. Its last batch may be filled up.
+        self.n_parts = (n_rows + n_groups * (batch_size - 1)) // batch_size
         self.batch_size, self.seed = batch_size, seed if self.n_parts > 1 else None
         self.n_steps = n_steps or self.n_parts
         self.first_epoch = first_epoch
-        self.logged_unit = logged_unit
-        self.weights = weights * (self.n_parts * batch_size / len(windows) / loss_unit)
-        # A row's loss is the mean over its known elements.
-        self.weights = (self.weights / np.maximum(known_fraction(targets), 1e-9)).astype(np.float32)
-        self._order = (None, np.arange(len(windows)))
+        self.target_unit, self.logged_unit = target_unit, logged_unit
+        self.weight_factor = self.n_parts * batch_size / n_rows / loss_unit
+        self._pass = _Latest(self._plan_pass)
+        self._group = _Latest(self._read_group)
+        self._buffer = _Latest(self._prepare_rows)
 
     @property
     def calls(self):
@@ -109,29 +140,96 @@ class Batches(keras.utils.PyDataset):
         first = call * self.at_once
         steps = np.arange(first, min(first + self.at_once, self.n_steps))
         steps += (self.first_epoch + epoch) * self.n_steps
-        rows, weights = map(np.concatenate, zip(*map(self._rows, steps), strict=True))
-        inputs = model_inputs(self.windows, self.embedding_indices, rows)
-        return inputs, self.targets[rows], weights
+        places = [self._place(step) for step in steps]
+        gathered = [
+            self._gather(self._group(*group), [part for _, part in parts])
+            for group, parts in groupby(places, key=itemgetter(0))
+        ]
+        if len(gathered) == 1:
+            return gathered[0]
+        return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *gathered)
 
-    def _rows(self, step):
-        """Return the rows of one batch of the stream, and their weights."""
-        number, part = divmod(step, self.n_parts)
-        n_rows = len(self.windows)
-        bounds = part * n_rows // self.n_parts, (part + 1) * n_rows // self.n_parts
-        rows = self._order_of(number)[slice(*bounds)]
-        weights = np.zeros(self.batch_size, np.float32)
-        weights[: len(rows)] = self.weights[rows]
-        return np.resize(rows, self.batch_size), weights
+    def _place(self, step):
+        """Return the group of one batch of the stream, and the bounds of its rows in the group."""
+        number, part = divmod(int(step), self.n_parts)
+        plan = self._pass(number)
+        group = int(np.searchsorted(plan.first_parts, part, side="right")) - 1
+        n_parts = plan.first_parts[group + 1] - plan.first_parts[group]
+        part -= plan.first_parts[group]
+        n_rows = plan.n_rows[group]
+        return (number, group), (part * n_rows // n_parts, (part + 1) * n_rows // n_parts)
 
-    def _order_of(self, number):
-        """Return the order of the rows in one pass."""
-        if self.seed is None:
-            return self._order[1]
-        known, order = self._order
-        if known != number:
-            order = np.random.default_rng([self.seed, number]).permutation(len(self.windows))
-            self._order = (number, order)
-        return order
+    def _gather(self, buffer, bounds):
+        """Gather batches of one group."""
+        chosen_rows, weights = [], np.zeros((len(bounds), self.batch_size), np.float32)
+        for (start, stop), batch_weights in zip(bounds, weights, strict=True):
+            chosen = buffer.order[start:stop]
+            batch_weights[: len(chosen)] = buffer.weights[chosen]
+            chosen_rows.append(np.resize(chosen, self.batch_size))
+        rows = np.concatenate(chosen_rows)
+        inputs = model_inputs(buffer.windows, buffer.embedding_indices, rows)
+        return inputs, buffer.targets[rows], weights.ravel()
+
+    def _plan_pass(self, number):
+        """Distribute the blocks of one pass to groups, and the parts to the groups."""
+        blocks = self.blocks
+        if self.seed is not None:
+            blocks = np.random.default_rng([self.seed, number, len(blocks)]).permutation(blocks)
+        groups = np.split(blocks, range(BLOCKS_AT_ONCE, len(blocks), BLOCKS_AT_ONCE))
+        n_rows = np.array([self.block_sizes[group].sum() for group in groups])
+        n_parts = -(-n_rows // self.batch_size)
+        n_parts[: self.n_parts - n_parts.sum()] += 1
+        return _Pass(groups, n_rows, np.append(0, np.cumsum(n_parts)))
+
+    def _read_group(self, number, group):
+        """Read the rows of one group, in the order of one pass."""
+        buffer = self._buffer(tuple(self._pass(number).groups[group]))
+        if self.seed is not None:
+            # NumPy fills seeds up with zeros: the first group has the order of a panel in memory.
+            rng = np.random.default_rng([self.seed, number, group])
+            buffer = replace(buffer, order=rng.permutation(len(buffer.targets)))
+        return buffer
+
+    def _prepare_rows(self, blocks):
+        samples = self.samples.read(list(blocks))
+        targets = samples.targets
+        # A row's loss is the mean over its known elements.
+        weights = samples.weights * self.weight_factor
+        weights = (weights / np.maximum(known_fraction(targets), 1e-9)).astype(np.float32)
+        if self.target_unit != 1:
+            targets = targets / self.target_unit
+        return Buffer(
+            samples.windows,
+            samples.embedding_indices,
+            targets.astype(np.float32, copy=False),
+            weights,
+            np.arange(len(targets)),
+        )
+
+
+@dataclass
+class _Pass:
+    """The groups of blocks in one pass, their numbers of rows, and their first parts."""
+
+    groups: list[np.ndarray]
+    n_rows: np.ndarray
+    first_parts: np.ndarray
+
+
+class _Latest:
+    """Remember the latest result of a function."""
+
+    def __init__(self, function):
+        self.function = function
+        self.known: tuple[Any, Any] = (None, None)
+
+    def __call__(self, *key):
+        known, result = self.known
+        if known != key:
+            self.known = (None, None)  # the earlier result need not stay in memory meanwhile
+            result = self.function(*key)
+            self.known = (key, result)
+        return result
 
 
 class BatchReader:

@@ -264,8 +264,8 @@ def fingerprint(network, settings, training, validation, options: dict[str, Any]
         "the initial weights": _digest(
             [*to_arrays(network.model.variables), *(network.optimizer_state or [])]
         ),
-        "the training data": _digest(_arrays_of(training)),
-        "the validation data": _digest([] if validation is None else _arrays_of(validation)),
+        "the training data": _digest(training.arrays()),
+        "the validation data": _digest([] if validation is None else validation.arrays()),
     }
 
 
@@ -274,18 +274,6 @@ def _name(item) -> str:
     if hasattr(item, "get_config") and not isinstance(item, type):
         return f"{type(item).__qualname__}{item.get_config()}"
     return getattr(item, "__qualname__", None) or repr(item)
-
-
-def _arrays_of(samples):
-    windows = samples.windows
-    normalization = windows.normalization
-    shape = [windows.window_length, windows.spacing, windows.padding]
-    yield from (repr(shape).encode(), windows.rows, windows.ends, windows.n_observed)
-    if normalization is not None:
-        yield from (normalization.center, normalization.scale)
-    yield from (samples.targets, samples.weights)
-    if samples.embedding_indices is not None:
-        yield samples.embedding_indices
 
 
 def _digest(parts) -> str:

@@ -87,8 +87,9 @@ class FittedNetwork(PlainIds):
         initialize_outputs(model, spec, mean, deviation)
         unit, degree = unit_of_targets(loss, spec, mean, deviation)
         guess = np.broadcast_to(mean, spec.output_shape[::-1]).T / unit
-        targets = samples.targets if unit == 1 else samples.targets / unit
-        loss_size = loss_unit(loss, targets, samples.weights, guess)
+        targets, weights = samples.weighted_targets()
+        targets = targets if unit == 1 else targets / unit
+        loss_size = loss_unit(loss, targets, weights, guess)
         return cls(spec, model, unit, loss_size, degree, **attributes)
 
     def continue_as(self, training: TrainingSpec) -> FittedNetwork:
@@ -197,11 +198,9 @@ class FittedNetwork(PlainIds):
 
     def _batches(self, samples, batch_size, **options):
         return Batches(
-            samples.windows,
-            samples.targets if self.target_unit == 1 else samples.targets / self.target_unit,
-            samples.weights,
+            samples,
             batch_size,
-            embedding_indices=samples.embedding_indices,
+            target_unit=self.target_unit,
             loss_unit=self.loss_unit,
             logged_unit=self.loss_unit * self.target_unit**self.loss_degree,
             **options,

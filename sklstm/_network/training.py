@@ -229,7 +229,7 @@ def set_steps_per_call(batches):
     if batches is None:
         return
     # Computed from the shape: gathering a batch to measure it would take time.
-    row_bytes = np.dtype(np.float32).itemsize * math.prod(batches.windows.shape[1:])
+    row_bytes = np.dtype(np.float32).itemsize * math.prod(batches.window_shape)
     batches.at_once = steps_per_call(batches.batch_size * row_bytes)
 
 

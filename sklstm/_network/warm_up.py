@@ -9,6 +9,7 @@ from sklstm._network.batches import Batches
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.trainer import TrainingSpec
 from sklstm._network.training import train
+from sklstm._panel.weighted_windows import WeightedWindows
 from sklstm._panel.windows import Windows
 
 
@@ -17,5 +18,6 @@ def warm_up():
     network = NetworkSpec(1, 1, 1, hidden_units=1, n_layers=1, segment_length=1, dropout=0.0)
     spec = TrainingSpec(network, 1, "mse", "sgd", 0.0)
     zeros = np.zeros((1, 1), np.float32)
-    batches = Batches(Windows.from_array(zeros[:, :, np.newaxis]), zeros, np.ones(1), 1)
+    windows = Windows.from_array(zeros[:, :, np.newaxis])
+    batches = Batches(WeightedWindows(windows, zeros, np.ones(1)), 1)
     train(build_network(network, seed=0), spec, batches, epochs=1)

@@ -63,7 +63,7 @@ def series_weights(
     return weights_by_code(codes, ids, scheme, check_weights(sample_weight, len(codes)))
 
 
-def check_weights(sample_weight, n_rows: int) -> np.ndarray:
+def check_weights(sample_weight, n_rows: int, *, allow_zero: bool = False) -> np.ndarray:
     """Convert sample weights to one validated weight per row.
 
     Parameters
@@ -71,6 +71,8 @@ def check_weights(sample_weight, n_rows: int) -> np.ndarray:
     sample_weight : array-like of shape (n_rows,), float or None
         None weights every row by 1.
     n_rows : int
+    allow_zero : bool, default=False
+        Whether all weights may be zero.
 
     Returns
     -------
@@ -80,8 +82,8 @@ def check_weights(sample_weight, n_rows: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the number of weights is not `n_rows`, a weight is negative, missing or infinite, or
-        all weights are zero.
+        If the number of weights is not `n_rows`, a weight is negative, missing or infinite, or all
+        weights are zero.
     """
     if sample_weight is None:
         return np.ones(n_rows)
@@ -97,7 +99,7 @@ def check_weights(sample_weight, n_rows: int) -> np.ndarray:
         )
     check_array(weights, ensure_2d=False, input_name="sample_weight")
     _check_finite_and_not_negative(weights, "sample_weight")
-    if not weights.any():
+    if not (allow_zero or weights.any()):
         raise ValueError("All weights are zero. Give at least one row a positive weight.")
     return weights
 

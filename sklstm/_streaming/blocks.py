@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.frames import as_plain
 from sklstm._streaming.layout import BlockLayout
 
 
@@ -83,9 +84,39 @@ class Blocks:
         """
         return Blocks(self._layout, partial(_read_all, [self, *others]))
 
-    def has_rows_of(self, other: Blocks) -> bool:
-        """Whether two objects have the same rows in the same blocks."""
-        return self._layout is other._layout
+    def with_values(self, **values: Any) -> Blocks:
+        """Read each block together with the values of its rows.
+
+        Parameters
+        ----------
+        **values : Blocks, array-like of shape (n_rows, ...) or None
+            By the names that messages use. Blocks are of the same panel.
+
+        Returns
+        -------
+        Blocks
+            Tuples of the data of this object and the values. None stays None.
+        """
+        return self.zip(*(self._align(name, each) for name, each in values.items()))
+
+    def _align(self, name: str, values: Any) -> Blocks | None:
+        """Return values of the same rows in the same blocks."""
+        if values is None:
+            return None
+        if isinstance(values, Blocks):
+            if values._layout is not self._layout:
+                raise ValueError(
+                    f"X and {name} are not of the same PanelDataset. Select both from one: "
+                    "panel.drop('y') and panel['y'], for example."
+                )
+            return values
+        values = np.asarray(as_plain(values))
+        if values.shape[:1] != (len(self),):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: X has {len(self)} "
+                f"rows, {name} has the shape {values.shape}. Pass one value per row of X."
+            )
+        return Blocks(self._layout, partial(_read_slice, values, self._layout.bounds))
 
     def concatenate(self, function: Callable[[Any], np.ndarray]) -> np.ndarray:
         """Apply a function to each block, and concatenate the arrays that it returns.
@@ -96,7 +127,7 @@ class Blocks:
         """
         return np.concatenate([function(block) for block in self])
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError(
             f"A {type(self).__name__} of {len(self)} rows is read block by block, and is not "
             "converted to an array. PerSeriesScaler, WindowTransformer, MultiSeriesLSTMRegressor "
@@ -107,6 +138,10 @@ class Blocks:
 
 def _apply(function, read, number):
     return function(read(number))
+
+
+def _read_slice(values, bounds, number):
+    return values[bounds[number] : bounds[number + 1]]
 
 
 def _read_all(all_blocks, number):

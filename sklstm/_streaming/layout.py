@@ -65,12 +65,12 @@ def _spans(ids_by_part):
         first[codes[::-1]], last[codes] = rows[::-1], rows
         found.append((ids, np.bincount(codes, minlength=len(ids)), first, last))
         n_rows += len(codes)
-    ids, sizes, first, last = zip(*found, strict=True)
-    codes, unique = pd.factorize(ids[0].append(list(ids[1:])))
+    all_ids, sizes, firsts, lasts = zip(*found, strict=True)
+    codes, unique = pd.factorize(all_ids[0].append(list(all_ids[1:])))
     totals = np.bincount(codes, weights=np.concatenate(sizes), minlength=len(unique))
     starts, ends = np.empty((2, len(unique)), np.int64)
     # Parts are in order: the first part that holds a series holds its first row.
-    starts[codes[::-1]], ends[codes] = np.concatenate(first)[::-1], np.concatenate(last)
+    starts[codes[::-1]], ends[codes] = np.concatenate(firsts)[::-1], np.concatenate(lasts)
     return pd.Index(unique), totals.astype(np.int64), starts, ends
 
 
@@ -87,11 +87,12 @@ def _check_segments(cuts, ids, first, series, block_rows) -> None:
     torn = (np.diff(cuts) > block_rows) & (n_series > 1)
     if torn.any():
         at = int(np.argmax(torn))
+        example = show(ids[np.searchsorted(first, cuts[at])])
         raise ValueError(
-            f"The rows of {n_series[at]} series ({series}={show(ids[np.searchsorted(first, cuts[at])])}"
-            f" is the first) lie between each other in rows {cuts[at]} to {cuts[at + 1] - 1}, and a "
-            f"block of whole series may have {block_rows} rows (block_rows). Put the rows of each "
-            "series together with PanelDataset.repartition, or raise block_rows."
+            f"The rows of {n_series[at]} series ({series}={example} is the first) lie between "
+            f"each other in rows {cuts[at]} to {cuts[at + 1] - 1}, and a block of whole series may "
+            f"have {block_rows} rows (block_rows). Put the rows of each series together with "
+            "PanelDataset.repartition, or raise block_rows."
         )
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklstm._panel.show import did_you_mean
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.layout import BlockLayout
-from sklstm._streaming.parts import Part, find_parts
+from sklstm._streaming.parts import find_parts
 from sklstm._streaming.repartition import write_by_series
 
 BLOCK_ROWS = 2**19
@@ -156,7 +155,7 @@ class PanelDataset(Blocks):
         """
         return pd.concat(list(self))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if isinstance(self._selected, str):  # targets and ids of all rows fit in memory
             return np.asarray(self.to_pandas(), dtype=dtype)
         return super().__array__(dtype, copy)

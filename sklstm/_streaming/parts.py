@@ -119,7 +119,7 @@ def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
         source = dataset.dataset(paths, format="parquet", partitioning="hive")
     columns = [name for name in source.schema.names if not UNNAMED_INDEX.fullmatch(name)]
     parts: list[Part] = [
-        ArrowPart(group, source.schema, group.count_rows())
+        ArrowPart(group, source.schema, sum(info.num_rows for info in group.row_groups))
         for fragment in source.get_fragments()
         for group in fragment.split_by_row_group()
     ]

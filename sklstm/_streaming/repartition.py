@@ -58,8 +58,6 @@ def _distribute(parts, columns, folder, series, n_files) -> list[Path]:
                 table = pa.Table.from_pandas(rows, preserve_index=False)
                 if number not in writers:
                     path = folder / f"{number:05d}.parquet"
-                    writers[number] = stack.enter_context(
-                        parquet.ParquetWriter(path, table.schema)
-                    )
+                    writers[number] = stack.enter_context(parquet.ParquetWriter(path, table.schema))
                 writers[number].write_table(table.cast(writers[number].schema))
     return sorted(folder.iterdir())

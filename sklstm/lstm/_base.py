@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -22,31 +23,30 @@ from sklstm._network.spec import NetworkSpec
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm._progress import fit_task, with_callbacks
+from sklstm._streaming.blocks import Blocks
+from sklstm._streaming.methods import concatenates_blocks
 from sklstm.lstm._epochs import EpochTasks
 from sklstm.lstm._history import TrainingHistory
 from sklstm.lstm._inputs import (
     as_array_like,
-    check_float32,
     count_rows,
     read_windows,
     static_positions,
+    to_float32,
+    warn_of_lost_digits,
 )
 from sklstm.lstm._outliers import warn_of_outliers
 from sklstm.lstm._parameters import LSTMParameters
-from sklstm.lstm._samples import (
-    Samples,
-    embedding_indices,
-    rows_with_loss,
-    warn_of_series_without_loss,
-)
+from sklstm.lstm._samples import Samples, SplitRule, embedding_indices
 from sklstm.lstm._state import restored_on_error
+from sklstm.lstm._streamed_samples import StreamedSamples, UndividedRows
 from sklstm.lstm._targets import check_quantiles, check_targets
 from sklstm.lstm._transfer import frozen_source, transfer_weights
 
 if TYPE_CHECKING:
     from sklstm._network.fitted_network import FittedNetwork
 
-Inputs: TypeAlias = Windows | pd.DataFrame | npt.ArrayLike
+Inputs: TypeAlias = Windows | Blocks | pd.DataFrame | npt.ArrayLike
 
 MEDIAN = 0.5
 TRAINABLE: dict[Any, Any] = {"all": None, "head": 1}
@@ -163,12 +163,12 @@ class BaseLSTM(LSTMParameters):
             self._check_learning_rate(decay)
             source = self._source()
             samples, form = self._read_training(X, y, sample_weight, series_ids, earlier)
-            spec = self._specify_network(samples, earlier)
+            spec = self._specify_network(samples.example, earlier)
             random = check_random_state(self.random_state)
             seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
             holds_out = options.get("patience") is not None and not given
-            training, validation = self._split(samples, holds_out, split_seed)
-            warn_of_outliers(training)
+            training, validation = samples.divide(self._split_rule(), holds_out, split_seed)
+            warn_of_outliers(training.example)
             network, settings = self._start_network(spec, training, earlier, source, int(seed))
             past = TrainingHistory()
             if earlier is not None:
@@ -199,22 +199,50 @@ class BaseLSTM(LSTMParameters):
             self.__dict__.update(attributes(network, past.extend(losses)))
         return self
 
-    def _read_training(self, X, y, sample_weight, series_ids, earlier):
+    def _read_training(
+        self, X, y, sample_weight, series_ids, earlier
+    ) -> tuple[Samples | UndividedRows, dict[str, Any]]:
         """Read all rows with their targets.
 
         Returns
         -------
-        samples : Samples
+        samples : Samples or UndividedRows
         form : dict
             Attributes for the form of y, which later fits of the same network keep.
         """
-        X = as_array_like(X)
-        targets, one_dimensional = check_targets(y, count_rows(X), type(self).__name__)
-        check_float32(targets, "y")
         reset = earlier is None
-        samples = self._read_samples(X, targets, sample_weight, series_ids, reset=reset)
-        form = {"_one_dimensional": one_dimensional, "_y_dtype": targets.dtype}
+        samples: Samples | UndividedRows
+        if isinstance(X, Blocks):
+            rows: Blocks = X.with_values(y=y, sample_weight=sample_weight, series_ids=series_ids)
+            _, one_dimensional = self._read_rows(*rows.block(0), reset=reset, is_block=True)
+            # The state may change while the blocks are read.
+            samples = UndividedRows(rows.map(partial(_read_block, self._reader(), reset)))
+        else:
+            samples, one_dimensional = self._read_rows(X, y, sample_weight, series_ids, reset=reset)
+        form = {"_one_dimensional": one_dimensional, "_y_dtype": samples.example.targets.dtype}
         return samples, form if reset else {}
+
+    def _read_rows(
+        self, X, y, sample_weight, series_ids, *, reset, is_block=False, warn=True
+    ) -> tuple[Samples, bool]:
+        """Read rows with their targets and the user's weights, and whether y has one dimension.
+
+        In one block of a panel, all targets may be missing and all weights 0.
+        """
+        X, name = as_array_like(X), type(self).__name__
+        targets, one_dimensional = check_targets(y, count_rows(X), name, allow_unknown=is_block)
+        to_float32(targets, "y")
+        if warn:
+            warn_of_lost_digits(targets, "y")
+        weights = check_weights(sample_weight, len(targets), allow_zero=is_block)
+        windows = read_windows(self, X, series_ids, reset=reset, warn=warn and reset)
+        return Samples(windows, targets, weights), one_dimensional
+
+    def _reader(self, **attributes) -> Self:
+        """Return an estimator with this one's parameters and state, and these attributes."""
+        reader = type(self).__new__(type(self))
+        reader.__dict__.update(self.__dict__ | attributes)
+        return reader
 
     def _check_validation(self, X_val, y_val):
         if (X_val is None) != (y_val is None):
@@ -252,29 +280,29 @@ class BaseLSTM(LSTMParameters):
         """Return the levels of `quantiles` as floats, or None."""
         return None if self.quantiles is None else check_quantiles(self.quantiles)
 
-    def _read_samples(self, X, targets, sample_weight, series_ids, *, reset) -> Samples:
-        """Read all rows of X, with the user's weights."""
-        weights = check_weights(sample_weight, len(targets))
-        return Samples(read_windows(self, X, series_ids, reset=reset), targets, weights)
-
-    def _read_validation(self, given, attributes) -> Samples:
+    def _read_validation(self, given, attributes) -> Samples | StreamedSamples:
         """Read the validation rows that were passed to `fit`, and weight them.
 
         They are read as by an estimator with these attributes, those of the fit that has begun.
         """
-        reader = type(self).__new__(type(self))
-        reader.__dict__.update(self.__dict__ | attributes)
-        X, y = given
         try:
-            X = as_array_like(X)
-            targets = reader._check_outputs(y, count_rows(X))
-            check_float32(targets, "y")
-            samples = reader._read_samples(X, targets, None, None, reset=False)
-            rows = rows_with_loss(samples, self.min_observed, self.embargo)
-            return samples.select(rows).weighted(self.series_weight)
+            reader = self._reader(**attributes)
+            X, y = given
+            samples, _ = reader._read_training(X, y, None, None, reader._network)
+            reader._check_n_outputs(samples.example.targets)
+            return samples.in_loss(self._split_rule())
         except ValueError as error:
             error.add_note("This is about the validation rows, X_val and y_val.")
             raise
+
+    def _split_rule(self) -> SplitRule:
+        return SplitRule(
+            self.min_observed,
+            self.embargo,
+            self.series_weight,
+            self.validation_fraction,
+            self.validation_by,
+        )
 
     def _specify_network(self, samples: Samples, earlier) -> NetworkSpec:
         """Describe the network, except the number of embedded series and the dtype policy."""
@@ -307,31 +335,7 @@ class BaseLSTM(LSTMParameters):
             quantiles=None if levels is None else tuple(np.union1d(levels, MEDIAN).tolist()),
         )
 
-    def _split(self, samples: Samples, early_stopping, seed):
-        """Select the training and validation rows, and weight them.
-
-        Returns
-        -------
-        training : Samples
-        validation : Samples or None
-        """
-        in_loss = samples.select(rows_with_loss(samples, self.min_observed, self.embargo))
-        positive = in_loss.weighted(self.series_weight).weights > 0
-        # Series of weight 0 are treated as absent.
-        training, validation = in_loss.select(positive), None
-        counted = [in_loss.codes[~positive]]
-        if early_stopping:
-            rng = np.random.default_rng(seed)
-            training, validation = training.split(
-                self.validation_fraction, self.validation_by, self.embargo, rng
-            )
-            if self.validation_by == "series":
-                counted.append(validation.codes)
-            validation = validation.weighted(self.series_weight)
-        warn_of_series_without_loss(samples, np.concatenate([training.codes, *counted]))
-        return training.weighted(self.series_weight), validation
-
-    def _start_network(self, spec, training: Samples, earlier, source, seed):
+    def _start_network(self, spec, training: Samples | StreamedSamples, earlier, source, seed):
         """Start a new network, one with transferred weights, or the earlier one.
 
         Returns
@@ -353,14 +357,14 @@ class BaseLSTM(LSTMParameters):
             return earlier.continue_as(settings), settings
         if spec.quantiles is None:
             api.check_outputs_may_be_unbounded(self.loss, spec.n_outputs)
-            api.check_missing_targets(self.loss, training.targets)
+            api.check_missing_targets(self.loss, training.targets_with_gaps())
         network = api.FittedNetwork.initialize(
             spec,
             training,
             loss,
             seed,
             embedded_ids=embedded_ids,
-            feature_names=training.windows.names,
+            feature_names=training.example.windows.names,
         )
         if source is not None:
             transfer_weights(source, network)
@@ -386,6 +390,7 @@ class BaseLSTM(LSTMParameters):
         """The Keras network."""
         return self._network.model
 
+    @concatenates_blocks
     def attention_weights(self, X: Inputs) -> np.ndarray:
         """Compute the attention weights of the steps of every row's window.
 
@@ -429,15 +434,13 @@ class BaseLSTM(LSTMParameters):
     def _read(self, X) -> Windows:
         return read_windows(self, as_array_like(X), reset=False)
 
-    def _check_outputs(self, y, n_rows) -> np.ndarray:
-        """Check targets that are compared with predictions."""
-        targets, _ = check_targets(y, n_rows, type(self).__name__)
+    def _check_n_outputs(self, targets) -> None:
+        """Check the shape of targets that are compared with predictions."""
         if targets.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y has {targets.shape[1]} outputs, but {type(self).__name__} was fitted with "
                 f"{self.n_outputs_}. Pass the same outputs as in fit."
             )
-        return targets
 
     def _predict_outputs(self, windows: Windows) -> np.ndarray:
         """Apply the network, and convert its outputs to the precision of y."""
@@ -458,6 +461,13 @@ class BaseLSTM(LSTMParameters):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _read_block(reader, reset, block) -> Samples:
+    """Read a block of rows, of which the first block has been read before."""
+    samples, _ = reader._read_rows(*block, reset=reset, is_block=True, warn=False)
+    static_positions(samples.windows, reader.static_features)  # is checked in each block
+    return samples
 
 
 def next_power_of_two(n: int) -> int:

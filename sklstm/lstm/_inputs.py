@@ -41,7 +41,7 @@ def count_rows(X) -> int:
     return X.shape[0] if X.ndim else 0
 
 
-def read_windows(estimator, X, series_ids=None, *, reset) -> Windows:
+def read_windows(estimator, X, series_ids=None, *, reset, warn=False) -> Windows:
     """Convert inputs to validated float32 windows.
 
     Parameters
@@ -55,6 +55,8 @@ def read_windows(estimator, X, series_ids=None, *, reset) -> Windows:
         Ids of the series, where X carries none.
     reset : bool
         Whether to set attributes (in a first fit) or to check X against them.
+    warn : bool, default=False
+        Whether to warn of values that lose most of their digits.
 
     Returns
     -------
@@ -76,8 +78,8 @@ def read_windows(estimator, X, series_ids=None, *, reset) -> Windows:
         windows = _with_series_ids(windows, series_ids, ids_in_X, estimator)
     _check_ids(estimator, ids_in_X, reset)
     values = to_float32(windows.rows, "X")
-    if reset:  # predict need not repeat the warnings of fit
-        _warn_of_lost_digits(windows.rows, "X")
+    if warn:
+        warn_of_lost_digits(windows.rows, "X")
     return windows.with_rows(values)
 
 
@@ -230,16 +232,7 @@ def to_float32(array, name) -> np.ndarray:
     return converted
 
 
-def check_float32(array, name) -> None:
-    """Check that float32 can hold the values, and warn of columns that lose most of their digits.
-
-    These are columns whose variation is small compared with their level.
-    """
-    to_float32(array, name)
-    _warn_of_lost_digits(array, name)
-
-
-def _warn_of_lost_digits(array, name):
+def warn_of_lost_digits(array, name) -> None:
     """Warn of columns whose variation, compared with their level, is too small for float32."""
     if array.dtype == np.float32:
         return

@@ -9,11 +9,11 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network.lazy_import import load_network
+from sklstm._streaming.methods import concatenates_blocks
 from sklstm.lstm._base import MEDIAN, BaseLSTM, Inputs
-from sklstm.lstm._inputs import as_array_like, count_rows
 from sklstm.lstm._report import report_by_series, report_weights
 from sklstm.lstm._samples import rows_with_loss
-from sklstm.lstm._targets import r2_score_known
+from sklstm.lstm._targets import check_targets, r2_score_known
 
 
 class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
@@ -213,6 +213,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     True
     """
 
+    @concatenates_blocks
     def predict(self, X: Inputs) -> np.ndarray:
         """Predict the target of every row.
 
@@ -229,6 +230,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         check_is_fitted(self, "model_")
         return self._ravel_outputs(self._median(self._predict_outputs(self._read(X))))
 
+    @concatenates_blocks
     def predict_quantiles(self, X: Inputs) -> np.ndarray:
         """Predict the quantiles of every row. They never cross.
 
@@ -285,7 +287,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
             Unweighted mean over the outputs that have a known target.
         """
         predicted = self.predict(X)
-        targets = self._check_outputs(y, len(predicted))
+        targets, _ = check_targets(y, len(predicted), type(self).__name__)
+        self._check_n_outputs(targets)
         return r2_score_known(targets, predicted.reshape(targets.shape), sample_weight)
 
     def series_report(
@@ -316,16 +319,15 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
               with `quantiles`, that of the median.
         """
         check_is_fitted(self, "model_")
-        X = as_array_like(X)
-        targets = self._check_outputs(y, count_rows(X))
-        samples = self._read_samples(X, targets, sample_weight, series_ids, reset=False)
+        samples, _ = self._read_rows(X, y, sample_weight, series_ids, reset=False, warn=False)
+        self._check_n_outputs(samples.targets)
         predicted = self._predict_outputs(samples.windows)
         rows = rows_with_loss(samples, self.min_observed, self.embargo, allow_empty=True)
         losses = np.zeros(len(samples))
         if len(rows):
             api = load_network()
             loss = api.loss_of(self._network.spec, self.loss)
-            losses[rows] = api.row_losses(loss, targets[rows], predicted[rows])
+            losses[rows] = api.row_losses(loss, samples.targets[rows], predicted[rows])
         weights = report_weights(samples, rows, self.series_weight)
         return report_by_series(samples, self._median(predicted), rows, losses, weights)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from sklstm._panel.show import show_ids
 from sklstm._panel.user_warnings import warn_user
+from sklstm._panel.weighted_windows import WeightedWindows
 from sklstm._panel.weights import weights_by_code
 from sklstm._panel.windows import Windows
 from sklstm.lstm._splits import rows_from_end, split_by_series, split_by_time
@@ -39,28 +39,8 @@ class SplitRule:
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Bundle windows with their targets, weights and embedding indices.
-
-    Attributes
-    ----------
-    windows : Windows
-        float32.
-    targets : ndarray of shape (n_rows, n_outputs)
-        float32 or float64, in the precision of y. Missing elements are NaN.
-    weights : ndarray of shape (n_rows,)
-        Weights of the rows, with mean 1 after `weighted`.
-    embedding_indices : ndarray of shape (n_rows,) or None
-        int32 index of each row's series in the embedding; None without embedding.
-    """
-
-    windows: Windows
-    targets: np.ndarray
-    weights: np.ndarray
-    embedding_indices: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.targets)
+class Samples(WeightedWindows):
+    """The rows that train or validate a network; weights have mean 1 after `weighted`."""
 
     @property
     def codes(self) -> np.ndarray:
@@ -71,23 +51,6 @@ class Samples:
     def present_ids(self) -> pd.Index:
         """Ids of the series that have rows."""
         return self.windows.ids[np.unique(self.codes)]
-
-    def select(self, rows) -> Samples:
-        """Select rows by a mask, or by positions in ascending order."""
-        if rows.all() if rows.dtype == bool else len(rows) == len(self):
-            return self  # without a copy
-        indices = self.embedding_indices
-        return Samples(
-            self.windows[rows],
-            self.targets[rows],
-            self.weights[rows],
-            None if indices is None else indices[rows],
-        )
-
-    @property
-    def example(self) -> Samples:
-        """Rows by which the network is specified: all of them."""
-        return self
 
     def divide(self, rule: SplitRule, holds_out, seed) -> tuple[Samples, Samples | None]:
         """Select and weight the training rows and, with `holds_out`, the validation rows."""
@@ -101,8 +64,7 @@ class Samples:
             if rule.by == "series":
                 counted.append(validation.codes)
             validation = validation.weighted(rule.series_weight)
-        counted = np.concatenate([training.codes, *counted])
-        without = np.setdiff1d(self.codes, counted)
+        without = np.setdiff1d(self.codes, np.concatenate([training.codes, *counted]))
         warn_of_series_without_loss(self.windows.ids[without], len(np.unique(self.codes)))
         return training.weighted(rule.series_weight), validation
 
@@ -124,12 +86,15 @@ class Samples:
             validation = split_by_series(self.codes, rule.fraction, rng)
             training = ~validation
         else:
-            index = self.windows.series_rows
-            training, validation = split_by_time(
-                index, self.windows.ends, rule.fraction, rule.embargo
-            )
+            training, validation = self.split_in_time(rule)
         check_split(training.sum(), validation.sum(), rule)
         return self.select(training), self.select(validation)
+
+    def split_in_time(self, rule: SplitRule) -> tuple[np.ndarray, np.ndarray]:
+        """Mark the rows of each series before and after its cut."""
+        return split_by_time(
+            self.windows.series_rows, self.windows.ends, rule.fraction, rule.embargo
+        )
 
     def weighted(self, series_weight) -> Samples:
         """Multiply the weights by those of the series; see :func:`sklstm.series_weights`."""
@@ -144,24 +109,9 @@ class Samples:
         """Compute the weighted mean and standard deviation of each output."""
         return target_moments(self.targets, self.weights)
 
-    def weighted_targets(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return targets and weights by which the unit of the loss is chosen: those of all rows."""
-        return self.targets, self.weights
-
     def targets_with_gaps(self) -> np.ndarray:
         """Return the targets of the rows with missing elements, shape (n, n_outputs)."""
         return self.targets[np.isnan(self.targets).any(axis=1)]
-
-    def arrays(self) -> Iterator[Any]:
-        """Yield everything that training reads, as arrays or bytes."""
-        windows, normalization = self.windows, self.windows.normalization
-        shape = [windows.window_length, windows.spacing, windows.padding]
-        yield from (repr(shape).encode(), windows.rows, windows.ends, windows.n_observed)
-        if normalization is not None:
-            yield from (normalization.center, normalization.scale)
-        yield from (self.targets, self.weights)
-        if self.embedding_indices is not None:
-            yield self.embedding_indices
 
 
 def check_split(n_training, n_validation, rule: SplitRule) -> None:

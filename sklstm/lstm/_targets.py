@@ -16,7 +16,7 @@ from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.weights import check_weights
 
 
-def check_targets(y, n_rows, name) -> tuple[np.ndarray, bool]:
+def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, bool]:
     """Convert y to a two-dimensional float array.
 
     Parameters
@@ -27,6 +27,8 @@ def check_targets(y, n_rows, name) -> tuple[np.ndarray, bool]:
         Number of rows of X.
     name : str
         Name of the estimator, for error messages.
+    allow_unknown : bool, default=False
+        Whether all elements may be missing.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def check_targets(y, n_rows, name) -> tuple[np.ndarray, bool]:
             f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
             f"y has {len(y)}. Pass one target per row of X, NaN where it is unknown."
         )
-    if np.isnan(y).all():
+    if not allow_unknown and np.isnan(y).all():
         raise ValueError("Input y contains NaN only: pass at least one known target.")
     return y.reshape(n_rows, -1), y.ndim == 1
 
@@ -99,9 +101,14 @@ def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:
     mean = sum((values * w).sum(axis=0) for values, w in blocks()) / total
     squares = sum(((values - mean) ** 2 * w).sum(axis=0) for values, w in blocks())
     deviation = np.sqrt(squares / total)
-    # The mean of equal numbers may differ from them in its last digit.
     lowest = np.min([np.where(w > 0, y, np.inf).min(axis=0) for y, w in blocks()], axis=0)
     highest = np.max([np.where(w > 0, y, -np.inf).max(axis=0) for y, w in blocks()], axis=0)
+    return exact_if_constant(mean, deviation, lowest, highest)
+
+
+def exact_if_constant(mean, deviation, lowest, highest) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and deviation of outputs, without the rounding errors of constant ones."""
+    # The mean of equal numbers may differ from them in its last digit.
     mean = np.where(lowest == highest, lowest, mean)
     return mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 0.0)
 

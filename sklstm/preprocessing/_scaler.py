@@ -210,7 +210,11 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         self._check_combination()
         with fit_task(self, X=X):
             fitted = copy(self)  # an error leaves `self` unchanged
-            panel = fitted._fit_blocks(X) if isinstance(X, Blocks) else fitted._fit_panel(X)
+            if isinstance(X, Blocks):
+                panel = None
+                fitted._fit_blocks(X)
+            else:
+                panel = fitted._fit_panel(X)
             self.__dict__ = fitted.__dict__
         return panel
 

@@ -17,6 +17,7 @@ from sklstm._network.sharded_model import ShardedModel, number_of_shards
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.trainer import TrainingSpec
 from sklstm._network.variables import to_arrays
+from sklstm._panel.weighted_windows import WeightedWindows
 from sklstm._panel.windows import Windows
 
 pytestmark = pytest.mark.skipif(
@@ -38,7 +39,8 @@ def empty_program_cache(monkeypatch):
 
 
 def stream(batch_size=64, **options):
-    return Batches(Windows.from_array(X), Y, WEIGHTS, batch_size, seed=1, **options)
+    samples = WeightedWindows(Windows.from_array(X), Y, WEIGHTS)
+    return Batches(samples, batch_size, seed=1, **options)
 
 
 def specify(dropout=0.0, batch_size=64):
