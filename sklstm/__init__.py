@@ -11,6 +11,8 @@ from sklstm._panel.reshape import stack_series, unstack_series
 from sklstm._panel.targets import make_targets
 from sklstm._panel.weights import series_weights
 from sklstm._panel.windows import Windows
+from sklstm._streaming.panel_dataset import PanelDataset
+from sklstm._streaming.write import write_predictions
 from sklstm._version import __version__ as __version__
 from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.lstm import MultiSeriesLSTMRegressor
@@ -28,6 +30,7 @@ __all__ = [
     "Checkpoint",
     "MultiSeriesForecaster",
     "MultiSeriesLSTMRegressor",
+    "PanelDataset",
     "PerSeriesScaler",
     "PerSeriesTargetRegressor",
     "PerSeriesTimeSplit",
@@ -44,6 +47,7 @@ __all__ = [
     "series_weights",
     "stack_series",
     "unstack_series",
+    "write_predictions",
 ]
 
 register_layers()

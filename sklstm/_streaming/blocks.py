@@ -39,6 +39,11 @@ class Blocks:
         """Ids of the series, in order of first appearance."""
         return self._layout.ids
 
+    @property
+    def series_sizes(self) -> np.ndarray:
+        """Number of rows of each series."""
+        return self._layout.sizes
+
     def __len__(self) -> int:
         return int(self._layout.bounds[-1])
 

@@ -15,7 +15,7 @@ from sklstm._streaming.panel_dataset import PanelDataset
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def check_series(estimator: Any, X: Blocks) -> None:
+def check_block_series(estimator: Any, X: Blocks) -> None:
     """Check that the series of an estimator are those that are whole in each block."""
     if isinstance(X, PanelDataset) and estimator.series != X.series:
         name = type(estimator).__name__
@@ -36,7 +36,7 @@ def transforms_blocks(method: Method) -> Method:
         if not isinstance(X, Blocks):
             return method(self, X)
         check_is_fitted(self)
-        check_series(self, X)
+        check_block_series(self, X)
         return X.map(partial(getattr(type(self), method.__name__), copy(self)))
 
     return transform  # type: ignore[return-value]
@@ -50,7 +50,7 @@ def concatenates_blocks(method: Method) -> Method:
         if not isinstance(X, Blocks):
             return method(self, X)
         check_is_fitted(self)
-        check_series(self, X)
+        check_block_series(self, X)
         return X.concatenate(partial(method, self))
 
     return apply  # type: ignore[return-value]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from sklstm._panel.show import did_you_mean
@@ -61,9 +62,12 @@ class PanelDataset(Blocks):
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
     >>> import numpy as np
     >>> import pandas as pd
     >>> from sklstm import PanelDataset
+    >>> folder = Path(mkdtemp())
     >>> frame = pd.DataFrame({"unit": np.repeat(["a", "b", "c"], 4), "p": np.arange(12.0)})
     >>> frame.to_parquet(folder / "panel.parquet")
     >>> panel = PanelDataset(folder, series="unit", block_rows=8)
@@ -142,9 +146,23 @@ class PanelDataset(Blocks):
         if not 0 < n_series <= n_all:
             raise ValueError(f"n_series={n_series} is not between 1 and {n_all}, all series.")
         drawn = check_random_state(random_state).permutation(n_all)[:n_series]
-        ids = self.series_ids[drawn]
+        return self.take_series(np.sort(drawn))
+
+    def take_series(self, positions: ArrayLike) -> pd.DataFrame:
+        """Read the rows of chosen series.
+
+        Parameters
+        ----------
+        positions : array-like of int
+            Positions in `series_ids`.
+
+        Returns
+        -------
+        DataFrame
+        """
+        chosen = self.series_ids[np.asarray(positions)]
         blocks = zip(self, self._select(self.series), strict=True)
-        return pd.concat([block[series.isin(ids)] for block, series in blocks])
+        return pd.concat([block[ids.isin(chosen)] for block, ids in blocks], ignore_index=True)
 
     def to_pandas(self) -> pd.DataFrame | pd.Series:
         """Read all rows into memory.

@@ -122,10 +122,10 @@ class JoinedRows:
     last_rows: np.ndarray
 
     @classmethod
-    def join(cls, table, rows: SeriesRows, context: FittedContext):
-        """Put the context before the rows of a table that continue a fitted series."""
+    def join(cls, table, rows: SeriesRows, context: FittedContext | None):
+        """Put the context, if there is one, before the rows that continue a fitted series."""
         n_series, n_context = len(rows.ids), 0
-        if rows.time is not None:
+        if context is not None and rows.time is not None:
             warn_of_torn_series(context.rows, rows)
             rows, chosen = join_context(context.rows, rows)
             n_context = len(chosen)

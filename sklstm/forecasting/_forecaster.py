@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from copy import copy
 from datetime import timedelta
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -36,6 +37,8 @@ from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
+from sklstm._streaming.methods import check_block_series
+from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import (
     HeldOut,
@@ -63,6 +66,9 @@ from sklstm.forecasting._normalization import next_values
 from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm._targets import check_quantiles
 from sklstm.metrics import mase, seasonal_scale
+
+# Rows of a PanelDataset on which a forecaster is fitted. More would hardly improve it.
+MAX_ROWS = 2**21
 
 
 class MultiSeriesForecaster(PanelEstimator):
@@ -276,8 +282,9 @@ class MultiSeriesForecaster(PanelEstimator):
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns)
-            A panel: ids, time, targets and covariates. Rows may be in any order.
+        X : DataFrame, array-like of shape (n_rows, n_columns) or PanelDataset
+            A panel: ids, time, targets and covariates. Rows may be in any order. Of a PanelDataset
+            with more than two million rows, series drawn at random are used, up to that number.
         y : None
             Ignored. The targets are columns of X.
 
@@ -289,7 +296,12 @@ class MultiSeriesForecaster(PanelEstimator):
         with fit_task(self, max_subtasks=self.n_estimators, X=X) as task:
             # A copy is fitted and published whole: a fit that fails leaves the earlier one usable.
             fitted = copy(self)
-            fitted._fit(X, task)
+            if isinstance(X, PanelDataset):
+                check_block_series(self, X)
+                fitted._fit(self._sample(X), task)
+                fitted._context = None
+            else:
+                fitted._fit(X, task)
             self.__dict__ = fitted.__dict__
         return self
 
@@ -466,10 +478,11 @@ class MultiSeriesForecaster(PanelEstimator):
 
         Parameters
         ----------
-        panel : DataFrame or array-like of shape (n_rows, n_columns), default=None
+        panel : DataFrame, array-like of shape (n_rows, n_columns) or PanelDataset, default=None
             Histories of fitted or new series, with the columns of fit. For a fitted series, the
             rows after those of fit suffice: see *Context* in the class notes. None: the fitted
-            series.
+            series. A PanelDataset is read block by block; it must be passed after a fit to one,
+            which remembers no rows.
         future : DataFrame or array-like, default=None
             With `known_future`: the next `horizon` rows of each series, with ids, time and
             those columns. Other columns and other series are ignored. Time steps before its last
@@ -484,8 +497,13 @@ class MultiSeriesForecaster(PanelEstimator):
             library of `panel`, or of the panel of fit.
         """
         check_is_fitted(self, "estimators_")
+        if isinstance(panel, PanelDataset):
+            check_block_series(self, panel)
+            forecast = partial(self.forecast, future=future)
+            return pd.concat([forecast(block) for block in panel], ignore_index=True)
         if panel is None:
-            table, rows, kind = self._context.table, self._context.rows, self._frame_kind
+            context = self._remembered("forecast(panel)")
+            table, rows, kind = context.table, context.rows, self._frame_kind
         else:
             if future is None and self._columns.future:
                 self._columns.check_panel(as_plain(panel))
@@ -511,7 +529,7 @@ class MultiSeriesForecaster(PanelEstimator):
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or PanelDataset
             A panel with the columns of fit. The forecast at a row depends on that row and on
             earlier rows of its series, of which `fit` may have remembered some (see *Context* in
             the class notes); with `known_future`, also on those columns of the next rows.
@@ -565,12 +583,13 @@ class MultiSeriesForecaster(PanelEstimator):
             NaN if no series of X has a known value and a scale.
         """
         check_is_fitted(self, "estimators_")
+        remembered = self._remembered("predict(panel)")
+        context = remembered.rows
         table, rows = self._read(X, reset=False)
-        context = self._context.rows
         check_later(rows, context)
         scored = context.ids.isin(rows.ids)
         chosen = np.flatnonzero(scored[context.codes])
-        joined = pd.concat([self._context.table.iloc[chosen], table])
+        joined = pd.concat([remembered.table.iloc[chosen], table])
         grid = self._grid(joined, read_series_rows(joined, self.series, self.time))
         last = grid.positions[context.take(chosen).bounds[1:][scored] - 1]
         forecasts = self._predict(grid, last)[..., 0]
@@ -583,8 +602,26 @@ class MultiSeriesForecaster(PanelEstimator):
         ]
         return -float(pd.Series(errors).mean())
 
+    def _sample(self, panel):
+        """Read the rows of series drawn at random, up to `MAX_ROWS`."""
+        order = check_random_state(self.random_state).permutation(len(panel.series_ids))
+        n_series = np.searchsorted(np.cumsum(panel.series_sizes[order]), MAX_ROWS, side="right")
+        return panel.take_series(np.sort(order[: max(int(n_series), 1)]))
+
+    def _remembered(self, remedy):
+        """Return the remembered rows of fit."""
+        if self._context is None:
+            raise ValueError(
+                "This forecaster was fitted on a PanelDataset, of which it remembers no rows. Pass "
+                f"the histories: {remedy}."
+            )
+        return self._context
+
     def _predict_rows(self, X, future):
         check_is_fitted(self, "estimators_")
+        if isinstance(X, PanelDataset):
+            check_block_series(self, X)
+            return X.concatenate(partial(self._predict_rows, future=future))
         table, rows = self._read(X, reset=False)
         joined = self._join(table, rows, future)
         grid = self._grid(joined.table, joined.rows)

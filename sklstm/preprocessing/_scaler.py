@@ -25,7 +25,7 @@ from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_bl
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
-from sklstm._streaming.methods import check_series, transforms_blocks
+from sklstm._streaming.methods import check_block_series, transforms_blocks
 from sklstm.preprocessing._scaling import (
     apply_clones,
     fit_clones,
@@ -234,7 +234,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
 
     def _fit_blocks(self, blocks) -> None:
         _check_can_merge(self)
-        check_series(self, blocks)
+        check_block_series(self, blocks)
         for number, block in enumerate(blocks):
             if number == 0:
                 self._fit_panel(block)

@@ -37,7 +37,7 @@ from sklstm._panel.windows import (
 )
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
-from sklstm._streaming.methods import check_series, transforms_blocks
+from sklstm._streaming.methods import check_block_series, transforms_blocks
 
 
 # scikit-learn's own wrapping of outputs would make a DataFrame of lazy windows, too.
@@ -226,7 +226,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         with fit_task(self, X=X):
             read = partial(self._read, reset=True)
             if isinstance(X, Blocks):
-                check_series(self, X)
+                check_block_series(self, X)
                 panels: Any = X.map(read)
             else:
                 panels = [read(X)]

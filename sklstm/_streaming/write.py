@@ -1,0 +1,105 @@
+"""Write predictions of a stored panel block by block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._streaming.panel_dataset import PanelDataset
+
+
+def write_predictions(
+    estimator: Any,
+    X: PanelDataset,
+    folder: str | os.PathLike[str],
+    *,
+    method: str = "predict",
+    columns: Sequence[str] | None = None,
+    verbose: int = 0,
+    **options: Any,
+) -> None:
+    """Write the predictions of a panel that is larger than memory to Parquet files.
+
+    One block of whole series at a time is in memory.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted. A forecaster, a regressor, or a pipeline that ends in one.
+    X : PanelDataset
+    folder : path-like
+        A new or empty folder. It receives one file per block, ``part-00000.parquet`` and so on, in
+        the order of the blocks. A file that exists is complete.
+    method : str, default="predict"
+        Method of the estimator: "predict", "predict_quantiles" or "forecast", for example.
+    columns : list of str, default=None
+        Columns of X that are written beside an array of predictions. None: the series ids. They do
+        not appear beside a DataFrame, such as a forecaster's `forecast` returns.
+    verbose : int, default=0
+        1 shows a progress bar.
+    **options
+        Further arguments of the method.
+
+    Raises
+    ------
+    ValueError
+        If the folder is not empty.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> import pandas as pd
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from sklstm import PanelDataset, write_predictions
+    >>> frame = pd.DataFrame({"unit": [1, 1, 2], "p": [0.5, 0.6, 0.7], "y": [1.0, 2.0, 3.0]})
+    >>> panel = PanelDataset(frame, series="unit")
+    >>> model = DummyRegressor().fit(frame[["unit", "p"]], frame["y"])
+    >>> folder = Path(mkdtemp())
+    >>> write_predictions(model, panel.drop("y"), folder)
+    >>> pd.read_parquet(folder)
+       unit  prediction
+    0     1         2.0
+    1     1         2.0
+    2     2         2.0
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
+    predict = getattr(estimator, method)
+    kept = X[[X.series] if columns is None else list(columns)]
+    bar = _progress_bar(X.n_blocks, verbose)
+    for number in range(X.n_blocks):
+        predicted = predict(X.block(number), **options)
+        if not isinstance(predicted, pd.DataFrame):
+            predicted = _beside(kept.block(number), np.asarray(predicted))
+        path = folder / f"part-{number:05d}.parquet"
+        unfinished = path.with_suffix(".unfinished")
+        predicted.to_parquet(unfinished, index=False)
+        os.replace(unfinished, path)
+        if bar is not None:
+            bar.add(1)
+
+
+def _progress_bar(n_blocks: int, verbose: int) -> Any:
+    if not verbose:
+        return None
+    from keras.utils import Progbar
+
+    return Progbar(n_blocks, unit_name="block")
+
+
+def _beside(kept: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
+    """Put predictions, flattened to columns, beside columns of the panel."""
+    table = predicted.reshape(len(predicted), -1)
+    names = ["prediction"]
+    if predicted.ndim > 1:
+        places = np.ndindex(predicted.shape[1:])
+        names = ["_".join(["prediction", *map(str, place)]) for place in places]
+    return kept.assign(**dict(zip(names, table.T, strict=True)))
