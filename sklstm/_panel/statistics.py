@@ -8,7 +8,7 @@ everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -88,6 +88,13 @@ class Statistics:
         for array, known in zip(arrays, joined, strict=True):
             array[group[starts]] = known.T
         return cls(*arrays)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Any]) -> Any:
+        """Put the groups of statistics of one kind after one another."""
+        names = [field.name for field in fields(parts[0])]
+        arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+        return type(parts[0])(*arrays)
 
     def pooled(self):
         """Compute the statistics of all rows of all groups, as one group."""

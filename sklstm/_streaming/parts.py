@@ -88,11 +88,11 @@ def find_parts(source: Any) -> tuple[list[Part], list[str]]:
         Those with rows.
     columns : list of str
     """
+    if type(source).__module__.split(".")[0] in ("dask", "dask_expr"):
+        return _parts_of_dask(source)
     if isinstance(source, pd.DataFrame) or is_foreign(source):
         frame = as_plain(source)
         return [FramePart(frame)], list(frame.columns)
-    if type(source).__module__.split(".")[0] in ("dask", "dask_expr"):
-        return _parts_of_dask(source)
     return _parts_of_arrow(source)
 
 

@@ -233,13 +233,22 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         return panel
 
     def _fit_blocks(self, blocks) -> None:
+        """Fit to blocks, of which each holds other series."""
         _check_can_merge(self)
         check_block_series(self, blocks)
-        for number, block in enumerate(blocks):
-            if number == 0:
-                self._fit_panel(block)
-            else:
-                self._update(block)
+        if not isinstance(self.scaler, str):
+            for number, block in enumerate(blocks):
+                self._fit_panel(block) if number == 0 else self._update(block)
+            return
+        parts = [copy(self) for _ in range(blocks.n_blocks)]
+        for part, block in zip(parts, blocks, strict=True):
+            part._fit_panel(block)
+        self.__dict__ = parts[0].__dict__
+        self.series_ids_ = parts[0].series_ids_.append([part.series_ids_ for part in parts[1:]])
+        if self._last_times is not None:
+            self._last_times = np.concatenate([part._last_times for part in parts])
+        by_series = Statistics.concatenate([part._statistics for part in parts])
+        self._set_statistics(by_series, by_series.pooled())
 
     def _compute_statistics(self, panel) -> tuple[Statistics, Statistics]:
         """Compute the statistics of each series and of all rows."""

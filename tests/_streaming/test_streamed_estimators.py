@@ -1,0 +1,269 @@
+"""Estimators give the same on a PanelDataset as on the panel in memory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import make_panel
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklstm import (
+    MultiSeriesForecaster,
+    MultiSeriesLSTMRegressor,
+    PanelDataset,
+    PerSeriesScaler,
+    WindowTransformer,
+    write_predictions,
+)
+
+NAMES = {"series": "unit", "time": "cycle"}
+LENGTHS = [9, 14, 6, 11, 8, 12]
+
+
+@pytest.fixture
+def panel():
+    panel = make_panel(LENGTHS)
+    panel["y"] = panel["p"] + panel.groupby("unit")["q"].shift(1, fill_value=0.0)
+    panel.loc[[3, 20], "y"] = np.nan
+    return panel
+
+
+def stored(panel, tmp_path, block_rows=15):
+    path = tmp_path / "panel.parquet"
+    panel.to_parquet(path, index=False, row_group_size=7)
+    return PanelDataset(path, series="unit", block_rows=block_rows)
+
+
+def make_net(**options):
+    options = {"hidden_units": 4, "batch_size": 16, "epochs": 3, "random_state": 0} | options
+    return MultiSeriesLSTMRegressor(**options)
+
+
+def make_pipe(**options):
+    return make_pipeline(
+        PerSeriesScaler(**NAMES), WindowTransformer(4, **NAMES), make_net(**options)
+    )
+
+
+def fit_both(panel, tmp_path, block_rows, **options):
+    dataset = stored(panel, tmp_path, block_rows)
+    in_memory = make_pipe(**options).fit(panel.drop(columns="y"), panel["y"])
+    streamed = make_pipe(**options).fit(dataset.drop("y"), dataset["y"])
+    return in_memory, streamed, dataset
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        PerSeriesScaler(**NAMES),
+        PerSeriesScaler("minmax", statistics="fit", **NAMES),
+        PerSeriesScaler("maxabs", statistics="pooled", series="unit"),
+        PerSeriesScaler(StandardScaler(), statistics="fit", **NAMES),
+    ],
+    ids=["expanding", "minmax", "maxabs", "clones"],
+)
+def test_scaler(scaler, panel, tmp_path):
+    dataset = stored(panel, tmp_path)
+    expected = clone(scaler).fit(panel)
+    found = clone(scaler).fit(dataset)
+    assert dataset.n_blocks == 6
+    assert found.series_ids_.tolist() == expected.series_ids_.tolist()
+    scaled = found.transform(panel)
+    pd.testing.assert_frame_equal(scaled, expected.transform(panel), rtol=1e-12)
+    pd.testing.assert_frame_equal(pd.concat(list(found.transform(dataset))), scaled, rtol=1e-12)
+    # A later partial fit continues both in the same way.
+    later = make_panel(LENGTHS, features=("p", "q", "y"), starts=LENGTHS, seed=1)
+    pd.testing.assert_frame_equal(
+        found.partial_fit(later).transform(later), expected.partial_fit(later).transform(later)
+    )
+
+
+def test_quartiles_need_all_rows(panel, tmp_path):
+    with pytest.raises(ValueError, match="robust.*all rows"):
+        PerSeriesScaler("robust", **NAMES).fit(stored(panel, tmp_path))
+
+
+@pytest.mark.parametrize("length", [4, "longest", "shortest"])
+def test_windows(length, panel, tmp_path):
+    dataset = stored(panel, tmp_path)
+    expected = WindowTransformer(length, **NAMES).fit(panel)
+    found = WindowTransformer(length, **NAMES).fit(dataset)
+    assert found.window_length_ == expected.window_length_
+    windows = np.concatenate([np.asarray(block) for block in found.transform(dataset)])
+    np.testing.assert_array_equal(windows, np.asarray(expected.transform(panel)))
+    later = make_panel(LENGTHS, features=("p", "q", "y"), starts=LENGTHS, seed=1)
+    np.testing.assert_array_equal(found.transform(later), expected.transform(later))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"early_stopping": True, "validation_fraction": 0.3},
+        {
+            "early_stopping": True,
+            "validation_by": "time",
+            "embargo": 1,
+            "validation_fraction": 0.3,
+        },
+        {"series_weight": None, "series_embedding": 2},
+        {"series_weight": dict(zip("abcdef", [1, 0, 2, 1, 0.5, 3], strict=True)), "loss": "mae"},
+        {"quantiles": (0.1, 0.9), "steps_per_epoch": 3},
+    ],
+    ids=["plain", "held-out series", "held-out rows", "embedding", "weights", "quantiles"],
+)
+def test_one_block_trains_what_memory_trains(options, panel, tmp_path):
+    in_memory, streamed, dataset = fit_both(panel, tmp_path, 1000, **options)
+    assert dataset.n_blocks == 1
+    assert streamed[-1].history_ == in_memory[-1].history_
+    X = panel.drop(columns="y")
+    np.testing.assert_array_equal(streamed.predict(dataset.drop("y")), in_memory.predict(X))
+
+
+@pytest.mark.parametrize("series_weight", ["balanced", None])
+@pytest.mark.parametrize("validation_by", [None, "series", "time"])
+def test_blocks_give_each_row_the_weight_that_it_has_in_memory(
+    series_weight, validation_by, panel, tmp_path
+):
+    # A network that hardly moves has the loss of its first weights, a weighted mean over the rows.
+    options = {"dropout": 0.0, "optimizer": "sgd", "learning_rate": 1e-9, "epochs": 1}
+    if validation_by:
+        options |= {"early_stopping": True, "validation_by": validation_by}
+    in_memory, streamed, dataset = fit_both(
+        panel, tmp_path, 15, series_weight=series_weight, validation_fraction=0.3, **options
+    )
+    assert dataset.n_blocks > 4
+    for name, losses in in_memory[-1].history_.items():
+        np.testing.assert_allclose(streamed[-1].history_[name], losses, rtol=1e-5)
+
+
+def test_groups_of_blocks_train_in_one_step_what_memory_trains(panel, tmp_path):
+    options = {"batch_size": 64, "epochs": 4, "dropout": 0.0, "optimizer": "sgd"}
+    in_memory, streamed, dataset = fit_both(panel, tmp_path, 26, **options)
+    assert 1 < dataset.n_blocks <= 4
+    expected = in_memory[-1].history_["loss"]
+    np.testing.assert_allclose(streamed[-1].history_["loss"], expected, rtol=1e-5)
+    X = panel.drop(columns="y")
+    np.testing.assert_allclose(streamed.predict(X), in_memory.predict(X), atol=1e-5)
+    np.testing.assert_allclose(
+        streamed.score(dataset.drop("y"), dataset["y"]), in_memory.score(X, panel["y"]), atol=1e-4
+    )
+
+
+def test_weights_and_targets_may_be_arrays(panel, tmp_path):
+    dataset = stored(panel, tmp_path, 1000).drop("y")
+    weights = np.linspace(0, 2, len(panel))
+    X = panel.drop(columns="y")
+    routed = {"multiserieslstmregressor__sample_weight": weights}
+    expected = make_pipe().fit(X, panel["y"], **routed).predict(X)
+    found = make_pipe().fit(dataset, panel["y"].to_numpy(), **routed).predict(X)
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match=r"X has 60 rows, y has the shape \(59,\)"):
+        make_pipe().fit(dataset, panel["y"][1:])
+
+
+def test_rows_of_two_datasets_are_not_combined(panel, tmp_path):
+    dataset, other = stored(panel, tmp_path), stored(panel, tmp_path)
+    with pytest.raises(ValueError, match="not of the same PanelDataset"):
+        make_pipe().fit(dataset.drop("y"), other["y"])
+
+
+def test_the_series_are_those_of_the_estimators(panel, tmp_path):
+    with pytest.raises(ValueError, match="series='cycle'.*whole series of 'unit'"):
+        PerSeriesScaler(series="cycle").fit(stored(panel, tmp_path))
+
+
+def test_validation_rows_may_be_streamed(panel, tmp_path):
+    dataset = stored(panel, tmp_path, 1000)
+    X, y = panel[["p", "q"]], panel["y"]
+    options = {"early_stopping": True, "series": None, "min_observed": 1}
+    expected = make_net(**options).fit(X, y, X_val=X, y_val=y)
+    columns = dataset[["p", "q"]]
+    found = make_net(**options).fit(columns, dataset["y"], X_val=columns, y_val=dataset["y"])
+    assert found.history_ == expected.history_
+
+
+def test_errors_name_what_is_missing(panel, tmp_path):
+    dataset = stored(panel.assign(y=np.nan), tmp_path)
+    with pytest.raises(ValueError, match="have a known target"):
+        make_pipe().fit(dataset.drop("y"), dataset["y"])
+
+
+def test_series_without_loss_are_warned_of(panel, tmp_path):
+    panel.loc[panel["unit"] == "c", "y"] = np.nan
+    dataset = stored(panel, tmp_path)
+    with pytest.warns(UserWarning, match=r"1 of 6 series have no row in the loss \('c'\)"):
+        make_pipe(epochs=1).fit(dataset.drop("y"), dataset["y"])
+
+
+def test_forecaster(panel, tmp_path):
+    panel = panel.drop(columns="y")
+    dataset = stored(panel, tmp_path)
+    forecaster = MultiSeriesForecaster(
+        2, target="p", window_length=3, n_estimators=1, random_state=0, **NAMES
+    )
+    expected = clone(forecaster).fit(panel)
+    found = clone(forecaster).fit(dataset)
+    pd.testing.assert_frame_equal(found.forecast(dataset), expected.forecast(panel))
+    np.testing.assert_allclose(found.predict(dataset), expected.predict(panel), atol=1e-5)
+    with pytest.raises(ValueError, match="remembers no rows"):
+        found.forecast()
+
+
+def test_forecaster_fits_a_sample_of_whole_series(panel, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklstm.forecasting._forecaster.MAX_ROWS", 40)
+    read, fit = [], MultiSeriesForecaster._fit
+
+    def spied(self, X, task):
+        read.append(X)
+        fit(self, X, task)
+
+    monkeypatch.setattr(MultiSeriesForecaster, "_fit", spied)
+    dataset = stored(panel.drop(columns="y"), tmp_path)
+    MultiSeriesForecaster(2, target="p", n_estimators=1, random_state=0, **NAMES).fit(dataset)
+    (sample,) = read
+    assert 20 < len(sample) <= 40
+    sizes = sample["unit"].value_counts()
+    assert sizes.to_dict().items() <= panel["unit"].value_counts().to_dict().items()
+
+
+def test_predictions_are_written(panel, tmp_path):
+    dataset = stored(panel, tmp_path)
+    pipe = make_pipe(epochs=1).fit(dataset.drop("y"), dataset["y"])
+    folder = tmp_path / "predictions"
+    write_predictions(pipe, dataset.drop("y"), folder, columns=["unit", "cycle"])
+    assert len(list(folder.iterdir())) == dataset.n_blocks
+    found = pd.read_parquet(folder)
+    pd.testing.assert_frame_equal(found[["unit", "cycle"]], panel[["unit", "cycle"]])
+    expected = pipe.predict(panel.drop(columns="y"))
+    np.testing.assert_allclose(found["prediction"], expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="not empty"):
+        write_predictions(pipe, dataset, folder)
+
+
+def test_forecasts_are_written_with_progress(panel, tmp_path, capsys):
+    dataset = stored(panel.drop(columns="y"), tmp_path)
+    forecaster = MultiSeriesForecaster(2, target="p", n_estimators=1, random_state=0, **NAMES)
+    forecaster.fit(dataset)
+    folder = tmp_path / "forecasts"
+    write_predictions(forecaster, dataset, folder, method="forecast", verbose=1)
+    assert "6/6" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder), forecaster.forecast(dataset), check_dtype=False
+    )
+
+
+def test_a_failure_leaves_complete_files_only(panel, tmp_path):
+    dataset = stored(panel, tmp_path)
+
+    class Fails:
+        def predict(self, X):
+            if "d" in set(X["unit"]):
+                raise RuntimeError("no prediction")
+            return np.zeros(len(X))
+
+    with pytest.raises(RuntimeError):
+        write_predictions(Fails(), dataset, tmp_path / "predictions")
+    written = pd.read_parquet(tmp_path / "predictions")
+    assert 0 < len(written) < len(panel) and not written["unit"].isin(["d"]).any()
