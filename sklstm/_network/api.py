@@ -2,6 +2,7 @@
 
 import keras
 
+from sklstm._network.devices import evenly_divided
 from sklstm._network.fitted_network import FittedNetwork
 from sklstm._network.losses import (
     check_missing_targets,
@@ -17,6 +18,7 @@ __all__ = [
     "check_missing_targets",
     "check_outputs_may_be_unbounded",
     "dtype_policy",
+    "evenly_divided",
     "loss_of",
     "row_losses",
 ]

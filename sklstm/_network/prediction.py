@@ -13,6 +13,7 @@ import tensorflow as tf
 from sklstm._network import program_cache
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import ON_TENSORFLOW, model_inputs
+from sklstm._network.devices import active_devices, evenly_divided
 from sklstm._network.sharded_model import JIT, values_of
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.training import no_retracing_warning
@@ -33,6 +34,7 @@ class Predictor:
     """
 
     def __init__(self, spec: NetworkSpec, attention=False):
+        self.devices = active_devices()
         self.twin = self.model = build_network(spec, seed=0)
         if attention:
             weights = self.twin.get_layer("attention").output
@@ -50,12 +52,21 @@ class Predictor:
         return self.model.stateless_call(*values, batch, training=False)[0]
 
     def with_weights_of(self, model):
-        """Return a function that maps a batch of inputs to outputs with the weights of `model`."""
+        """Return a function that maps a batch to outputs, with the weights of `model`.
+
+        Its arguments are the number of the batch and the inputs. TensorFlow's devices take batches
+        in turn; other backends divide each batch.
+        """
         if not self.takes_values:
             copy_variables(model, self.twin)
-            return self.model.predict_on_batch
+            return lambda number, batch: self.model.predict_on_batch(batch)
         values = values_of(model)
-        return lambda batch: self.forward(values, batch).numpy()
+
+        def on_batch(number, batch):
+            with tf.device(self.devices[number % len(self.devices)]):
+                return self.forward(values, batch).numpy()
+
+        return on_batch
 
 
 def predict(model, spec: NetworkSpec, windows: Windows, embedding_indices=None):
@@ -100,14 +111,16 @@ def _apply(key, make, model, windows, embedding_indices, shape):
     """Collect the outputs of a predictor for all windows, of the given shape per row."""
     n_rows = len(windows)
     size = next((size for size in BATCH_SIZES if size >= n_rows), BATCH_SIZES[-1])
+    size = evenly_divided(size)
     out = np.empty((n_rows, *shape), np.float32)
+    key = (*key, active_devices())
     with program_cache.programs.borrow(key, make) as predictor, no_retracing_warning():
         on_batch = predictor.with_weights_of(model)
 
         def fill(start):
             rows = np.arange(start, min(start + size, n_rows))
             batch = model_inputs(windows, embedding_indices, np.resize(rows, size))
-            out[rows] = on_batch(batch)[: len(rows)]
+            out[rows] = on_batch(start // size, batch)[: len(rows)]
 
         first, *others = range(0, n_rows, size)
         fill(first)  # compiles

@@ -1,9 +1,10 @@
-"""Train with TensorFlow on all cores, several steps per call.
+"""Train with TensorFlow on all cores or several devices, with several steps per call.
 
 On CPUs, XLA runs a recurrent loop on one core. Each batch is therefore cut into one shard per core.
 A compiled program computes the gradient of each shard, TensorFlow runs these programs in parallel,
-and a second program applies the mean gradient. Only this requires code for TensorFlow; other
-backends use Keras' own training steps.
+and a second program applies the mean gradient. With a distribution, the shards are placed on its
+devices in turn. Only this requires code for TensorFlow; other backends use Keras' own training
+steps, which know distributions.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import joblib
 import keras
 import tensorflow as tf
+
+from sklstm._network.devices import active_devices
 
 MIN_SHARD_ROWS = 16
 ON_GPU = bool(tf.config.list_physical_devices("GPU"))
@@ -20,7 +23,7 @@ JIT = not ON_GPU if keras.backend.backend() == "tensorflow" else keras.backend.b
 
 
 def number_of_shards(batch_size):
-    """Return the number of equal shards: at most one per core, none with very few rows."""
+    """Return the number of equal shards on a device: at most one per core, none very small."""
     if ON_GPU:
         return 1
     most = max(1, min(joblib.cpu_count(), batch_size // MIN_SHARD_ROWS))
@@ -34,9 +37,10 @@ class ShardedModel(keras.Model):
     """
 
     def set_batch_size(self, batch_size):
-        """Set the batch size for which the programs are compiled."""
+        """Set the batch size for which the programs are compiled, and their devices."""
         self.batch_size = batch_size
-        self.n_shards = number_of_shards(batch_size)
+        self.devices = active_devices()
+        self.n_shards = len(self.devices) * number_of_shards(batch_size // len(self.devices))
         self.mean_loss = keras.metrics.Mean(name="loss")
         self._compiled_gradient = tf.function(self._gradient, jit_compile=JIT)
         self._compiled_loss = tf.function(self._loss, jit_compile=JIT)
@@ -52,10 +56,11 @@ class ShardedModel(keras.Model):
 
         def step(shards):
             weights, states = values_of(self)
-            results = [
-                self._compiled_gradient(weights, _states_of_shard(states, number), *shard)
-                for number, shard in enumerate(shards)
-            ]
+            results = []
+            for number, shard in enumerate(shards):
+                with self._device_of(number):
+                    states_of_shard = _states_of_shard(states, number)
+                    results.append(self._compiled_gradient(weights, states_of_shard, *shard))
             self._compiled_update(*zip(*results, strict=True))
 
         return self._for_each_batch(step, data)
@@ -65,10 +70,16 @@ class ShardedModel(keras.Model):
 
         def step(shards):
             values = values_of(self)
-            losses = [self._compiled_loss(*values, *shard)[0] for shard in shards]
+            losses = []
+            for number, shard in enumerate(shards):
+                with self._device_of(number):
+                    losses.append(self._compiled_loss(*values, *shard)[0])
             self.mean_loss.update_state(tf.add_n(losses) / self.n_shards)
 
         return self._for_each_batch(step, data)
+
+    def _device_of(self, number):
+        return tf.device(self.devices[number % len(self.devices)])
 
     def _for_each_batch(self, step, data):
         shape = (-1, self.n_shards, self.batch_size // self.n_shards)

@@ -26,6 +26,7 @@ from sklstm._network.checkpoints import (
     keep_last_epoch,
     sigterm_interrupts,
 )
+from sklstm._network.devices import active_devices
 from sklstm._network.trainer import CompiledTrainer, TrainingSpec
 from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
 from sklstm._panel.user_warnings import warn_user
@@ -87,6 +88,7 @@ def train(
     ValueError
         If the training diverges: a loss or a weight is no longer finite.
     """
+    _warn_of_idle_devices(spec, callbacks)
     options = {"epochs": epochs, "validation": validation, "patience": patience, "decay": decay}
     options |= {"callbacks": callbacks, "verbose": verbose, "reported": reported}
     if checkpoint is None:
@@ -169,6 +171,22 @@ def _train(
         return history, optimizer_state
 
 
+def _takes_single_steps(spec: TrainingSpec, callbacks):
+    """Return whether Keras' own steps train the network, one per call."""
+    return bool(callbacks) or spec.key is None
+
+
+def _warn_of_idle_devices(spec: TrainingSpec, callbacks):
+    """Warn if a distribution is active, and Keras' own steps ignore it."""
+    n_devices = len(active_devices())
+    if ON_TENSORFLOW and n_devices > 1 and _takes_single_steps(spec, callbacks):
+        warn_user(
+            f"The active distribution of Keras has {n_devices} devices, and this fit uses one of "
+            "them. On TensorFlow, Keras' own steps, which ignore distributions, run the fits with "
+            "Keras callbacks and the fits with a loss, optimizer or schedule of your own."
+        )
+
+
 @contextmanager
 def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
     """Provide a compiled trainer: a cached one, or one of the model itself.
@@ -176,7 +194,7 @@ def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
     The model itself is compiled for a spec that cannot be shared. A cached program that a callback
     has changed is not used again.
     """
-    single_steps = bool(callbacks) or spec.key is None
+    single_steps = _takes_single_steps(spec, callbacks)
     if ON_TENSORFLOW and not single_steps:
         set_steps_per_call(batches)
         set_steps_per_call(validation)
@@ -185,7 +203,7 @@ def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
             yield CompiledTrainer.make(spec, model)
             return
         make = partial(CompiledTrainer.make, spec, sharded=ON_TENSORFLOW and not single_steps)
-        key = ("train", spec.key, single_steps)
+        key = ("train", spec.key, single_steps, active_devices())
         unchanged = CompiledTrainer.is_as_compiled
         with program_cache.programs.borrow(key, make, unchanged) as trainer:
             yield trainer

@@ -352,6 +352,7 @@ class BaseLSTM(LSTMParameters):
         spec = replace(spec, n_series=n_series, dtype_policy=api.dtype_policy())
         loss = api.loss_of(spec, self.loss)
         batch_size = min(self.batch_size, next_power_of_two(len(training)))
+        batch_size = api.evenly_divided(batch_size)
         settings = api.TrainingSpec(spec, batch_size, loss, self.optimizer, self.learning_rate)
         if earlier is not None:
             return earlier.continue_as(settings), settings

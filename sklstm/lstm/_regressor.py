@@ -89,7 +89,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     steps_per_epoch : int, default=None
         Batches per epoch. None: those of one pass. A pass may continue in the next epoch.
     batch_size : int, default=64
-        Rows per batch.
+        Rows per batch. With a distribution of Keras, the next multiple of the number of devices.
     series_weight : "balanced", float, dict, Series, callable or None, default="balanced"
         Weights of the series in training and validation loss; see
         :func:`sklstm.series_weights`. They are multiplied by `sample_weight`.
