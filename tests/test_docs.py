@@ -20,6 +20,7 @@ GUIDES = [
     "production.md",
     "progress.md",
     "regimes.md",
+    "scaling.md",
     "techniques.md",
     "transfer.md",
     "weights.md",
