@@ -50,7 +50,16 @@ TENSORFLOW = """
     def before_last_fit():
         tf.config.run_functions_eagerly(True)  # results name the device that has computed them
 """
+WITHOUT_XLA = """
+    from sklstm._network import prediction, sharded_model
+
+    prediction.JIT = sharded_model.JIT = False
+"""
 JAX = """
+    import os
+
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     import jax
 
     def noted(*arguments):
@@ -94,25 +103,22 @@ FITS = """
         fit(1).predict(np.tile(X, (4, 1, 1)))  # two batches
     print(json.dumps([one, two, again, {name: sorted(values) for name, values in used.items()}]))
 """
-BACKENDS = {
-    "tensorflow": (TENSORFLOW, {}),
-    "jax": (
-        JAX,
-        {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
-    ),
+CASES = {
+    "tensorflow": ("tensorflow", TENSORFLOW),
+    "tensorflow-as-on-gpus": ("tensorflow", TENSORFLOW + WITHOUT_XLA),
+    "jax": ("jax", JAX),
 }
 
 
-@pytest.mark.parametrize("backend", slow_except(list(BACKENDS), "tensorflow"))
-def test_two_devices_train_and_predict_like_one(backend):
+@pytest.mark.parametrize(("backend", "devices"), slow_except(CASES, "tensorflow"))
+def test_two_devices_train_and_predict_like_one(backend, devices):
     pytest.importorskip(backend)
-    devices, variables = BACKENDS[backend]
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(devices) + textwrap.dedent(FITS)],
         capture_output=True,
         text=True,
         # One core, so that one device has one shard, as a GPU has.
-        env=os.environ | {"KERAS_BACKEND": backend, "LOKY_MAX_CPU_COUNT": "1"} | variables,
+        env=os.environ | {"KERAS_BACKEND": backend, "LOKY_MAX_CPU_COUNT": "1"},
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
