@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.fixes import parse_version
 
 from sklstm._panel.rows import SeriesRows, join_context, sorting_order
 from sklstm._panel.show import show, show_ids
 from sklstm._panel.torn import warn_of_torn_series
+
+# Whether a shallow copy of a DataFrame keeps its values when the original is changed.
+COPIES_ON_WRITE = parse_version(pd.__version__) >= parse_version("3")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +39,10 @@ class FittedContext:
     def keep(cls, table, rows: SeriesRows, n_rows):
         """Keep the last `n_rows` rows of each series."""
         kept = rows.tail(n_rows)
-        return cls(table.iloc[kept], rows.take(kept), np.maximum(rows.sizes - n_rows, 0))
+        n_dropped = np.maximum(rows.sizes - n_rows, 0)
+        if COPIES_ON_WRITE and np.array_equal(kept, np.arange(len(table))):
+            return cls(table.copy(deep=False), rows.take(kept), n_dropped)
+        return cls(table.iloc[kept], rows.take(kept), n_dropped)
 
 
 def check_later(rows: SeriesRows, context: SeriesRows):
@@ -178,6 +186,40 @@ class JoinedRows:
         order = sorting_order(all_codes, time, self.rows.ids)
         rows = SeriesRows(all_codes, self.rows.ids, time, self.rows.time_kind, order)
         return replace(self, table=pd.concat(tables), rows=rows)
+
+    def blocks_to_forecast(
+        self, n_rows: int
+    ) -> Iterator[tuple[pd.DataFrame, SeriesRows, np.ndarray]]:
+        """Yield the parts that hold the last given rows, some series at a time.
+
+        Parameters
+        ----------
+        n_rows : int
+            A block ends with the series that reaches this number of rows.
+
+        Yields
+        ------
+        table : DataFrame
+            Sorted by series and time.
+        rows : SeriesRows
+            Index of the table, by series.
+        last_rows : ndarray of shape (n_block_series,)
+            Position of the last given row of each series in the table.
+        """
+        parts, bounds, order = self.last_parts, self.rows.bounds, self.rows.order
+        sizes = np.diff(bounds)[parts]
+        last = self.rows.unsort(np.arange(len(self.rows)))[self.last_rows] - bounds[parts]
+        n_before = np.cumsum(sizes) - sizes
+        ends = 1 + np.flatnonzero(np.diff(n_before // n_rows))
+        for block in np.split(np.arange(len(parts)), ends):
+            first = n_before[block] - n_before[block[0]]
+            codes = np.arange(len(block), dtype=np.int32).repeat(sizes[block])
+            chosen = np.arange(len(codes)) + (bounds[parts[block]] - first)[codes]
+            if order is not None:
+                chosen = order[chosen]
+            time = None if self.rows.time is None else self.rows.time[chosen]
+            rows = SeriesRows(codes, self.rows.ids[parts[block]], time, self.rows.time_kind)
+            yield self.table.iloc[chosen], rows, first + last[block]
 
     def _split_series(self):
         """Mark the series of two parts: some given rows continue a fitted series, others do not."""

@@ -67,8 +67,10 @@ from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm._targets import check_quantiles
 from sklstm.metrics import mase, seasonal_scale
 
-# Rows of a PanelDataset on which a forecaster is fitted. More would hardly improve it.
-MAX_ROWS = 2**21
+# Rows of a PanelDataset on which a forecaster is fitted.
+MAX_ROWS = recipe.MAX_WINDOWS
+# Rows from whose series one block of forecasts is made.
+BLOCK_ROWS = 2**20
 
 
 class MultiSeriesForecaster(PanelEstimator):
@@ -314,14 +316,14 @@ class MultiSeriesForecaster(PanelEstimator):
         self._frequency = self._infer_frequency(table, rows)
         self.freq_ = None if self._frequency is None else self._frequency.step
         self._train(self._prepare(table, rows), len(table), task)
-        self._context = FittedContext.keep(table, rows, self._builder.reach)
-        self._naive_scale = self._seasonal_scale(table)
 
     def _prepare(self, table, rows):
-        """Learn the normalisation, and prepare the windows that end at the given rows."""
+        """Learn everything but the regressors, and prepare the windows of the given rows."""
         grid = self._grid(table, rows)
         self.n_missing_ = len(grid) - len(table)
         self._builder = self._learn_normalization(grid)
+        self._context = FittedContext.keep(table, rows, self._builder.reach)
+        self._naive_scale = self._seasonal_scale(table)
         return self._builder.build(grid, self._training_origins(grid))
 
     def _check_quantiles(self):
@@ -433,16 +435,20 @@ class MultiSeriesForecaster(PanelEstimator):
             self._network_share = recipe.network_share(n_windows)
         random = check_random_state(self.random_state)
         seeds = random.randint(np.iinfo(np.int32).max, size=self.n_estimators)
-        codes, ids = prepared.windows.codes, prepared.windows.ids
-        parts = hold_out(self.calibration, codes, len(ids), self.horizon, seeds)
+        windows = prepared.windows
+        parts = hold_out(self.calibration, windows.codes, len(windows.ids), self.horizon, seeds)
         self.estimators_, errors = [], []
         for number, (seed, held_out) in enumerate(zip(seeds, parts, strict=True)):
             regressor, rows = self._prepare_regressor(prepared, held_out, min_observed, int(seed))
             set_checkpoint(regressor, self.checkpoint, number)
             training = prepared[rows]
+            if not held_out and number == self.n_estimators - 1:
+                del prepared  # the windows of all other rows
             y = held_out.targets(training)
-            with task.subtask("fit-network").fitting(regressor, X=training.windows, y=y):
-                regressor = fit_regressor(regressor, training.windows, y, self.horizon)
+            windows = training.windows
+            del training
+            with task.subtask("fit-network").fitting(regressor, X=windows, y=y):
+                regressor = fit_regressor(regressor, windows, y, self.horizon)
             self.estimators_.append(regressor)
             if held_out:
                 errors.append(
@@ -499,27 +505,32 @@ class MultiSeriesForecaster(PanelEstimator):
         check_is_fitted(self, "estimators_")
         if isinstance(panel, PanelDataset):
             check_block_series(self, panel)
-            forecast = partial(self.forecast, future=future)
-            return pd.concat([forecast(block) for block in panel], ignore_index=True)
+            tables = [self.forecast(block, future) for block in panel]
+            return pd.concat(tables, ignore_index=True)
+        context = self._context
         if panel is None:
-            context = self._remembered("forecast(panel)")
-            table, rows, kind = context.table, context.rows, self._frame_kind
+            remembered = self._remembered("forecast(panel)")
+            table, rows, kind = remembered.table, remembered.rows, self._frame_kind
+            context = None  # these rows are the context
         else:
             if future is None and self._columns.future:
                 self._columns.check_panel(as_plain(panel))
             (table, rows), kind = self._read(panel, reset=False), self._result_kind(panel)
-        joined = self._join(table, rows, future)
-        grid = self._grid(joined.table, joined.rows)
-        forecasts = self._predict(grid, grid.positions[joined.last_rows])
+        joined = self._join(table, rows, context, future)
+        forecasts = []
+        for block_table, block_rows, last_rows in joined.blocks_to_forecast(BLOCK_ROWS):
+            grid = self._grid(block_table, block_rows)
+            forecasts.append(self._predict(grid, grid.positions[last_rows]))
         stamps = self._next_stamps(joined, self._context.n_dropped if panel is None else 0)
         ids = None if self.series is None else rows.ids
-        table = forecast_table(self._columns, ids, stamps, forecasts, self.quantiles)
+        forecast = np.concatenate(forecasts)
+        table = forecast_table(self._columns, ids, stamps, forecast, self.quantiles)
         return in_kind(kind, table)
 
     def _next_stamps(self, joined, n_dropped):
         """Compute the times after each series' last row, or its row numbers without `time`."""
         if self.time is not None:
-            last = time_stamps(joined.table, self.time).take(joined.last_rows)
+            last = time_stamps(joined.table.iloc[joined.last_rows], self.time)
             return self._frequency.after(last, self.horizon)
         last = joined.rows.rank[joined.last_rows] + n_dropped
         return pd.Index(np.add.outer(last, np.arange(1, self.horizon + 1)).ravel())
@@ -623,7 +634,7 @@ class MultiSeriesForecaster(PanelEstimator):
             check_block_series(self, X)
             return X.concatenate(partial(self._predict_rows, future=future))
         table, rows = self._read(X, reset=False)
-        joined = self._join(table, rows, future)
+        joined = self._join(table, rows, self._context, future)
         grid = self._grid(joined.table, joined.rows)
         return self._predict(grid, grid.positions[joined.given])
 
@@ -688,9 +699,9 @@ class MultiSeriesForecaster(PanelEstimator):
         positions = self._columns.positions
         return RegularGrid.read(table, rows, stamps=stamps, frequency=self._frequency, **positions)
 
-    def _join(self, table, rows, future):
-        """Join rows with the remembered rows of fit and with future rows."""
-        joined = JoinedRows.join(table, rows, self._context)
+    def _join(self, table, rows, context, future):
+        """Join rows with the remembered rows of fit, if there are any, and with future rows."""
+        joined = JoinedRows.join(table, rows, context)
         future_rows = None
         if future is not None:
             future = pd.DataFrame(as_table(future))
