@@ -1,5 +1,7 @@
 """Estimators give the same on a PanelDataset as on the panel in memory."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import sklstm
 from sklstm import (
     MultiSeriesForecaster,
     MultiSeriesLSTMRegressor,
@@ -27,6 +30,13 @@ def panel():
     panel["y"] = panel["p"] + panel.groupby("unit")["q"].shift(1, fill_value=0.0)
     panel.loc[[3, 20], "y"] = np.nan
     return panel
+
+
+load = lru_cache(sklstm.load)
+
+
+def forecast_part(part, path):
+    return load(path).forecast(part)
 
 
 def stored(panel, tmp_path, block_rows=15):
@@ -267,3 +277,18 @@ def test_a_failure_leaves_complete_files_only(panel, tmp_path):
         write_predictions(Fails(), dataset, tmp_path / "predictions")
     written = pd.read_parquet(tmp_path / "predictions")
     assert 0 < len(written) < len(panel) and not written["unit"].isin(["d"]).any()
+
+
+def test_partitions_of_dask_are_forecast_by_a_loaded_model(panel, tmp_path):
+    dask = pytest.importorskip("dask.dataframe")
+    panel = panel.drop(columns="y")
+    model = MultiSeriesForecaster(2, target="p", n_estimators=1, random_state=0, **NAMES)
+    expected = model.fit(panel).forecast(panel)
+    sklstm.save(model, tmp_path / "model.sklstm")
+    path = str(tmp_path / "model.sklstm")
+    frame = dask.from_pandas(panel.set_index("unit"), npartitions=3).reset_index()
+    assert frame.npartitions == 3
+    found = frame.map_partitions(forecast_part, path, meta=expected.iloc[:0])
+    pd.testing.assert_frame_equal(
+        found.compute().reset_index(drop=True), expected, check_dtype=False, rtol=1e-5
+    )
