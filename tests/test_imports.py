@@ -22,14 +22,14 @@ LAYERS = [
     {"preprocessing"},
     {"lstm"},
     {"meta"},
-    {"forecasting", "model_selection", "plotting"},
+    {"cluster", "forecasting", "model_selection", "plotting"},
     {"persistence"},
     {"__init__"},
     {"__main__"},
 ]
 LEVELS = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 KERAS = {"keras", "tensorflow", "scikeras"}
-OPTIONAL = KERAS | {"matplotlib"}
+OPTIONAL = KERAS | {"matplotlib", "dask", "distributed"}
 
 
 def part_of(path):
@@ -134,7 +134,7 @@ def test_modules_do_not_import_each_other_in_a_circle():
 
 def test_import_is_light():
     code = (
-        "import sys, sklstm, sklstm.metrics, sklstm.datasets, sklstm.plotting; "
+        "import sys, sklstm, sklstm.cluster, sklstm.datasets, sklstm.metrics, sklstm.plotting; "
         f"print(*{OPTIONAL!r} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 400
 # The public API: the package itself and the submodules that users import from.
-API = ["sklstm", "sklstm.datasets", "sklstm.metrics", "sklstm.plotting"]
+API = ["sklstm", "sklstm.cluster", "sklstm.datasets", "sklstm.metrics", "sklstm.plotting"]
 
 
 # -------------------------------------------------------------------------------- modules

@@ -284,6 +284,10 @@ class Windows:
     def __len__(self) -> int:
         return len(self.ends)
 
+    def __sizeof__(self) -> int:
+        # Joblib sends arguments of this size to each of Dask's workers once, not with every task.
+        return object.__sizeof__(self) + self.nbytes
+
     def __repr__(self) -> str:
         return f"<Windows of shape {self.shape}, {self.dtype}, {self.nbytes / 1e6:.1f} MB>"
 

@@ -88,9 +88,20 @@ def rows_to_pass(X, rows: SeriesRows, wanted) -> np.ndarray:
     return np.flatnonzero(series[rows.codes])
 
 
-def _fit_member(member, X, y, at, params, task):
-    X, y = select_rows(X, at), y[at]
-    with task.fitting(member, X=X, y=y):
+def _fit_member(member, X, y, codes, drawn, weights, name, task, /, **params):
+    """Fit a member on the rows of its series.
+
+    Arguments for all rows are the same objects for all members, so that a worker process receives
+    them once. `drawn` is how often the member is trained on each series. `weights` are passed to
+    `fit` as `name`; None: no weights.
+    """
+    at = np.flatnonzero(drawn[codes] > 0)
+    params = _check_method_params(X, params, indices=at)
+    X, y, metadata = select_rows(X, at), y[at], None
+    if weights is not None:
+        params[name] = weights[at] * drawn[codes[at]]
+        metadata = {"sample_weight": params[name]}
+    with task.fitting(member, X=X, y=y, metadata=metadata):
         return member.fit(X, y, **params)
 
 
@@ -289,21 +300,21 @@ class BaseSeriesEnsemble(PanelEstimator):
         fit : Task
             The task that holds the fits of the members.
         """
-        name = None if weights is None else weight_parameter(self.estimator)
+        name = weight_parameter(self.estimator)
+        weights = None if name is None else weights
+        if weights is not None:
+            params = {key: value for key, value in params.items() if key != name}
+        own_data = dict.fromkeys(("X", "y", "metadata"))  # set where the member is fitted
 
         def jobs():
             for number, drawn in enumerate(draws.T):
                 member = clone(self.estimator)
                 set_seeds(member, seeds)
                 separate_checkpoints(member, number)
-                at = np.flatnonzero(drawn[rows.codes] > 0)
-                own = _check_method_params(X, params, indices=at)
-                metadata = None
-                if name is not None:
-                    own[name] = weights[at] * drawn[rows.codes[at]]
-                    metadata = {"sample_weight": own[name]}
-                task = fit.subtask("fit-member", number, metadata=metadata)
-                yield delayed(_fit_member)(member, X, y, at, own, task)
+                task = fit.subtask("fit-member", number, **own_data)
+                yield delayed(_fit_member)(
+                    member, X, y, rows.codes, drawn, weights, name, task, **params
+                )
 
         return self._parallel(jobs())
 

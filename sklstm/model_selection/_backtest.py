@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.frames import as_plain, frame_kind, in_kind, take
+from sklstm._panel.frames import as_plain, frame_kind, in_kind
 from sklstm._panel.read import (
     as_names,
     id_label,
@@ -30,7 +30,7 @@ from sklstm._progress import (
     with_callbacks,
 )
 from sklstm.metrics import seasonal_scale
-from sklstm.model_selection._cuts import check_cuts
+from sklstm.model_selection._cuts import CuttablePanel, check_cuts
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
@@ -48,11 +48,11 @@ RESULT_COLUMNS = (
 
 
 class _RollingPanel:
-    """Cut a panel at any row of each series, and compare forecasts with the rows after the cut.
+    """Compare forecasts with the rows after the cuts of a panel.
 
-    The columns are those that the forecaster's parameters name. A cut is an array with the number
-    of rows of each series before it. The forecaster receives rows of the panel as it was given, and
-    all else is computed from `table`, the same panel as a DataFrame of pandas.
+    The columns are those that the forecaster's parameters name. The forecaster receives rows of the
+    panel as it was given (`parts`), and all else is computed from `table`, the same panel as a
+    DataFrame of pandas.
     """
 
     def __init__(self, forecaster: BaseEstimator, panel: Any, table: pd.DataFrame) -> None:
@@ -64,9 +64,11 @@ class _RollingPanel:
         self.panel, self.table = panel, table
         self.rows = read_series_rows(table, **self.ids)
         self.rank = self.rows.rank
-        targets, self.unknown, self.known = _select_columns(
+        targets, unknown, known = _select_columns(
             table, settings.get("target"), settings.get("known_future"), **self.ids
         )
+        passed = [n for n in range(table.shape[1]) if n not in unknown] if known else []
+        self.parts = CuttablePanel(panel, self.rows.codes, self.rank, self.horizon, passed)
         self.targets = list(table.columns[targets])
         self.values = check_array(
             table.iloc[:, targets], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
@@ -84,24 +86,6 @@ class _RollingPanel:
             sources |= {self.time_label: self.time_label, "cutoff": self.time_label}
         return in_kind(frame_kind(self.panel, sources), result)
 
-    def _before(self, cut: np.ndarray) -> np.ndarray:
-        """Return the positions of the rows before the cut."""
-        return np.flatnonzero(self.rank < cut[self.rows.codes])
-
-    def history(self, cut: np.ndarray) -> Any:
-        """Return the rows before the cut, in the order of the panel."""
-        return take(self.panel, self._before(cut))
-
-    def future(self, cut: np.ndarray) -> Any:
-        """Return ids, time and known columns of the rows after the cut; None if none is known."""
-        if not self.known:
-            return None
-        codes = self.rows.codes
-        after = self.rank - cut[codes]
-        taken = (cut > 0)[codes] & (after >= 0) & (after < self.horizon)
-        kept = [n for n in range(self.table.shape[1]) if n not in self.unknown]
-        return take(self.panel, np.flatnonzero(taken), kept)
-
     def compare(self, origin: int, cut: np.ndarray, forecast: Any) -> pd.DataFrame:
         """Return the forecast of one origin beside the observed values and the errors."""
         used = np.flatnonzero(cut > 0)
@@ -110,7 +94,7 @@ class _RollingPanel:
         rows, cutoff, time = self._match(cut, used, forecast.pop(self.time_label))
         column = np.arange(len(rows)) % len(self.targets)
         y_true = np.where(rows < 0, np.nan, self.values[rows, column])
-        past = self.table.iloc[self._before(cut)]
+        past = self.table.iloc[self.parts.before(cut)]
         scale = seasonal_scale(past, self.season_length, self.targets, **self.ids)
         scale = self._spread(scale.reindex(self.rows.ids[used]).to_numpy())
         key_columns = keys.to_frame(index=False)
@@ -241,26 +225,27 @@ class Backtest(CallbackSupportMixin):
         n_origins = len(cuts)
         with fit_task(self, max_subtasks=n_origins + (not refit), parallel=True) as run:
             if not refit:
-                history = rolling.history(cuts[0])
+                history = rolling.parts.history(cuts[0])
                 with run.subtask("fit", n_origins).fitting(self.forecaster, X=history):
                     self.forecaster.fit(history)
             tasks = [run.subtask("origin", number) for number in range(n_origins)]
             forecasts: list[Any] = Parallel(n_jobs=n_jobs)(
-                delayed(_forecast)(
-                    self.forecaster, rolling.history(cut), rolling.future(cut), refit, task
-                )
+                delayed(_forecast)(self.forecaster, rolling.parts, cut, refit, task)
                 for cut, task in zip(cuts, tasks, strict=True)
             )
         return forecasts
 
 
-def _forecast(forecaster: Any, history: Any, future: Any, refit: bool, task: Task) -> Any:
+def _forecast(
+    forecaster: Any, parts: CuttablePanel, cut: np.ndarray, refit: bool, task: Task
+) -> Any:
+    history = parts.history(cut)
     if refit:
         forecaster = clone(forecaster)
     with task.fitting(forecaster if refit else None, X=history):
         if refit:
             forecaster.fit(history)
-        return forecaster.forecast(history, future=future)
+        return forecaster.forecast(history, future=parts.future(cut))
 
 
 @validate_params(

@@ -1,12 +1,64 @@
-"""Check the cuts of a panel that is split in time."""
+"""Cut a panel in time, and check the cuts."""
 
 from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.frames import take
 from sklstm._panel.show import show_ids
 from sklstm._panel.user_warnings import warn_user
+
+
+@dataclass(frozen=True, eq=False)
+class CuttablePanel:
+    """Hold a panel and what is needed to cut each of its series in two.
+
+    All origins of a backtest share it, so that a worker process receives the panel once. A cut is
+    an array with the number of rows of each series before it.
+
+    Attributes
+    ----------
+    panel : DataFrame of any library
+    codes, rank : ndarray of shape (n_rows,)
+        Series of each row, and its number within the series.
+    horizon : int
+        Number of rows after the cut.
+    known : list of int
+        Positions of the columns whose future values are known; those of ids and time too. Empty:
+        none is known.
+    """
+
+    panel: Any
+    codes: np.ndarray
+    rank: np.ndarray
+    horizon: int
+    known: list[int]
+
+    def __sizeof__(self) -> int:
+        # Joblib sends arguments of this size to each of Dask's workers once, not with every task.
+        own = object.__sizeof__(self) + self.codes.nbytes + self.rank.nbytes
+        return own + sys.getsizeof(self.panel)
+
+    def before(self, cut: np.ndarray) -> np.ndarray:
+        """Return the positions of the rows before the cut."""
+        return np.flatnonzero(self.rank < cut[self.codes])
+
+    def history(self, cut: np.ndarray) -> Any:
+        """Return the rows before the cut, in the order of the panel."""
+        return take(self.panel, self.before(cut))
+
+    def future(self, cut: np.ndarray) -> Any:
+        """Return ids, time and known columns of the rows after the cut; None if none is known."""
+        if not self.known:
+            return None
+        after = self.rank - cut[self.codes]
+        taken = (cut > 0)[self.codes] & (after >= 0) & (after < self.horizon)
+        return take(self.panel, np.flatnonzero(taken), self.known)
 
 
 def check_cuts(
