@@ -93,12 +93,12 @@ def _fit_member(member, X, y, codes, drawn, weights, name, task, /, **params):
 
     Arguments for all rows are the same objects for all members, so that a worker process receives
     them once. `drawn` is how often the member is trained on each series. `weights` are passed to
-    `fit` as `name`; None: no weights.
+    `fit` as `name`; None: they are not.
     """
     at = np.flatnonzero(drawn[codes] > 0)
     params = _check_method_params(X, params, indices=at)
     X, y, metadata = select_rows(X, at), y[at], None
-    if weights is not None:
+    if name is not None:
         params[name] = weights[at] * drawn[codes[at]]
         metadata = {"sample_weight": params[name]}
     with task.fitting(member, X=X, y=y, metadata=metadata):
@@ -300,10 +300,8 @@ class BaseSeriesEnsemble(PanelEstimator):
         fit : Task
             The task that holds the fits of the members.
         """
-        name = weight_parameter(self.estimator)
-        weights = None if name is None else weights
-        if weights is not None:
-            params = {key: value for key, value in params.items() if key != name}
+        name = None if weights is None else weight_parameter(self.estimator)
+        params = {key: value for key, value in params.items() if key != name}
         own_data = dict.fromkeys(("X", "y", "metadata"))  # set where the member is fitted
 
         def jobs():
