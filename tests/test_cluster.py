@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import lstm, make_panel
+from joblib import parallel_config
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -233,3 +234,18 @@ def test_settings_of_the_cluster_are_restored(client):
         pass
     assert not client.amm.running()
     client.amm.start()
+
+
+# ------------------------------------------------------------------------------------- Ray
+def test_search_on_ray_gives_the_results_of_one_machine():
+    ray = pytest.importorskip("ray")
+    backend = pytest.importorskip("ray.util.joblib")
+    expected = search()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        backend.register_ray()
+        with parallel_config(backend="ray", n_jobs=-1):
+            found = search()
+    finally:
+        ray.shutdown()
+    assert_same_scores(found, expected)
