@@ -117,32 +117,43 @@ LARGE = make_panel([2_000] * 8, features=[f"x{k}" for k in range(12)])
 FAST = lstm(steps_per_epoch=1, epochs=1)
 
 
-def large_search():
+def large_search(panel=LARGE):
     pipeline = make_pipeline(*STEPS, FAST)
-    search(pipeline, {RATE: np.linspace(0.01, 0.1, 4)}, LARGE, LARGE["x0"], refit=False)
-    return LARGE.memory_usage().sum()
+    search(pipeline, {RATE: np.linspace(0.01, 0.1, 4)}, panel, LARGE["x0"], refit=False)
 
 
 def large_ensemble():
     windows = make_pipeline(*STEPS).fit_transform(LARGE)
     SeriesEnsembleRegressor(FAST, 8, random_state=0).fit(windows, LARGE["x0"])
-    return windows.nbytes
 
 
 def large_backtest():
     backtest(clone(FORECASTER).set_params(target="x0", regressor=FAST), LARGE, 8)
-    return LARGE.memory_usage().sum()
+
+
+def bytes_per_worker(client, task, **options):
+    before = client.run(local_cluster.bytes_received)
+    with on_dask(client, **options):
+        task()
+    after = client.run(local_cluster.bytes_received)
+    assert len(after) == 2
+    return np.array([after[worker] - before[worker] for worker in after])
 
 
 @pytest.mark.parametrize("task", [large_search, large_ensemble, large_backtest])
 def test_panel_crosses_to_each_worker_once(client, task):
-    before = client.run(local_cluster.bytes_received)
-    with on_dask(client):
-        size = task()
-    after = client.run(local_cluster.bytes_received)
-    assert len(after) == 2
-    for worker, total in after.items():
-        assert size < total - before[worker] < 2 * size
+    size = LARGE.memory_usage().sum()
+    received = bytes_per_worker(client, task)
+    assert ((size < received) & (received < 2 * size)).all()
+
+
+def test_panel_whose_size_dask_does_not_know_is_named(client):
+    pl = pytest.importorskip("polars")
+    panel = pl.from_pandas(LARGE)
+    received = bytes_per_worker(client, lambda: large_search(panel), scatter=[panel])
+    assert (received < 2 * LARGE.memory_usage().sum()).all()
+    # If this fails, Dask knows the size, and `scatter` is no longer needed.
+    assert bytes_per_worker(client, lambda: large_search(panel)).sum() > 2 * received.sum()
 
 
 def test_panel_that_is_changed_between_searches_is_sent_again(client):

@@ -29,7 +29,7 @@ GUIDES = [
 # The blocks of these guides train for long.
 SLOW_GUIDES = [
     *("clients.md", "evaluation.md", "forecasting.md", "model_files.md", "production.md"),
-    *("progress.md", "regimes.md", "techniques.md", "transfer.md", "weights.md"),
+    *("progress.md", "regimes.md", "scaling.md", "techniques.md", "transfer.md", "weights.md"),
 ]
 # The blocks of this guide continue its first one.
 CONTINUED_GUIDES = ["clients.md"]
@@ -52,7 +52,7 @@ BLOCKS = [
     for number, block in enumerate(blocks_of(guide))
 ]
 # Other packages, which have deprecations of their own.
-CLIENTS = ["imblearn", "mapie", "optuna", "shap", "skops", "skore", "skrub"]
+CLIENTS = ["distributed", "imblearn", "mapie", "optuna", "shap", "skops", "skore", "skrub"]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md")),
     *sorted(DOCS.glob("*.md")),
