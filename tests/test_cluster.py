@@ -2,13 +2,14 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import lstm, make_panel
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -231,6 +232,28 @@ def test_killed_worker_loses_no_result(client, tmp_path):
     assert len(set(before.values()) - set(client.run(os.getpid).values())) == 1
     assert len(scorer.calls.read_text().splitlines()) > 12  # some were calculated again
     assert_same_scores(found, search(grid=grid, refit=False))
+
+
+def sum_at_second_try(array, tried):
+    """Return a sum, or kill the worker after the next round of Dask's active memory manager."""
+    if not tried.exists():
+        tried.touch()
+        time.sleep(5)
+        local_cluster.kill_this_process()
+    return array.sum()
+
+
+def test_data_survive_the_worker_that_used_them(client, tmp_path):
+    client.wait_for_workers(2, timeout=local_cluster.SECONDS_TO_START)
+    array = np.arange(1_000.0)
+    with on_dask(client):
+        assert Parallel()([delayed(sum_at_second_try)(array, tmp_path / "ours")]) == [array.sum()]
+    client.wait_for_workers(2, timeout=local_cluster.SECONDS_TO_START)
+    # If this fails, joblib keeps the data itself, and `on_dask` is no longer needed.
+    lost = pytest.importorskip("distributed.client").FutureCancelledError
+    with parallel_config(backend="dask", client=client), pytest.raises(lost):
+        Parallel()([delayed(sum_at_second_try)(array, tmp_path / "joblib")])
+    client.wait_for_workers(2, timeout=local_cluster.SECONDS_TO_START)
 
 
 # ------------------------------------------------------------------------------ the context
