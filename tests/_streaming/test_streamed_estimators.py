@@ -219,6 +219,9 @@ def test_forecaster(panel, tmp_path):
     np.testing.assert_allclose(found.predict(dataset), expected.predict(panel), atol=1e-5)
     with pytest.raises(ValueError, match="remembers no rows"):
         found.forecast()
+    sklstm.save(found, tmp_path / "model.sklstm")
+    loaded = sklstm.load(tmp_path / "model.sklstm")
+    pd.testing.assert_frame_equal(loaded.forecast(panel), expected.forecast(panel), rtol=1e-5)
 
 
 def test_forecaster_fits_a_sample_of_whole_series(panel, tmp_path, monkeypatch):
