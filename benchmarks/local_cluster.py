@@ -80,7 +80,16 @@ def start_cluster(folder, n_workers=2, paths=(), **environment):
             for process in reversed(processes):  # workers first
                 process.terminate()
             for process in reversed(processes):
-                process.wait(SECONDS_TO_END)
+                end(process)
+
+
+def end(process):
+    """Wait for the end of a process; kill one that is busy with restarting a worker."""
+    try:
+        process.wait(SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def kill_this_process():
