@@ -18,7 +18,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"_version", "_progress"},
     {"_files", "_panel", "datasets"},
-    {"_network", "_streaming", "metrics"},
+    {"_network", "metrics"},
+    {"_streaming"},
     {"preprocessing"},
     {"lstm"},
     {"meta"},

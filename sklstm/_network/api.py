@@ -20,8 +20,14 @@ __all__ = [
     "dtype_policy",
     "evenly_divided",
     "loss_of",
+    "progress_bar",
     "row_losses",
 ]
+
+
+def progress_bar(n_steps: int, unit: str) -> keras.utils.Progbar:
+    """Return a progress bar of Keras."""
+    return keras.utils.Progbar(n_steps, unit_name=unit)
 
 
 def dtype_policy() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -231,28 +231,6 @@ def join_context(context: SeriesRows, rows: SeriesRows) -> tuple[SeriesRows, np.
         np.lexsort((time, codes)),
     )
     return joined, chosen
-
-
-def concatenate_series(parts: Sequence[SeriesRows]) -> SeriesRows:
-    """Put the rows of different series after one another.
-
-    Parameters
-    ----------
-    parts : list of SeriesRows
-        Sorted, of the same kind of time. No series is in two of them.
-
-    Returns
-    -------
-    SeriesRows
-    """
-    first, *others = parts
-    if not others:
-        return first
-    offsets = np.append(0, np.cumsum([len(part.ids) for part in parts]))
-    codes = [part.codes + offset for part, offset in zip(parts, offsets, strict=False)]
-    time = None if first.time is None else np.concatenate([part.time for part in parts])
-    ids = first.ids.append([part.ids for part in others])
-    return SeriesRows(np.concatenate(codes, dtype=np.int32), ids, time, first.time_kind)
 
 
 def id_index(ids: Any) -> pd.Index:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from numbers import Integral
@@ -65,41 +65,6 @@ def whole_series_length(
     np.maximum.at(longest_runs, rows.sort(rows.codes)[starts], run_lengths)
     n_rows = longest_runs.max() if which == "longest" else longest_runs.min()
     return int((n_rows - 1) // spacing + 1)
-
-
-def concatenate_windows(parts: Sequence[Windows]) -> Windows:
-    """Put windows of different series after one another.
-
-    Parameters
-    ----------
-    parts : list of Windows
-        Of the same shape, spacing, padding and names. No series is in two of them.
-
-    Returns
-    -------
-    Windows
-    """
-    first, *others = parts
-    if not others:
-        return first
-    row_offsets = np.cumsum([0] + [len(part.rows) for part in parts[:-1]])
-    code_offsets = np.cumsum([0] + [len(part.ids) for part in parts[:-1]])
-    normalization = first.normalization
-    if normalization is not None:
-        each = [part.normalization for part in parts if part.normalization is not None]
-        normalization = WindowNormalization(
-            np.concatenate([part.center for part in each]),
-            np.concatenate([part.scale for part in each]),
-            normalization.limit,
-        )
-    return first._with(
-        rows=np.concatenate([part.rows for part in parts]),
-        ends=np.concatenate([p.ends + n for p, n in zip(parts, row_offsets, strict=True)]),
-        n_observed=np.concatenate([part.n_observed for part in parts]),
-        codes=np.concatenate([p.codes + n for p, n in zip(parts, code_offsets, strict=True)]),
-        ids=first.ids.append([part.ids for part in others]),
-        normalization=normalization,
-    )
 
 
 def _expand_key(key: Any) -> tuple[Any, ...]:

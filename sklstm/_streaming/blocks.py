@@ -58,6 +58,11 @@ class Blocks:
         ----------
         number : int
             From 0 to ``n_blocks - 1``.
+
+        Returns
+        -------
+        DataFrame, Series or other data
+            Those of the rows of the block.
         """
         return self._read(number)
 
@@ -125,6 +130,11 @@ class Blocks:
 
     def concatenate(self, function: Callable[[Any], np.ndarray]) -> np.ndarray:
         """Apply a function to each block, and concatenate the arrays that it returns.
+
+        Parameters
+        ----------
+        function : callable
+            It receives the data of a block, and returns an array with one element per row.
 
         Returns
         -------

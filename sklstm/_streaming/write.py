@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._network.lazy_import import load_network
 from sklstm._streaming.panel_dataset import PanelDataset
 
 
@@ -74,7 +75,7 @@ def write_predictions(
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
     predict = getattr(estimator, method)
     kept = X[[X.series] if columns is None else list(columns)]
-    bar = _progress_bar(X.n_blocks, verbose)
+    bar = load_network().progress_bar(X.n_blocks, "block") if verbose else None
     for number in range(X.n_blocks):
         predicted = predict(X.block(number), **options)
         if not isinstance(predicted, pd.DataFrame):
@@ -85,14 +86,6 @@ def write_predictions(
         os.replace(unfinished, path)
         if bar is not None:
             bar.add(1)
-
-
-def _progress_bar(n_blocks: int, verbose: int) -> Any:
-    if not verbose:
-        return None
-    from keras.utils import Progbar
-
-    return Progbar(n_blocks, unit_name="block")
 
 
 def _beside(kept: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.concatenate import concatenate_windows
 from sklstm._panel.weights import series_factors
-from sklstm._panel.windows import concatenate_windows
 from sklstm._streaming.blocks import Blocks
 from sklstm.lstm._samples import (
     Samples,

@@ -1,4 +1,7 @@
-"""Transform each row of a panel to the window that ends at it."""
+"""Transform each row of a panel to the window that ends at it.
+
+This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.concatenate import concatenate_series
 from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.gather import has_contiguous_rows
 from sklstm._panel.read import Panel, check_unchanged, read_panel
 from sklstm._panel.rows import (
     SeriesRows,
-    concatenate_series,
     join_context,
     position_dtype,
     take_blocks,
@@ -233,7 +236,8 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             panel = next(iter(panels))
             self._positions = panel.positions
             self._names = panel.names
-            self.window_length_ = self._length(panels)
+            gap = gap_number(self.max_gap, panel.time_kind)
+            self.window_length_ = self._length(panels, gap)
             self.context_: Any = None
             if self.time is not None:
                 self._keep_context(panels)
@@ -352,20 +356,13 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         warn_of_unsorted_rows(X, panel)
         return panel
 
-    def _length(self, panels: Iterable[Panel]) -> int:
+    def _length(self, panels: Iterable[Panel], gap: float | None) -> int:
         """Return the number of rows in a window."""
-        if not isinstance(self.window_length, str):
-            return int(self.window_length)
-        choose = max if self.window_length == "longest" else min
-        return choose(
-            whole_series_length(
-                panel,
-                self.window_length,
-                self.spacing,
-                gap_number(self.max_gap, panel.time_kind),
-            )
-            for panel in panels
-        )
+        length = self.window_length
+        if not isinstance(length, str):
+            return int(length)
+        choose = max if length == "longest" else min
+        return choose(whole_series_length(panel, length, self.spacing, gap) for panel in panels)
 
     def _reach(self) -> int:
         """Return the distance in rows from the oldest to the newest row of a window."""

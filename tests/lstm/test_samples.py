@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from numpy.testing import assert_array_equal
 
 from sklstm import WindowTransformer, series_weights
-from sklstm.lstm._samples import Samples, embedding_indices, rows_with_loss
+from sklstm.lstm._samples import Samples, SplitRule, embedding_indices, rows_with_loss
 from sklstm.lstm._splits import rows_from_end
 
 L = 2
@@ -54,18 +54,22 @@ def test_weighted_multiplies_series_weights():
     assert_array_equal(samples.weighted("balanced").weights, expected)
 
 
+def rule(fraction, by, embargo=0):
+    return SplitRule(None, embargo, None, fraction, by)
+
+
 def test_split_by_series_and_in_time():
     panel = make_panel([8, 4, 4], ["p"])
     samples = make_samples(panel)
-    training, validation = samples.split(0.5, "series", 0, np.random.default_rng(0))
+    training, validation = samples.split(rule(0.5, "series"), np.random.default_rng(0))
     assert not set(training.present_ids) & set(validation.present_ids)
     assert len(training) + len(validation) == len(samples)
-    training, validation = samples.split(0.25, "time", 1, np.random.default_rng(0))
+    training, validation = samples.split(rule(0.25, "time", 1), np.random.default_rng(0))
     assert list(training.windows.series) == ["a"] * 5 + ["b"] * 2 + ["c"] * 2
     assert list(validation.windows.series) == ["a"] * 2 + ["b"] + ["c"]
     assert_array_equal(validation.targets, samples.targets[[6, 7, 11, 15]])
     with pytest.raises(ValueError, match="left 13 rows for training and 0 for validation"):
-        samples.split(0.01, "time", 1, np.random.default_rng(0))
+        samples.split(rule(0.01, "time", 1), np.random.default_rng(0))
 
 
 def test_rows_with_loss():
