@@ -66,6 +66,12 @@ def _is_known(context: SeriesRows, rows: SeriesRows, inside: np.ndarray) -> np.n
     is_passed = np.zeros(len(context.ids), bool)
     is_passed[codes] = True
     kept = np.flatnonzero(is_passed[context.codes])
+    # Mostly the fitted rows are passed again: then there is no need to sort them together.
+    later = kept[kept != context.bounds[context.codes[kept]]]
+    if np.array_equal(context.codes[later], codes) and np.array_equal(
+        context.time[later], rows.time[inside]
+    ):
+        return np.ones(len(inside), bool)
     all_codes = np.concatenate([context.codes[kept], codes])
     time = np.concatenate([context.time[kept], rows.time[inside]])
     # lexsort is stable: a remembered row stands before the passed row of the same time.
