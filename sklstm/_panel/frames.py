@@ -17,6 +17,8 @@ import pandas as pd
 
 from sklstm._panel.arrays import without_mask
 
+# From version 3 on, pandas copies shared columns when they are written to.
+COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 # Libraries to whose frames narwhals converts results.
 LIBRARIES = ("polars", "pyarrow", "modin", "cudf")
 # Types of ids and times that results keep, and the parameters of the types that have some.

@@ -122,10 +122,14 @@ def weights_by_code(codes, ids, scheme, sample_weight) -> np.ndarray:
     """
     sizes = np.bincount(codes, weights=sample_weight, minlength=len(ids))
     weights = sample_weight * series_factors(scheme, sizes, ids)[codes]
-    total = weights.sum()
+    return weights * factor_to_mean_one(weights.sum(), len(weights))
+
+
+def factor_to_mean_one(total: float, n_rows: int) -> float:
+    """Return the factor that gives weights with this sum the mean 1; they may not all be zero."""
     if not total > 0:
         raise ValueError("All weights are zero. Give at least one row a positive weight.")
-    return weights * (len(weights) / total)
+    return n_rows / total
 
 
 def series_factors(scheme, sizes, ids) -> np.ndarray:

@@ -7,6 +7,7 @@ from copy import copy
 from functools import partial, wraps
 from typing import Any, TypeVar
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._streaming.blocks import Blocks
@@ -31,26 +32,30 @@ def transforms_blocks(method: Method) -> Method:
     The estimator may be fitted again before that: a copy of its present state transforms.
     """
 
-    @wraps(method)
-    def transform(self: Any, X: Any) -> Any:
-        if not isinstance(X, Blocks):
-            return method(self, X)
-        check_is_fitted(self)
-        check_block_series(self, X)
+    def transform(self: Any, X: Blocks) -> Blocks:
         return X.map(partial(getattr(type(self), method.__name__), copy(self)))
 
-    return transform  # type: ignore[return-value]
+    return _for_blocks(method, transform)
 
 
 def concatenates_blocks(method: Method) -> Method:
     """Let a method that returns an array per row accept Blocks: it is applied to each block."""
 
+    def concatenate(self: Any, X: Blocks) -> np.ndarray:
+        return X.concatenate(partial(method, self))
+
+    return _for_blocks(method, concatenate)
+
+
+def _for_blocks(method: Method, apply: Callable[[Any, Blocks], Any]) -> Method:
+    """Call `apply` in place of a method of a fitted estimator if X is read block by block."""
+
     @wraps(method)
-    def apply(self: Any, X: Any) -> Any:
+    def either(self: Any, X: Any) -> Any:
         if not isinstance(X, Blocks):
             return method(self, X)
         check_is_fitted(self)
         check_block_series(self, X)
-        return X.concatenate(partial(method, self))
+        return apply(self, X)
 
-    return apply  # type: ignore[return-value]
+    return either  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._files.atomic import write_atomically
 from sklstm._network.lazy_import import load_network
 from sklstm._streaming.panel_dataset import PanelDataset
 
@@ -80,10 +81,7 @@ def write_predictions(
         predicted = predict(X.block(number), **options)
         if not isinstance(predicted, pd.DataFrame):
             predicted = _beside(kept.block(number), np.asarray(predicted))
-        path = folder / f"part-{number:05d}.parquet"
-        unfinished = path.with_suffix(".unfinished")
-        predicted.to_parquet(unfinished, index=False)
-        os.replace(unfinished, path)
+        write_atomically(folder / f"part-{number:05d}.parquet", [predicted.to_parquet(index=False)])
         if bar is not None:
             bar.add(1)
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.fixes import parse_version
 
+from sklstm._panel.frames import COPY_ON_WRITE
 from sklstm._panel.rows import SeriesRows, join_context, sorting_order
 from sklstm._panel.show import show, show_ids
 from sklstm._panel.torn import warn_of_torn_series
-
-# Whether a shallow copy of a DataFrame keeps its values when the original is changed.
-COPIES_ON_WRITE = parse_version(pd.__version__) >= parse_version("3")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +37,7 @@ class FittedContext:
         """Keep the last `n_rows` rows of each series."""
         kept = rows.tail(n_rows)
         n_dropped = np.maximum(rows.sizes - n_rows, 0)
-        if COPIES_ON_WRITE and np.array_equal(kept, np.arange(len(table))):
+        if COPY_ON_WRITE and np.array_equal(kept, np.arange(len(table))):
             return cls(table.copy(deep=False), rows.take(kept), n_dropped)
         return cls(table.iloc[kept], rows.take(kept), n_dropped)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.concatenate import concatenate_windows
-from sklstm._panel.weights import series_factors
+from sklstm._panel.weights import factor_to_mean_one, series_factors
 from sklstm._streaming.blocks import Blocks
 from sklstm.lstm._samples import (
     Samples,
@@ -166,8 +166,6 @@ class UndividedRows:
         sums = self._sum(parts)
         n_rows = np.sum([part.n_rows for part in sums], axis=0)
         weights = np.sum([part.weights for part in sums], axis=0)
-        if not n_rows.any():
-            rows_with_loss(self.example, rule.min_observed, rule.embargo)  # names the reason
         # Series of weight 0 are treated as absent.
         positive = series_factors(rule.series_weight, weights, sums[0].ids) > 0
         chosen = [positive] * len(parts)
@@ -198,13 +196,15 @@ class UndividedRows:
             [SeriesSums.compute(part(samples), number) for part in parts]
             for number, samples in enumerate(self.blocks)
         ]
-        return [SeriesSums.concatenate(sums) for sums in zip(*by_block, strict=True)]
+        sums = [SeriesSums.concatenate(each) for each in zip(*by_block, strict=True)]
+        if not any(part.n_rows.any() for part in sums):
+            rule = parts[0].rule
+            rows_with_loss(self.example, rule.min_observed, rule.embargo)  # names the reason
+        return sums
 
     def _part(self, part: PartOfRows, sums: SeriesSums, rule: SplitRule) -> StreamedSamples:
         """Weight the rows of a part."""
         factors = series_factors(rule.series_weight, sums.weights, sums.ids)
         factors = np.where(sums.n_rows > 0, factors, 0.0)
-        total = (factors * sums.weights).sum()
-        if not total > 0:
-            raise ValueError("All weights are zero. Give at least one row a positive weight.")
-        return StreamedSamples(self.blocks.map(part), sums, factors * (sums.n_rows.sum() / total))
+        factors *= factor_to_mean_one((factors * sums.weights).sum(), sums.n_rows.sum())
+        return StreamedSamples(self.blocks.map(part), sums, factors)

@@ -9,12 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from sklstm._panel.frames import as_plain, is_foreign, with_values
+from sklstm._panel.frames import COPY_ON_WRITE, as_plain, is_foreign, with_values
 from sklstm._panel.read import Panel, as_slice
 from sklstm._panel.run_statistics import block_rows, read_block, repeat_by_code
-
-# From version 3 on, pandas copies shared columns when they are written to.
-COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
 # --------------------------------------------------------------------------- statistics
 

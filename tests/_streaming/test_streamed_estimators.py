@@ -200,6 +200,14 @@ def test_errors_name_what_is_missing(panel, tmp_path):
         make_pipe().fit(dataset.drop("y"), dataset["y"])
 
 
+def test_validation_rows_without_loss_are_an_error(panel, tmp_path):
+    columns = ["p", "q"]
+    unknown = PanelDataset(panel.assign(y=np.nan), series="unit")
+    net = make_net(early_stopping=True, min_observed=1)
+    with pytest.raises(ValueError, match="have a known target"):
+        net.fit(panel[columns], panel["y"], X_val=unknown[columns], y_val=unknown["y"])
+
+
 def test_series_without_loss_are_warned_of(panel, tmp_path):
     panel.loc[panel["unit"] == "c", "y"] = np.nan
     dataset = stored(panel, tmp_path)
@@ -279,6 +287,7 @@ def test_a_failure_leaves_complete_files_only(panel, tmp_path):
     with pytest.raises(RuntimeError):
         write_predictions(Fails(), dataset, tmp_path / "predictions")
     written = pd.read_parquet(tmp_path / "predictions")
+    assert not list((tmp_path / "predictions").glob(".*"))
     assert 0 < len(written) < len(panel) and not written["unit"].isin(["d"]).any()
 
 
