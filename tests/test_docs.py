@@ -31,8 +31,8 @@ SLOW_GUIDES = [
     *("clients.md", "evaluation.md", "forecasting.md", "model_files.md", "production.md"),
     *("progress.md", "regimes.md", "scaling.md", "techniques.md", "transfer.md", "weights.md"),
 ]
-# The blocks of this guide continue its first one.
-CONTINUED_GUIDES = ["clients.md"]
+# The blocks of these guides continue their first one.
+CONTINUED_GUIDES = ["clients.md", "scaling.md"]
 
 
 def blocks_of(guide):
