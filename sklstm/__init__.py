@@ -15,7 +15,7 @@ from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm._streaming.write import write_predictions
 from sklstm._version import __version__ as __version__
 from sklstm.forecasting import MultiSeriesForecaster
-from sklstm.lstm import MultiSeriesLSTMRegressor
+from sklstm.lstm import MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor
 from sklstm.meta import (
     PerSeriesTargetRegressor,
     SeriesEnsembleRegressor,
@@ -29,6 +29,7 @@ from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
 __all__ = [
     "Checkpoint",
     "MultiSeriesForecaster",
+    "MultiSeriesLSTMClassifier",
     "MultiSeriesLSTMRegressor",
     "PanelDataset",
     "PerSeriesScaler",

@@ -5,21 +5,23 @@ import keras
 from sklstm._network.devices import evenly_divided
 from sklstm._network.fitted_network import FittedNetwork
 from sklstm._network.losses import (
+    ClassLoss,
+    PinballLoss,
     check_missing_targets,
     check_outputs_may_be_unbounded,
-    loss_of,
     row_losses,
 )
 from sklstm._network.trainer import TrainingSpec
 
 __all__ = [
+    "ClassLoss",
     "FittedNetwork",
+    "PinballLoss",
     "TrainingSpec",
     "check_missing_targets",
     "check_outputs_may_be_unbounded",
     "dtype_policy",
     "evenly_divided",
-    "loss_of",
     "progress_bar",
     "row_losses",
 ]

@@ -17,6 +17,7 @@ from sklstm._network.lazy_import import check_not_forked, new_network
 from sklstm._network.losses import loss_unit
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.target_scale import (
+    initialize_logits,
     initialize_outputs,
     multiply_outputs,
     outputs_in_unit,
@@ -69,7 +70,7 @@ class FittedNetwork(PlainIds):
 
     @classmethod
     def initialize(cls, spec: NetworkSpec, samples, loss, seed, **attributes) -> FittedNetwork:
-        """Build a network whose outputs start at the mean of the targets.
+        """Build a network whose outputs start at the mean of the targets, or their logits.
 
         Parameters
         ----------
@@ -84,9 +85,12 @@ class FittedNetwork(PlainIds):
         """
         mean, deviation = samples.target_moments()
         model = build_network(spec, seed)
-        initialize_outputs(model, spec, mean, deviation)
-        unit, degree = unit_of_targets(loss, spec, mean, deviation)
-        guess = np.broadcast_to(mean, spec.output_shape[::-1]).T / unit
+        if spec.logits:
+            unit, degree, guess = 1.0, 0, initialize_logits(model, mean)
+        else:
+            initialize_outputs(model, spec, mean, deviation)
+            unit, degree = unit_of_targets(loss, spec, mean, deviation)
+            guess = np.broadcast_to(mean, spec.output_shape[::-1]).T / unit
         targets, weights = samples.weighted_targets()
         targets = targets if unit == 1 else targets / unit
         loss_size = loss_unit(loss, targets, weights, guess)

@@ -9,7 +9,6 @@ import numpy as np
 
 from sklstm._network.batches import known_fraction
 from sklstm._network.keras_objects import get_loss
-from sklstm._network.spec import NetworkSpec
 from sklstm._panel.rows import row_blocks
 
 # Scale at which a loss with a constant of its own (a threshold, an epsilon) shows it.
@@ -79,9 +78,31 @@ class PinballLoss(keras.losses.Loss):
         return {"quantiles": self.quantiles, "name": self.name}
 
 
-def loss_of(spec: NetworkSpec, loss):
-    """Return the pinball loss for a network with quantiles, and `loss` for any other."""
-    return loss if spec.quantiles is None else PinballLoss(spec.quantiles)
+@keras.saving.register_keras_serializable("sklstm")
+class ClassLoss(keras.losses.Loss):
+    """Compute the weighted cross-entropy of classes.
+
+    Parameters
+    ----------
+    class_weight : sequence of float
+        Weight of each class.
+    """
+
+    def __init__(self, class_weight, name="cross_entropy"):
+        super().__init__(name=name)
+        self.class_weight = tuple(class_weight)
+
+    def call(self, y_true, y_pred):
+        """Compute the loss per row from indicators of the classes and their logits."""
+        if y_pred.shape[-1] == 1:  # the first of two classes has log-odds of 0
+            y_true = keras.ops.concatenate([1 - y_true, y_true], axis=-1)
+            y_pred = keras.ops.concatenate([keras.ops.zeros_like(y_pred), y_pred], axis=-1)
+        weight = keras.ops.convert_to_tensor(self.class_weight, y_pred.dtype)
+        return -keras.ops.sum(weight * y_true * keras.ops.log_softmax(y_pred), axis=-1)
+
+    def get_config(self):
+        """Return the arguments from which Keras rebuilds the loss."""
+        return {"class_weight": self.class_weight, "name": self.name}
 
 
 def row_losses(loss, y_true, y_pred):

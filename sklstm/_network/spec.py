@@ -49,6 +49,9 @@ class NetworkSpec:
         Keras' dtype policy of the hidden layers; outputs are float32.
     quantiles : tuple of float or None
         Levels of the quantiles of each output, in ascending order; None: one number per output.
+    logits : bool
+        Whether the outputs are log-odds (one output) or unnormalised log-probabilities (several) of
+        classes, and the targets are their indicators.
     """
 
     window_length: int
@@ -70,6 +73,12 @@ class NetworkSpec:
     trainable: int | None = None
     dtype_policy: str = "float32"
     quantiles: tuple[float, ...] | None = None
+    logits: bool = False
+
+    @property
+    def outputs(self) -> tuple[Any, ...]:
+        """The fields that describe the outputs."""
+        return self.n_outputs, self.quantiles, self.logits
 
     @property
     def output_shape(self) -> tuple[int, ...]:

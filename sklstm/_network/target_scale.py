@@ -6,11 +6,14 @@ import math
 from contextlib import contextmanager
 
 import numpy as np
+from scipy.special import logit
 
 from sklstm._network.losses import degree_of_homogeneity, row_losses
 
 # Squares of targets in this range, and of their errors, are far from the limits of float32.
 MIN_USUAL, MAX_USUAL = 2.0**-20, 2.0**20
+# Of a class that no row with a loss belongs to.
+MIN_FREQUENCY = 1e-6
 
 
 def initialize_outputs(model, spec, mean, deviation):
@@ -35,6 +38,25 @@ def initialize_outputs(model, spec, mean, deviation):
         head = model.get_layer("head")
         head.kernel.assign(head.kernel * varies)
         head.bias.assign(head.bias * varies)
+
+
+def initialize_logits(model, frequencies):
+    """Let the outputs start at the logits of the frequencies of the classes.
+
+    Parameters
+    ----------
+    model : keras.Model
+    frequencies : ndarray of shape (n_outputs,)
+
+    Returns
+    -------
+    ndarray of shape (n_outputs,)
+        The logits.
+    """
+    frequencies = np.clip(frequencies, MIN_FREQUENCY, 1 - MIN_FREQUENCY)
+    logits = logit(frequencies) if len(frequencies) == 1 else np.log(frequencies)
+    model.get_layer("target_scale").offset.assign(logits)
+    return logits
 
 
 def unit_of_targets(loss, spec, mean, deviation):

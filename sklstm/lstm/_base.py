@@ -5,6 +5,7 @@ This module is long because of its docstrings.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -37,10 +38,10 @@ from sklstm.lstm._inputs import (
 )
 from sklstm.lstm._outliers import warn_of_outliers
 from sklstm.lstm._parameters import LSTMParameters
-from sklstm.lstm._samples import Samples, SplitRule, embedding_indices
+from sklstm.lstm._report import mean_by_series, report_by_series, report_weights
+from sklstm.lstm._samples import Samples, SplitRule, embedding_indices, rows_with_loss
 from sklstm.lstm._state import restored_on_error
 from sklstm.lstm._streamed_samples import StreamedSamples, UndividedRows
-from sklstm.lstm._targets import check_quantiles, check_targets
 from sklstm.lstm._transfer import frozen_source, transfer_weights
 
 if TYPE_CHECKING:
@@ -48,19 +49,21 @@ if TYPE_CHECKING:
 
 Inputs: TypeAlias = Windows | Blocks | pd.DataFrame | npt.ArrayLike
 
-MEDIAN = 0.5
 TRAINABLE: dict[Any, Any] = {"all": None, "head": 1}
 
 
 class BaseLSTM(LSTMParameters):
-    """Base class of the estimators around one LSTM; see :class:`MultiSeriesLSTMRegressor`."""
+    """Base class of the estimators around one LSTM; see :class:`MultiSeriesLSTMRegressor`.
+
+    A subclass reads the targets (`_read_targets`), describes the outputs of the network
+    (`_output_spec`) and chooses its loss (`_loss_of`).
+    """
 
     history_: dict[str, list[float]]
     n_iter_: int
     n_features_in_: int
     window_length_: int
     n_outputs_: int
-    quantiles_: np.ndarray | None
     embedded_ids_: pd.Index | None
     reinitialized_weights_: list[str]
     _network: FittedNetwork
@@ -214,29 +217,28 @@ class BaseLSTM(LSTMParameters):
         samples: Samples | UndividedRows
         if isinstance(X, Blocks):
             rows: Blocks = X.with_values(y=y, sample_weight=sample_weight, series_ids=series_ids)
-            _, one_dimensional = self._read_rows(*rows.block(0), reset=reset, is_block=True)
+            _, form = self._read_rows(*rows.block(0), reset=reset, is_block=True)
             # The state may change while the blocks are read.
             samples = UndividedRows(rows.map(partial(_read_block, self._reader(), reset)))
         else:
-            samples, one_dimensional = self._read_rows(X, y, sample_weight, series_ids, reset=reset)
-        form = {"_one_dimensional": one_dimensional, "_y_dtype": samples.example.targets.dtype}
+            samples, form = self._read_rows(X, y, sample_weight, series_ids, reset=reset)
         return samples, form if reset else {}
 
     def _read_rows(
         self, X, y, sample_weight, series_ids, *, reset, is_block=False, warn=True
-    ) -> tuple[Samples, bool]:
-        """Read rows with their targets and the user's weights, and whether y has one dimension.
+    ) -> tuple[Samples, dict[str, Any]]:
+        """Read rows with their targets and the user's weights, and the form of y.
 
         In one block of a panel, all targets may be missing and all weights 0.
         """
-        X, name = as_array_like(X), type(self).__name__
-        targets, one_dimensional = check_targets(y, count_rows(X), name, allow_unknown=is_block)
+        X = as_array_like(X)
+        targets, form = self._read_targets(y, count_rows(X), allow_unknown=is_block)
         to_float32(targets, "y")
         if warn:
             warn_of_lost_digits(targets, "y")
         weights = check_weights(sample_weight, len(targets), allow_zero=is_block)
         windows = read_windows(self, X, series_ids, reset=reset, warn=warn and reset)
-        return Samples(windows, targets, weights), one_dimensional
+        return Samples(windows, targets, weights), form
 
     def _reader(self, **attributes) -> Self:
         """Return an estimator with this one's parameters and state, and these attributes."""
@@ -271,14 +273,10 @@ class BaseLSTM(LSTMParameters):
             )
 
     def _source(self):
-        """Return the fitted network whose weights initialise this one, or None."""
+        """Return the fitted estimator whose weights initialise the network, or None."""
         if self.init_from is None:
             return None
-        return frozen_source(self.init_from, BaseLSTM)._network
-
-    def _levels(self):
-        """Return the levels of `quantiles` as floats, or None."""
-        return None if self.quantiles is None else check_quantiles(self.quantiles)
+        return frozen_source(self.init_from, BaseLSTM)
 
     def _read_validation(self, given, attributes) -> Samples | StreamedSamples:
         """Read the validation rows that were passed to `fit`, and weight them.
@@ -314,7 +312,6 @@ class BaseLSTM(LSTMParameters):
                 f"{windows.window_length}. Change one of the two, or pad with 'nan', where the "
                 "oldest segment may be incomplete."
             )
-        levels = self._levels()
         return NetworkSpec(
             window_length=windows.window_length,
             n_features=windows.shape[2],
@@ -332,7 +329,7 @@ class BaseLSTM(LSTMParameters):
             static_features=static_positions(windows, self.static_features),
             series_embedding=int(self.series_embedding),
             trainable=TRAINABLE.get(self.trainable, self.trainable),
-            quantiles=None if levels is None else tuple(np.union1d(levels, MEDIAN).tolist()),
+            **self._output_spec(),
         )
 
     def _start_network(self, spec, training: Samples | StreamedSamples, earlier, source, seed):
@@ -350,15 +347,13 @@ class BaseLSTM(LSTMParameters):
         if embedded_ids is not None:
             n_series = next_power_of_two(len(embedded_ids))
         spec = replace(spec, n_series=n_series, dtype_policy=api.dtype_policy())
-        loss = api.loss_of(spec, self.loss)
+        loss = self._loss_of(spec)
         batch_size = min(self.batch_size, next_power_of_two(len(training)))
         batch_size = api.evenly_divided(batch_size)
         settings = api.TrainingSpec(spec, batch_size, loss, self.optimizer, self.learning_rate)
         if earlier is not None:
             return earlier.continue_as(settings), settings
-        if spec.quantiles is None:
-            api.check_outputs_may_be_unbounded(self.loss, spec.n_outputs)
-            api.check_missing_targets(self.loss, training.targets_with_gaps())
+        self._check_loss(spec, training)
         network = api.FittedNetwork.initialize(
             spec,
             training,
@@ -368,7 +363,7 @@ class BaseLSTM(LSTMParameters):
             feature_names=training.example.windows.names,
         )
         if source is not None:
-            transfer_weights(source, network)
+            transfer_weights(source._network, network, self._has_outputs_of(source))
         return network, settings
 
     def _fitted_attributes(self, network, history: TrainingHistory) -> dict[str, Any]:
@@ -379,10 +374,42 @@ class BaseLSTM(LSTMParameters):
             "n_iter_": history.n_epochs,
             "window_length_": network.spec.window_length,
             "n_outputs_": network.spec.n_outputs,
-            "quantiles_": self._levels(),
             "embedded_ids_": network.embedded_ids,
             "reinitialized_weights_": network.reinitialized_weights,
         }
+
+    # ------------------------------------------------- targets and outputs, by subclass
+
+    def _read_targets(self, y, n_rows, *, allow_unknown=False) -> tuple[np.ndarray, dict[str, Any]]:
+        """Convert y to numbers, and return them with attributes for the form of y.
+
+        Missing elements are NaN, and `allow_unknown` is whether all may be.
+        """
+        raise NotImplementedError
+
+    def _output_spec(self) -> dict[str, Any]:
+        """Return the fields of the network's spec that describe the outputs."""
+        raise NotImplementedError
+
+    def _loss_of(self, spec: NetworkSpec):
+        """Return the loss of a network, as in Keras."""
+        raise NotImplementedError
+
+    def _check_loss(self, spec: NetworkSpec, training: Samples | StreamedSamples) -> None:
+        """Raise an error if the loss does not fit to the network or the targets."""
+
+    def _has_outputs_of(self, source: BaseLSTM) -> bool:
+        """Whether the outputs mean the same as those of another estimator with equal spec."""
+        return True
+
+    def _error_by_series(
+        self, targets: np.ndarray, predicted: np.ndarray, mean: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Compute the error of the predictions of each series.
+
+        `mean` averages an array of shape (n_rows, n) by series, without NaN.
+        """
+        raise NotImplementedError
 
     # -------------------------------------------------------------------------- applying
 
@@ -432,6 +459,47 @@ class BaseLSTM(LSTMParameters):
         indices = embedding_indices(windows, self.embedded_ids_)
         return self._network.attention_weights(windows, indices)
 
+    def series_report(
+        self,
+        X: Inputs,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        series_ids: npt.ArrayLike | None = None,
+    ) -> pd.DataFrame:
+        """Report the weight of each series and the error of its predictions.
+
+        Parameters
+        ----------
+        X, y, sample_weight, series_ids
+            As in `fit`.
+
+        Returns
+        -------
+        DataFrame
+            One row per series, with index ``series`` and the columns
+
+            - ``rows``: number of rows;
+            - ``windows``: number of rows that would enter the loss in fit;
+            - ``weight``: sum of their weights, which over all series is the number of windows; NaN
+              where a dict of weights lacks the id;
+            - ``loss``: their mean loss;
+            - ``error``: root mean squared error of all rows with a known target, in units of y
+              (with `quantiles`, that of the median), or the fraction of wrong labels.
+        """
+        check_is_fitted(self, "model_")
+        samples, _ = self._read_rows(X, y, sample_weight, series_ids, reset=False, warn=False)
+        self._check_n_outputs(samples.targets)
+        predicted = self._predict_outputs(samples.windows)
+        rows = rows_with_loss(samples, self.min_observed, self.embargo, allow_empty=True)
+        losses = np.zeros(len(samples))
+        if len(rows):
+            loss = self._loss_of(self._network.spec)
+            losses[rows] = load_network().row_losses(loss, samples.targets[rows], predicted[rows])
+        weights = report_weights(samples, rows, self.series_weight)
+        mean = partial(mean_by_series, samples)
+        error = self._error_by_series(samples.targets, predicted, mean)
+        return report_by_series(samples, rows, losses, weights, error)
+
     def _read(self, X) -> Windows:
         return read_windows(self, as_array_like(X), reset=False)
 
@@ -444,9 +512,8 @@ class BaseLSTM(LSTMParameters):
             )
 
     def _predict_outputs(self, windows: Windows) -> np.ndarray:
-        """Apply the network, and convert its outputs to the precision of y."""
-        indices = embedding_indices(windows, self.embedded_ids_)
-        return self._network.predict(windows, indices).astype(self._y_dtype, copy=False)
+        """Apply the network."""
+        return self._network.predict(windows, embedding_indices(windows, self.embedded_ids_))
 
     # --------------------------------------------------------------------------- plumbing
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklstm._files.checkpoint import Checkpoint
@@ -16,10 +16,15 @@ from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.tables import SERIES_NAME
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LSTMParameters(PanelEstimator):
-    """Hold the parameters; :class:`sklstm.MultiSeriesLSTMRegressor` documents them."""
+    """Hold the parameters that all estimators share.
 
-    _parameter_constraints: dict[str, Any] = {
+    They are fields of a dataclass, so that each subclass adds its own to the same constructor.
+    :class:`sklstm.MultiSeriesLSTMRegressor` documents them.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "segment_length": [Interval(Integral, 1, None, closed="left")],
@@ -31,8 +36,6 @@ class LSTMParameters(PanelEstimator):
         "skip": ["boolean"],
         "series_embedding": [Interval(Integral, 0, None, closed="left")],
         "static_features": ["array-like", str, Integral, None],
-        "loss": "no_validation",
-        "quantiles": ["array-like", None],
         "optimizer": "no_validation",
         "learning_rate": [Interval(Real, 0, None, closed="left"), HasMethods("get_config")],
         "learning_rate_decay": [StrOptions({"cosine"}), None],
@@ -58,77 +61,36 @@ class LSTMParameters(PanelEstimator):
         "time": [str, Integral, None],
     }
 
-    def __init__(
-        self,
-        hidden_units: int = 64,
-        *,
-        n_layers: int = 1,
-        segment_length: int = 1,
-        attention: bool | int = False,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        layer_norm: bool = False,
-        skip: bool = False,
-        series_embedding: int = 0,
-        static_features: Sequence[str | int] | str | int | None = None,
-        loss: Any = "mse",
-        quantiles: npt.ArrayLike | None = None,
-        optimizer: Any = "adam",
-        learning_rate: Any = 1e-3,
-        learning_rate_decay: Literal["cosine"] | None = None,
-        epochs: int = 30,
-        steps_per_epoch: int | None = None,
-        batch_size: int = 64,
-        series_weight: Any = "balanced",
-        min_observed: int | None = None,
-        embargo: int = 0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        validation_by: Literal["series", "time"] = "series",
-        n_iter_no_change: int = 10,
-        init_from: Any = None,
-        trainable: Literal["all", "head"] | int = "all",
-        warm_start: bool = False,
-        callbacks: list[Any] | tuple[Any, ...] | None = None,
-        checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-        series: str | int | None = None,
-        time: str | int | None = None,
-    ):
-        self.hidden_units = hidden_units
-        self.n_layers = n_layers
-        self.segment_length = segment_length
-        self.attention = attention
-        self.bidirectional = bidirectional
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.layer_norm = layer_norm
-        self.skip = skip
-        self.series_embedding = series_embedding
-        self.static_features = static_features
-        self.loss = loss
-        self.quantiles = quantiles
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_decay = learning_rate_decay
-        self.epochs = epochs
-        self.steps_per_epoch = steps_per_epoch
-        self.batch_size = batch_size
-        self.series_weight = series_weight
-        self.min_observed = min_observed
-        self.embargo = embargo
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.validation_by = validation_by
-        self.n_iter_no_change = n_iter_no_change
-        self.init_from = init_from
-        self.trainable = trainable
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.checkpoint = checkpoint
-        self.random_state = random_state
-        self.verbose = verbose
-        self.series = series
-        self.time = time
+    hidden_units: int = field(default=64, kw_only=False)
+    n_layers: int = 1
+    segment_length: int = 1
+    attention: bool | int = False
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    layer_norm: bool = False
+    skip: bool = False
+    series_embedding: int = 0
+    static_features: Sequence[str | int] | str | int | None = None
+    optimizer: Any = "adam"
+    learning_rate: Any = 1e-3
+    learning_rate_decay: Literal["cosine"] | None = None
+    epochs: int = 30
+    steps_per_epoch: int | None = None
+    batch_size: int = 64
+    series_weight: Any = "balanced"
+    min_observed: int | None = None
+    embargo: int = 0
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    validation_by: Literal["series", "time"] = "series"
+    n_iter_no_change: int = 10
+    init_from: Any = None
+    trainable: Literal["all", "head"] | int = "all"
+    warm_start: bool = False
+    callbacks: list[Any] | tuple[Any, ...] | None = None
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
+    series: str | int | None = None
+    time: str | int | None = None

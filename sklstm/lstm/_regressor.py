@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network.lazy_import import load_network
 from sklstm._streaming.methods import concatenates_blocks
-from sklstm.lstm._base import MEDIAN, BaseLSTM, Inputs
-from sklstm.lstm._report import report_by_series, report_weights
-from sklstm.lstm._samples import rows_with_loss
-from sklstm.lstm._targets import check_targets, r2_score_known
+from sklstm.lstm._base import BaseLSTM, Inputs
+from sklstm.lstm._targets import check_quantiles, check_targets, r2_score_known
+
+MEDIAN = 0.5
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     """Train one LSTM on the windows of many series.
 
@@ -23,14 +26,15 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     prediction for a row depends on its own window alone. Series are weighted equally by default;
     see `series_weight`.
 
-    The parameters form six groups, in this order:
+    The parameters form seven groups, in this order:
 
     - network: `hidden_units` to `static_features`;
-    - optimisation: `loss` to `batch_size`;
+    - optimisation: `optimizer` to `batch_size`;
     - rows and weights: `series_weight` to `embargo`;
     - early stopping: `early_stopping` to `n_iter_no_change`;
     - continuation of earlier fits: `init_from`, `trainable` and `warm_start`;
-    - reporting, seed and ids: `callbacks` to `time`.
+    - reporting, seed and ids: `callbacks` to `time`;
+    - loss: `loss` and `quantiles`.
 
     Parameters
     ----------
@@ -70,13 +74,6 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     static_features : list of str or int, default=None
         Names, or positions in the window, of features that are constant within each series. They
         enter once per window, as the vectors of `series_embedding` do, instead of at each step.
-    loss : str, keras.losses.Loss or callable, default="mse"
-        As in Keras. Not used with `quantiles`.
-    quantiles : sequence of float, default=None
-        Levels in (0, 1) in ascending order, such as (0.1, 0.5, 0.9). The network predicts these
-        quantiles of the target and minimises the mean of their pinball losses, in units of y.
-        `predict` returns the median, which the network also predicts if 0.5 is not among the
-        levels, and `predict_quantiles` returns the given levels.
     optimizer : str, class, keras.optimizers.Optimizer or dict, default="adam"
         As in Keras. An optimizer object is copied and keeps its own learning rate.
     learning_rate : float or keras LearningRateSchedule, default=1e-3
@@ -141,6 +138,13 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         their ids.
     time : str, int or None, default=None
         For 2-D input: column name, index level name or column position of the time.
+    loss : str, keras.losses.Loss or callable, default="mse"
+        As in Keras. Not used with `quantiles`.
+    quantiles : sequence of float, default=None
+        Levels in (0, 1) in ascending order, such as (0.1, 0.5, 0.9). The network predicts these
+        quantiles of the target and minimises the mean of their pinball losses, in units of y.
+        `predict` returns the median, which the network also predicts if 0.5 is not among the
+        levels, and `predict_quantiles` returns the given levels.
 
     Attributes
     ----------
@@ -212,6 +216,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     >>> pipe.fit(X, y).predict(X).shape == (len(X),)
     True
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = BaseLSTM._parameter_constraints | {
+        "loss": "no_validation",
+        "quantiles": ["array-like", None],
+    }
+
+    loss: Any = "mse"
+    quantiles: npt.ArrayLike | None = None
 
     @concatenates_blocks
     def predict(self, X: Inputs) -> np.ndarray:
@@ -291,45 +303,37 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         self._check_n_outputs(targets)
         return r2_score_known(targets, predicted.reshape(targets.shape), sample_weight)
 
-    def series_report(
-        self,
-        X: Inputs,
-        y: npt.ArrayLike,
-        sample_weight: npt.ArrayLike | None = None,
-        series_ids: npt.ArrayLike | None = None,
-    ) -> pd.DataFrame:
-        """Report the weight of each series and the errors of its predictions.
+    # ------------------------------------------------------------- targets and outputs
 
-        Parameters
-        ----------
-        X, y, sample_weight, series_ids
-            As in `fit`.
+    def _read_targets(self, y, n_rows, *, allow_unknown=False):
+        name = type(self).__name__
+        targets, one_dimensional = check_targets(y, n_rows, name, allow_unknown=allow_unknown)
+        return targets, {"_one_dimensional": one_dimensional, "_y_dtype": targets.dtype}
 
-        Returns
-        -------
-        DataFrame
-            One row per series, with index ``series`` and the columns
+    def _output_spec(self):
+        if self.quantiles is None:
+            return {}
+        return {"quantiles": tuple(np.union1d(check_quantiles(self.quantiles), MEDIAN).tolist())}
 
-            - ``rows``: number of rows;
-            - ``windows``: number of rows that would enter the loss in fit;
-            - ``weight``: sum of their weights, which over all series is the number of windows; NaN
-              where a dict of weights lacks the id;
-            - ``loss``: their mean loss;
-            - ``error``: root mean squared error of all rows with a known target, in units of y;
-              with `quantiles`, that of the median.
-        """
-        check_is_fitted(self, "model_")
-        samples, _ = self._read_rows(X, y, sample_weight, series_ids, reset=False, warn=False)
-        self._check_n_outputs(samples.targets)
-        predicted = self._predict_outputs(samples.windows)
-        rows = rows_with_loss(samples, self.min_observed, self.embargo, allow_empty=True)
-        losses = np.zeros(len(samples))
-        if len(rows):
+    def _loss_of(self, spec):
+        return self.loss if spec.quantiles is None else load_network().PinballLoss(spec.quantiles)
+
+    def _check_loss(self, spec, training):
+        if spec.quantiles is None:
             api = load_network()
-            loss = api.loss_of(self._network.spec, self.loss)
-            losses[rows] = api.row_losses(loss, samples.targets[rows], predicted[rows])
-        weights = report_weights(samples, rows, self.series_weight)
-        return report_by_series(samples, self._median(predicted), rows, losses, weights)
+            api.check_outputs_may_be_unbounded(self.loss, spec.n_outputs)
+            api.check_missing_targets(self.loss, training.targets_with_gaps())
+
+    def _fitted_attributes(self, network, history):
+        levels = None if self.quantiles is None else check_quantiles(self.quantiles)
+        return super()._fitted_attributes(network, history) | {"quantiles_": levels}
+
+    def _predict_outputs(self, windows):
+        """Apply the network, and convert its outputs to the precision of y."""
+        return super()._predict_outputs(windows).astype(self._y_dtype, copy=False)
+
+    def _error_by_series(self, targets, predicted, mean):
+        return np.sqrt(mean((targets - self._median(predicted)) ** 2))
 
     def _median(self, predicted) -> np.ndarray:
         """Select the median where the network predicts quantiles."""

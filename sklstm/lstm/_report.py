@@ -36,41 +36,59 @@ def report_weights(samples: Samples, rows, series_weight) -> np.ndarray:
     return weights
 
 
-def report_by_series(samples: Samples, predicted, rows, losses, weights) -> pd.DataFrame:
-    """Sum up weights, losses and errors by series.
+def mean_by_series(samples: Samples, values: np.ndarray) -> np.ndarray:
+    """Average values by series, without NaN.
 
     Parameters
     ----------
     samples : Samples
-    predicted : ndarray of shape (n_rows, n_outputs)
+    values : ndarray of shape (n_rows, n)
+
+    Returns
+    -------
+    ndarray of shape (n_series,)
+        NaN for series without values.
+    """
+    known = ~np.isnan(values)
+    sums = _total(samples, np.where(known, values, 0).sum(axis=1))
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN
+        return sums / _total(samples, known.sum(axis=1))
+
+
+def report_by_series(samples: Samples, rows, losses, weights, error) -> pd.DataFrame:
+    """Sum up weights and losses by series.
+
+    Parameters
+    ----------
+    samples : Samples
     rows : ndarray
         Positions of the rows in the loss.
     losses, weights : ndarray of shape (n_rows,)
         0 for rows that are not in the loss.
+    error : ndarray of shape (n_series,)
+        Error of the predictions of each series.
 
     Returns
     -------
     DataFrame
         One row per series that has rows.
     """
-    ids = samples.windows.ids
-
-    def total(values):
-        return np.bincount(samples.codes, weights=values, minlength=len(ids))
-
     in_loss = np.zeros(len(samples))
     in_loss[rows] = 1
-    known = ~np.isnan(samples.targets)
-    squares = np.where(known, (samples.targets - predicted) ** 2, 0).sum(axis=1)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN, for series without such rows
         report = pd.DataFrame(
             {
-                "rows": total(None).astype(int),
-                "windows": total(in_loss).astype(int),
-                "weight": total(weights),
-                "loss": total(losses) / total(in_loss),
-                "error": np.sqrt(total(squares) / total(known.sum(axis=1))),
+                "rows": _total(samples).astype(int),
+                "windows": _total(samples, in_loss).astype(int),
+                "weight": _total(samples, weights),
+                "loss": _total(samples, losses) / _total(samples, in_loss),
+                "error": error,
             },
-            index=ids.rename("series"),
+            index=samples.windows.ids.rename("series"),
         )
     return report[report["rows"] > 0]
+
+
+def _total(samples, values=None) -> np.ndarray:
+    """Sum values by series; None: count the rows."""
+    return np.bincount(samples.codes, weights=values, minlength=len(samples.windows.ids))

@@ -37,11 +37,7 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
     one_dimensional : bool
         Whether y had one dimension.
     """
-    if y is None:
-        raise ValueError(
-            f"{name} requires y to be passed, but the target y is None. Call fit(X, y) with one "
-            "target per row."
-        )
+    check_targets_passed(y, name)
     y = as_plain(y)
     _check_kind(y)
     options = {"dtype": FLOATS, "ensure_all_finite": "allow-nan", "input_name": "y"}
@@ -55,14 +51,28 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
         raise ValueError(
             f"y has shape {y.shape}; expected (n_rows,) or (n_rows, n_outputs). Reshape it."
         )
-    if len(y) != n_rows:
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
-            f"y has {len(y)}. Pass one target per row of X, NaN where it is unknown."
-        )
+    check_n_targets(len(y), n_rows)
     if not allow_unknown and np.isnan(y).all():
         raise ValueError("Input y contains NaN only: pass at least one known target.")
     return y.reshape(n_rows, -1), y.ndim == 1
+
+
+def check_targets_passed(y, name) -> None:
+    """Raise an error for y=None; `name` is that of the estimator."""
+    if y is None:
+        raise ValueError(
+            f"{name} requires y to be passed, but the target y is None. Call fit(X, y) with one "
+            "target per row."
+        )
+
+
+def check_n_targets(n_targets, n_rows) -> None:
+    """Raise an error if there is not one target per row."""
+    if n_targets != n_rows:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, "
+            f"y has {n_targets}. Pass one target per row of X, NaN where it is unknown."
+        )
 
 
 def _check_kind(y):
@@ -71,16 +81,15 @@ def _check_kind(y):
     if values.dtype == bool:
         warn_user(
             "y is bool, expected numbers. False and true are used as 0 and 1, and the predictions "
-            "are numbers: estimates of the probability of true. Pass y.astype(float) if this is "
-            "intended."
+            "are numbers: estimates of the probability of true. Use MultiSeriesLSTMClassifier, or "
+            "pass y.astype(float) if this is intended."
         )
     if values.dtype.kind in "US" or (values.dtype == object and holds_text(values.ravel())):
         first = next(value for value in values.ravel() if isinstance(value, (str, bytes)))
         raise ValueError(
             f"y holds text (the first is {show(first)}), expected numbers. Convert text that "
-            "stands for numbers with pandas.to_numeric. Classes are not supported yet: for two "
-            f"classes, pass 0 and 1, such as (y == {show(first)}).astype(float), and predictions "
-            "estimate the probability of 1."
+            "stands for numbers with pandas.to_numeric. If y holds classes, use "
+            "MultiSeriesLSTMClassifier."
         )
 
 

@@ -48,7 +48,7 @@ def frozen_source(init_from, kind):
     return source
 
 
-def transfer_weights(source, target) -> None:
+def transfer_weights(source, target, same_outputs=True) -> None:
     """Copy the weights of a fitted network where name and shape agree.
 
     The names of the other weights are stored in ``target.reinitialized_weights``, and a warning
@@ -60,6 +60,8 @@ def transfer_weights(source, target) -> None:
         Is not changed.
     target : FittedNetwork
         A new network, whose model is changed.
+    same_outputs : bool, default=True
+        Whether outputs of the same spec have the same meaning.
 
     Raises
     ------
@@ -73,8 +75,8 @@ def transfer_weights(source, target) -> None:
     if target.embedded_ids is not None and source.embedded_ids is not None:
         found = source.embedded_ids.get_indexer(target.embedded_ids) + 1
         rows[1 : len(found) + 1] = found
-    same_head = there.output_shape == here.output_shape and there.quantiles == here.quantiles
-    new = copy_matching(source.model, target.model, rows=rows, head=same_head)
+    head = same_outputs and there.outputs == here.outputs
+    new = copy_matching(source.model, target.model, rows=rows, head=head)
     frozen = {weight.path for weight in target.model.non_trainable_variables}.intersection(new)
     if frozen:
         raise ValueError(

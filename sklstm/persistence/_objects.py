@@ -23,7 +23,7 @@ from sklstm.forecasting._columns import PanelColumns
 from sklstm.forecasting._context import FittedContext
 from sklstm.forecasting._normalization import TargetScale, ValueScale
 from sklstm.forecasting._window_builder import WindowBuilder
-from sklstm.lstm import MultiSeriesLSTMRegressor
+from sklstm.lstm import MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor
 from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
 from sklstm.meta._target_scaler import TargetScaler
 from sklstm.persistence._graph import Codec, Decoder, Encoder, Entry, Place
@@ -33,7 +33,8 @@ from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
 OWN = {
     kind.__name__: kind
     for kind in (
-        *(MultiSeriesForecaster, MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer),
+        *(MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor, MultiSeriesForecaster),
+        *(PerSeriesScaler, WindowTransformer),
         *(PerSeriesTargetRegressor, SeriesEnsembleRegressor, TargetScaler),
     )
 }
@@ -160,14 +161,15 @@ def decode_estimator(entry: Entry, decoder: Decoder) -> Any:
     """Decode an estimator, and check that its state belongs to its class."""
     kind = class_of(entry["class"])
     state = {name: decoder.value(node) for name, node in entry["state"].items()}
-    missing = set(kind._get_param_names()) - state.keys()
-    if missing:
+    parameters = set(kind._get_param_names())
+    if missing := parameters - state.keys():
         raise ValueError(f"{kind.__name__} lacks the parameters {sorted(missing)}")
     for name in state:
         own = inspect.getattr_static(kind, name, None)
         if name.startswith("__") or callable(own) or isinstance(own, (property, classmethod)):
             raise ValueError(f"{kind.__name__} has no attribute {name!r} in files")
-    check_hints(kind, state)
+    # Parameters are checked by fit, as those of a constructor are.
+    check_hints(kind, {name: item for name, item in state.items() if name not in parameters})
     estimator = kind.__new__(kind)
     estimator.__setstate__(state)
     return estimator

@@ -337,7 +337,7 @@ BAD_FITS = {
         WINDOWS,
         np.full(len(Y), "x"),
         {},
-        r"y holds text \(the first is 'x'\).*0 and 1",
+        r"y holds text \(the first is 'x'\).*MultiSeriesLSTMClassifier",
     ),
     "text among numbers": ({}, WINDOWS, [*Y[:-1], "x"], {}, "y holds text"),
     "categories": ({}, WINDOWS, pd.Series("x", range(len(Y)), "category"), {}, "y holds text"),
@@ -393,7 +393,7 @@ def test_losses_and_optimizers_are_checked():
 
 
 def test_boolean_targets_warn():
-    with pytest.warns(UserWarning, match="y is bool.*0 and 1.*Pass y.astype"):
+    with pytest.warns(UserWarning, match="y is bool.*0 and 1.*Classifier.*pass y.astype"):
         warned = lstm().fit(WINDOWS, Y > 0)
     expected = lstm().fit(WINDOWS, (Y > 0).astype(float))
     assert_array_equal(warned.predict(WINDOWS), expected.predict(WINDOWS))

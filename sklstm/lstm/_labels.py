@@ -1,0 +1,147 @@
+"""Read labels of classes, some of which may be unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklstm._panel.frames import as_plain
+from sklstm._panel.show import show
+from sklstm._panel.weights import check_weights
+from sklstm._streaming.blocks import Blocks
+from sklstm.lstm._targets import check_n_targets, check_targets_passed
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Hold the labels of rows.
+
+    Attributes
+    ----------
+    known : ndarray of shape (n_rows,)
+        A mask. Unknown labels are None, NaN or another missing value.
+    values : ndarray of shape (n_known,)
+        The known labels.
+    """
+
+    known: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def read(cls, y, name: str, n_rows: int | None = None) -> Labels:
+        """Convert y to labels.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_rows,)
+        name : str
+            Name of the estimator, for error messages.
+        n_rows : int, default=None
+            Required number of rows.
+        """
+        check_targets_passed(y, name)
+        values = column_or_1d(as_plain(y), warn=True)
+        if n_rows is not None:
+            check_n_targets(len(values), n_rows)
+        known = ~np.asarray(pd.isna(values))
+        values = values[known]
+        if values.dtype == object:  # numbers beside None
+            values = pd.Series(values).infer_objects().to_numpy()
+        if len(values):
+            check_classification_targets(values)
+        return cls(known, values)
+
+    def indicators(self, classes: np.ndarray) -> np.ndarray:
+        """Mark the class of each row.
+
+        Parameters
+        ----------
+        classes : ndarray of shape (n_classes,)
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes), or (n_rows, 1) for two classes
+            1 in the column of the row's class, and 0 elsewhere; for two classes, the column of the
+            second one. Rows without a known label are NaN.
+        """
+        codes = pd.Index(classes).get_indexer(self.values)
+        if (codes < 0).any():
+            unknown = self.values[codes < 0][0]
+            raise ValueError(
+                f"y contains the label {show(unknown)}, but the classes are {classes.tolist()}. "
+                "Pass labels of these classes, and None or NaN where the label is unknown."
+            )
+        marks = np.full((len(self.known), len(classes)), np.nan, np.float32)
+        marks[self.known] = np.eye(len(classes), dtype=np.float32)[codes]
+        return marks[:, 1:] if len(classes) == 2 else marks
+
+
+def count_classes(y, sample_weight, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Find the classes, and sum the weights of the rows of each.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,), or Blocks of them
+    sample_weight : array-like of shape (n_rows,), Blocks or None
+        Ignored if y consists of blocks.
+    name : str
+        Name of the estimator, for error messages.
+
+    Returns
+    -------
+    classes, totals : ndarray of shape (n_classes,)
+        The classes are sorted.
+    """
+    counted = []
+    for part in y if isinstance(y, Blocks) else [y]:
+        labels = Labels.read(part, name)
+        weights = None if isinstance(y, Blocks) else sample_weight
+        weights = check_weights(weights, len(labels.known), allow_zero=True)
+        classes, codes = np.unique(labels.values, return_inverse=True)
+        counted.append((classes, np.bincount(codes, weights[labels.known], len(classes))))
+    classes = np.unique(np.concatenate([part for part, _ in counted]))
+    totals = np.zeros(len(classes))
+    for part, sums in counted:
+        totals[np.searchsorted(classes, part)] += sums
+    return classes, totals
+
+
+def check_classes(classes: np.ndarray, name: str) -> np.ndarray:
+    """Return the classes, if there are at least two; `name` is that of the estimator."""
+    if len(classes) < 2:
+        found = f"one class, {show(classes[0])}" if len(classes) else "only unknown labels"
+        raise ValueError(
+            f"y contains {found}: {name} needs at least two classes. Pass rows of another class."
+        )
+    return classes
+
+
+def weights_of_classes(class_weight, classes: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Compute the weight of each class.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+    classes, totals : ndarray of shape (n_classes,)
+        From `count_classes`.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    if isinstance(class_weight, str):  # "balanced"
+        present = totals > 0
+        return np.where(present, totals[present].mean() / np.where(present, totals, 1.0), 0.0)
+    unknown = [label for label in class_weight if label not in classes]
+    if unknown:
+        raise ValueError(
+            f"class_weight names {unknown}, but the classes are {classes.tolist()}. Use the labels "
+            "of y."
+        )
+    return np.array([float(class_weight.get(label, 1.0)) for label in classes.tolist()])
