@@ -18,6 +18,7 @@ from sklstm.forecasting import MultiSeriesForecaster
 from sklstm.lstm import MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor
 from sklstm.meta import (
     PerSeriesTargetRegressor,
+    SeriesEnsembleClassifier,
     SeriesEnsembleRegressor,
     predict_quantiles,
     series_report,
@@ -35,6 +36,7 @@ __all__ = [
     "PerSeriesScaler",
     "PerSeriesTargetRegressor",
     "PerSeriesTimeSplit",
+    "SeriesEnsembleClassifier",
     "SeriesEnsembleRegressor",
     "WindowTransformer",
     "Windows",

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr, get_tags
 from sklearn.utils.estimator_checks import (
@@ -32,6 +32,7 @@ from sklstm import (
     MultiSeriesLSTMRegressor,
     PerSeriesScaler,
     PerSeriesTargetRegressor,
+    SeriesEnsembleClassifier,
     SeriesEnsembleRegressor,
     WindowTransformer,
 )
@@ -49,6 +50,8 @@ ESTIMATORS = [
     PerSeriesScaler(scaler=StandardScaler(), statistics="fit"),
     PerSeriesTargetRegressor(Ridge()),
     PerSeriesTargetRegressor(Ridge(), target=0),
+    SeriesEnsembleClassifier(LogisticRegression(), assign="all", random_state=0),
+    SeriesEnsembleClassifier(LogisticRegression(), 2, combine="error", random_state=0),
     SeriesEnsembleRegressor(Ridge(), random_state=0),
     SeriesEnsembleRegressor(Ridge(), assign="all", combine="median", random_state=0),
     SeriesEnsembleRegressor(Ridge(), 2, assign="partition", combine="error", random_state=0),
@@ -110,7 +113,7 @@ def expected_failed_checks(estimator):
         # As in scikit-learn's bagging, weights and repeats are equal in expectation only.
         reason = "training treats random rows as rows of an unseen series"
         expected["check_sample_weight_equivalence_on_dense_data"] = reason
-    if isinstance(estimator, SeriesEnsembleRegressor) and estimator.assign != "all":
+    if getattr(estimator, "assign", "all") != "all":
         # scikit-learn makes the same exception for its BaggingRegressor.
         reason = "weights are not equivalent to repeated rows where series are drawn or divided"
         expected["check_sample_weight_equivalence_on_dense_data"] = reason

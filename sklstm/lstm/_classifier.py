@@ -11,18 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network.lazy_import import load_network
-from sklstm._panel.weights import check_weights
+from sklstm._panel.shared_docs import with_parameters_of
 from sklstm._streaming.methods import concatenates_blocks
 from sklstm.lstm._base import BaseLSTM, Inputs
 from sklstm.lstm._labels import Labels, check_classes, count_classes, weights_of_classes
 from sklstm.lstm._regressor import MultiSeriesLSTMRegressor
-from sklstm.lstm._shared_docs import with_parameters_of
 from sklstm.lstm._state import restored_on_error
 
 
@@ -258,9 +256,7 @@ class MultiSeriesLSTMClassifier(ClassifierMixin, BaseLSTM):
         """
         predicted = self.predict(X)
         labels = Labels.read(y, type(self).__name__, len(predicted))
-        weights = check_weights(sample_weight, len(predicted))
-        known = labels.known
-        return float(accuracy_score(labels.values, predicted[known], sample_weight=weights[known]))
+        return labels.accuracy(predicted, sample_weight)
 
     # ---------------------------------------------------------------- targets and outputs
 
@@ -268,7 +264,8 @@ class MultiSeriesLSTMClassifier(ClassifierMixin, BaseLSTM):
         labels = Labels.read(y, type(self).__name__, n_rows)
         if not (allow_unknown or labels.known.any()):
             raise ValueError("Input y contains only unknown labels: pass at least one known label.")
-        return labels.indicators(self.classes_), {}
+        marks = labels.indicators(self.classes_)
+        return marks[:, 1:] if len(self.classes_) == 2 else marks, {}  # one output for two classes
 
     def _output_spec(self):
         return {"logits": True}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import column_or_1d
+from sklearn.metrics import accuracy_score
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklstm._panel.frames import as_plain
@@ -22,12 +23,15 @@ class Labels:
 
     Attributes
     ----------
+    given : ndarray of shape (n_rows,)
+        The labels as they were passed.
     known : ndarray of shape (n_rows,)
         A mask. Unknown labels are None, NaN or another missing value.
     values : ndarray of shape (n_known,)
         The known labels.
     """
 
+    given: np.ndarray
     known: np.ndarray
     values: np.ndarray
 
@@ -44,16 +48,18 @@ class Labels:
             Required number of rows.
         """
         check_targets_passed(y, name)
-        values = column_or_1d(as_plain(y), warn=True)
+        given = column_or_1d(as_plain(y), warn=True)
         if n_rows is not None:
-            check_n_targets(len(values), n_rows)
-        known = ~np.asarray(pd.isna(values))
-        values = values[known]
+            check_n_targets(len(given), n_rows)
+        known = ~np.asarray(pd.isna(given))
+        values = given[known]
         if values.dtype == object:  # numbers beside None
             values = pd.Series(values).infer_objects().to_numpy()
+        if values.dtype.kind == "f":
+            assert_all_finite(values, input_name="y")
         if len(values):
             check_classification_targets(values)
-        return cls(known, values)
+        return cls(given, known, values)
 
     def indicators(self, classes: np.ndarray) -> np.ndarray:
         """Mark the class of each row.
@@ -64,9 +70,9 @@ class Labels:
 
         Returns
         -------
-        ndarray of shape (n_rows, n_classes), or (n_rows, 1) for two classes
-            1 in the column of the row's class, and 0 elsewhere; for two classes, the column of the
-            second one. Rows without a known label are NaN.
+        ndarray of shape (n_rows, n_classes)
+            float32: 1 in the column of the row's class, and 0 elsewhere. Rows without a known label
+            are NaN.
         """
         codes = pd.Index(classes).get_indexer(self.values)
         if (codes < 0).any():
@@ -77,7 +83,18 @@ class Labels:
             )
         marks = np.full((len(self.known), len(classes)), np.nan, np.float32)
         marks[self.known] = np.eye(len(classes), dtype=np.float32)[codes]
-        return marks[:, 1:] if len(classes) == 2 else marks
+        return marks
+
+    def accuracy(self, predicted: np.ndarray, sample_weight) -> float:
+        """Compute the fraction of rows with a known label that were predicted correctly.
+
+        Parameters
+        ----------
+        predicted : ndarray of shape (n_rows,)
+        sample_weight : array-like of shape (n_rows,) or None
+        """
+        weights = check_weights(sample_weight, len(predicted))[self.known]
+        return float(accuracy_score(self.values, predicted[self.known], sample_weight=weights))
 
 
 def count_classes(y, sample_weight, name: str) -> tuple[np.ndarray, np.ndarray]:

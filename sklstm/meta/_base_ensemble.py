@@ -3,54 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     _check_method_params,
-    check_array,
-    check_consistent_length,
+    check_is_fitted,
 )
 
-from sklstm._panel.estimator import PanelEstimator
-from sklstm._panel.frames import as_plain, is_foreign, take
-from sklstm._panel.read import (
-    check_unchanged,
-    feature_names,
-    read_panel,
-    read_series_rows,
-    select_features,
-)
-from sklstm._panel.rows import SeriesRows, encode_ids, group_order, id_index
-from sklstm._panel.tables import SERIES_NAME
+from sklstm._panel.frames import take
+from sklstm._panel.rows import SeriesRows
+from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
+from sklstm._progress import fit_task, with_callbacks
+from sklstm.lstm._state import restored_on_error
 from sklstm.meta._assignment import (
-    Assignment,
-    assign_labels,
-    check_n_series,
-    draw_bootstrap,
-    labels_by_id,
-    one_member_each,
-    partition_series,
+    usable_series,
 )
-from sklstm.meta._clusters import (
-    SeriesHistory,
-    cluster_rows,
-    features_of_series,
-    fit_clusterer,
-    history_of_table,
-    history_of_windows,
-    name_features,
-)
-from sklstm.meta._combination import ALL_MEMBERS
+from sklstm.meta._combination import ALL_MEMBERS, combine_rows, inverse_weights
 from sklstm.meta._delegation import (
+    copy_tags,
     inner_fit_params,
     route_fit,
     separate_checkpoints,
@@ -58,7 +36,9 @@ from sklstm.meta._delegation import (
     takes_fit_parameter,
     weight_parameter,
 )
+from sklstm.meta._ids import warn_of_ids_as_features
 from sklstm.meta._last_step import last_step
+from sklstm.meta._series_assigner import AssignsSeries
 
 
 def select_rows(X, at):
@@ -109,107 +89,144 @@ def _apply_member(method, member, X, at):
     return np.asarray(method(member, select_rows(X, at)))
 
 
-class BaseSeriesEnsemble(PanelEstimator):
-    """Share the assignment, training and application of members.
+class BaseSeriesEnsemble(AssignsSeries):
+    """Share the training and application of members.
 
-    Subclasses document the parameters, and combine the predictions of the members.
+    Subclasses document the parameters, and read the targets.
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "assign": [
-            StrOptions({"bootstrap", "partition", "cluster", "all"}),
-            dict,
-            pd.Series,
-        ],
-        "combine": [StrOptions({"mean", "median", "error"})],
-        "columns": ["array-like", str, Integral, None],
-        "series": SERIES_NAME,
-        "time": [str, Integral, None],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-    }
-
     estimators_: list[Any]
-    draws_: pd.DataFrame
 
-    def __init__(
+    # --------------------------------------------------------------------------- fitting
+
+    @with_callbacks
+    def fit(
         self,
-        estimator: Any,
-        n_estimators: int = 5,
-        *,
-        assign: Any = "bootstrap",
-        combine: str = "mean",
-        columns: Any = None,
-        series: str | int | None = None,
-        time: str | int | None = None,
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.n_estimators = n_estimators
-        self.assign = assign
-        self.combine = combine
-        self.columns = columns
-        self.series = series
-        self.time = time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        series_ids: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Assign series to the members, and fit the members.
 
-    # ------------------------------------------------------------------- reading the input
-
-    def _read(self, X, series_ids) -> tuple[Any, SeriesRows, bool]:
-        """Check X and index its rows by series.
+        Parameters
+        ----------
+        X : Windows, DataFrame or array-like of shape (n_rows, ...)
+            Any input of the estimator.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+            Targets or labels of the rows. NaN elements (and None labels) are unknown; they are
+            passed on to the members.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows. They are passed on to the members; in a pipeline, to its last step.
+        series_ids : array-like of shape (n_rows,), default=None
+            Ids of the series, for an array or a table without them. They are passed on if the
+            estimator's `fit` takes them.
+        **fit_params : dict
+            Passed on to the `fit` of the members. If an array has one element per row, each member
+            receives the elements of its own rows. With metadata routing, the metadata requests
+            determine what is passed on.
 
         Returns
         -------
+        self
+        """
+        self._validate_params()
+        X, rows, has_ids = self._read(X, series_ids)
+        with restored_on_error(self):
+            y, targets = self._read_targets(y, len(rows))
+            weights = check_weights(sample_weight, len(rows))
+            warn_of_ids_as_features(self, self.estimator, X)
+            params = self._fit_params(sample_weight, series_ids, fit_params)
+            random = check_random_state(self.random_state)
+            seeds = np.random.RandomState(random.randint(np.iinfo(np.int32).max))
+
+            usable = usable_series(rows, targets, weights)
+            assignment = self._assign(X, rows, has_ids, usable, random)
+            draws = np.zeros((len(rows.ids), len(assignment.labels)), np.int32)
+            draws[usable] = assignment.draws
+            has_weights = sample_weight is not None or (draws > 1).any()
+            given = weights if has_weights else None
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            data = {"X": X, "y": y, "metadata": metadata}
+            with fit_task(self, max_subtasks=draws.shape[1], parallel=True, **data) as task:
+                members = self._fit_members(X, y, rows, draws, given, params, seeds, task)
+                errors = None
+                if self.combine == "error" and self._kind != "cluster":
+                    held_out = (draws == 0) & usable[:, np.newaxis]
+                    errors = self._held_out_errors(members, X, rows, held_out, targets, weights)
+                draws = pd.DataFrame(
+                    draws[usable], rows.ids[usable].rename("series"), assignment.labels
+                )
+                self._publish(X, has_ids, assignment, draws, members, errors, targets)
+        return self
+
+    def _publish(self, X, has_ids, assignment, draws, members, errors, targets):
+        """Set the attributes of a fit."""
+        self._check_unchanged(reset=True)
+        self._has_ids, self._n_columns = has_ids, X.shape[-1]
+        self.features_, self.clusterer_ = assignment.features, assignment.clusterer
+        self.draws_, self.estimators_, self.errors_ = draws, members, errors
+        if errors is None:
+            n_weights = self._mean_errors(targets[:0], targets[:0], np.empty(0)).size
+            self.weights_ = np.full((len(members), n_weights), 1 / len(members))
+        else:
+            self.weights_ = inverse_weights(errors)
+
+    def _held_out_errors(self, members, X, rows, held_out, targets, weights) -> np.ndarray:
+        """Compute the mean squared error of each member on its held-out series.
+
+        Parameters
+        ----------
+        members : list of estimator
         X : Windows, DataFrame or ndarray
         rows : SeriesRows
-            Without ids, every row is a series of its own.
-        has_ids : bool
-        """
-        name = type(self).__name__
-        if not (isinstance(X, (Windows, pd.DataFrame)) or is_foreign(X)):
-            X = check_array(
-                as_plain(X),
-                dtype=None,
-                allow_nd=True,
-                ensure_all_finite=False,
-                estimator=name,
-                input_name="X",
-            )
-        n_rows = X.shape[0]
-        if n_rows == 0:
-            raise ValueError(
-                f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required "
-                f"by {name}."
-            )
-        if isinstance(X, Windows) or (self.series is not None and len(X.shape) == 2):
-            if series_ids is not None:
-                raise ValueError("X carries its series ids already. Leave series_ids=None.")
-            series = None if isinstance(X, Windows) else self.series
-            return X, read_series_rows(X, series), True
-        if series_ids is not None:
-            check_consistent_length(X, series_ids)
-            return X, SeriesRows(*encode_ids(id_index(series_ids), n_rows)), True
-        if len(X.shape) == 2:
-            self._check_no_ids_in_estimator()
-        return X, SeriesRows(np.arange(n_rows), pd.RangeIndex(n_rows)), False
+        held_out : ndarray of shape (n_series, n_members)
+            A mask.
+        targets : ndarray of shape (n_rows, n_values)
+        weights : ndarray of shape (n_rows,)
 
-    def _check_no_ids_in_estimator(self):
-        """Raise an error if the inner estimator names an id column and the ensemble does not."""
-        named = [
-            f"{parameter}={value!r}"
-            for parameter, value in self.estimator.get_params().items()
-            if parameter.split("__")[-1] == "series" and value is not None
-        ]
-        if named:
-            raise ValueError(
-                f"The estimator names the column of its ids ({named[0]}), but "
-                f"{type(self).__name__} has series=None and would assign rows of one series to "
-                "different members. Set its series too."
-            )
+        Returns
+        -------
+        ndarray of shape (n_members, n_outputs)
+            NaN for a member without held-out series.
+        """
+        positions = [np.flatnonzero(series[rows.codes]) for series in held_out.T]
+        tested = [number for number, at in enumerate(positions) if len(at)]
+        predicted = self._apply_members(
+            self._predict_values, [members[n] for n in tested], X, [positions[n] for n in tested]
+        )
+        unknown = np.full_like(self._mean_errors(targets[:0], targets[:0], weights[:0]), np.nan)
+        errors = [unknown] * len(members)
+        for number, values in zip(tested, predicted, strict=True):
+            true, at = targets[positions[number]], positions[number]
+            errors[number] = self._mean_errors(true, values.reshape(true.shape), weights[at])
+        return np.stack(errors)
+
+    # ------------------------------------------------------- targets, by subclass
+
+    def _read_targets(self, y, n_rows) -> tuple[np.ndarray, np.ndarray]:
+        """Check y.
+
+        Returns
+        -------
+        y : ndarray
+            As the members receive it.
+        targets : ndarray of shape (n_rows, n_values)
+            The numbers that `_predict_values` estimates, NaN where unknown.
+        """
+        raise NotImplementedError
+
+    @property
+    def _predict_values(self) -> Callable[[Any, Any], np.ndarray]:
+        """The function that applies a member to X, and returns what is combined."""
+        raise NotImplementedError
+
+    def _mean_errors(self, targets, predicted, weights) -> np.ndarray:
+        """Compute mean errors of a member, one for each of its weights."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------ the members
 
     def _fit_params(self, sample_weight, series_ids, fit_params) -> dict[str, Any]:
         """Collect the parameters for the `fit` of the members, for all rows."""
@@ -222,65 +239,6 @@ class BaseSeriesEnsemble(PanelEstimator):
                 )
             own = {k: v for k, v in own.items() if takes_fit_parameter(self.estimator, k)}
         return inner_fit_params(self, "estimator", own, fit_params)
-
-    # ---------------------------------------------------------------------------- assigning
-
-    @property
-    def _kind(self) -> str:
-        """The kind of assignment."""
-        return self.assign if isinstance(self.assign, str) else "labels"
-
-    def _assign(self, X, rows, has_ids, usable, random) -> Assignment:
-        """Assign the usable series, given as a mask, to the members."""
-        n_series, n_members = int(usable.sum()), int(self.n_estimators)
-        if self._kind == "labels":
-            if not has_ids:
-                raise ValueError(
-                    "assign holds labels by id, and X carries no ids. Name them with series=, or "
-                    "pass series_ids."
-                )
-            return assign_labels(self.assign, rows.ids[usable])
-        check_n_series(self._kind, n_series, n_members, len(rows))
-        labels = pd.RangeIndex(n_members)
-        if self._kind == "bootstrap":
-            return Assignment(draw_bootstrap(n_series, n_members, random), labels)
-        if self._kind == "all":
-            return Assignment(np.ones((n_series, n_members), int), labels)
-        if self._kind == "partition":
-            member = partition_series(n_series, n_members, random)
-            return Assignment(one_member_each(member, n_members), labels)
-        history, names = self._history(X, rows)
-        features = features_of_series(history)[usable]
-        clusterer, member = fit_clusterer(features, n_members, random)
-        named = name_features(features, rows.ids[usable], names)
-        return Assignment(one_member_each(member, n_members), labels, named, clusterer)
-
-    def _history(self, X, rows) -> tuple[SeriesHistory, list[str]]:
-        """Return the history from which clusters are made, and the names of its features."""
-        if len(X.shape) == 3:
-            windows = X if isinstance(X, Windows) else Windows.from_array(np.ascontiguousarray(X))
-            table = pd.DataFrame(columns=windows.names or range(windows.shape[2]))
-            positions = select_features(table, self.columns, None, None)
-            history = history_of_windows(windows.with_series(rows.codes, rows.ids), positions)
-            check_array(history.values, ensure_all_finite="allow-nan", input_name="X")
-            return history, feature_names(table.columns, positions)
-        panel = read_panel(X, columns=self.columns, series=self.series, time=self.time)
-        order = panel.order
-        if self.series is None:  # the ids were passed beside X, or there are none
-            order = panel.sorting[group_order(rows.codes[panel.sorting])]
-        in_order = SeriesRows(rows.codes, rows.ids, order=order)
-        return history_of_table(panel.values, in_order), panel.names
-
-    @property
-    def assignment_(self) -> pd.Series:
-        """The member of each series seen in fit, or a tuple of its members."""
-        drawn, labels = self.draws_.to_numpy() > 0, self.draws_.columns
-        if self._kind in ("bootstrap", "all"):
-            members = [tuple(labels[row].tolist()) for row in drawn]
-            return pd.Series(members, self.draws_.index, dtype=object, name="member")
-        return pd.Series(labels[drawn.argmax(axis=1)], self.draws_.index, name="member")
-
-    # ------------------------------------------------------------------------ the members
 
     def _fit_members(self, X, y, rows, draws, weights, params, seeds, fit) -> list[Any]:
         """Fit a clone of the estimator for each column of `draws`.
@@ -340,44 +298,21 @@ class BaseSeriesEnsemble(PanelEstimator):
         results = self._apply_members(method, [self.estimators_[n] for n in used], X, positions)
         return list(zip(used, positions, results, strict=True))
 
-    def _member_of_row(self, X, rows, has_ids) -> np.ndarray:
-        """Find the number of the member that predicts each row, or `ALL_MEMBERS`."""
-        if self._kind in ("bootstrap", "all"):
-            return np.full(len(rows), ALL_MEMBERS)
-        if self._has_ids and not has_ids:
-            raise ValueError(
-                "The member that predicts a row depends on its series, but X carries no ids as it "
-                "did in fit. Pass series_ids."
-            )
-        member = np.full(len(rows.ids), ALL_MEMBERS)
-        if has_ids and self._has_ids:
-            at = self.draws_.index.get_indexer(rows.ids)
-            member = np.where(at < 0, ALL_MEMBERS, self.draws_.to_numpy().argmax(axis=1)[at])
-        new = member == ALL_MEMBERS
-        if self._kind == "labels" and has_ids:
-            label = labels_by_id(self.assign).reindex(rows.ids[new])
-            member[new] = self.draws_.columns.get_indexer(pd.Index(label))
-        if self._kind == "cluster" and new[rows.codes].any():
-            return np.where(new[rows.codes], self._cluster_rows(X, rows, new), member[rows.codes])
-        return member[rows.codes]
+    # -------------------------------------------------------------------------- applying
 
-    def _cluster_rows(self, X, rows, new) -> np.ndarray:
-        """Find the cluster of each row of the new series, given as a mask."""
-        n_columns = X.shape[-1]
-        if n_columns != self._n_columns:
-            raise ValueError(
-                f"X has {n_columns} features, but {type(self).__name__} is expecting "
-                f"{self._n_columns} features as input."
-            )
-        return cluster_rows(self.clusterer_, self._history(X, rows)[0], new)
+    def _combine(self, X, series_ids, method) -> tuple[np.ndarray, np.ndarray]:
+        """Apply a method of the members, and return the combined values and their spread."""
+        check_is_fitted(self)
+        self._check_unchanged(reset=False)
+        X, rows, has_ids = self._read(X, series_ids)
+        member = self._member_of_row(X, rows, has_ids)
+        parts = self._apply_to_rows(method, X, rows, member)
+        return combine_rows(member, parts, self.weights_, median=self.combine == "median")
 
     # --------------------------------------------------------------------------- plumbing
 
     def _parallel(self, jobs: Iterable[Any]) -> list[Any]:
         return Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
-
-    def _check_unchanged(self, reset):
-        check_unchanged(self, ["assign", "combine", "columns", "series", "time"], reset=reset)
 
     @property
     def n_features_in_(self) -> int:
@@ -397,3 +332,10 @@ class BaseSeriesEnsemble(PanelEstimator):
         MetadataRouter
         """
         return route_fit(self, estimator=self.estimator)
+
+    def _with_tags_of_members(self, tags):
+        """Copy the tags of the members into those of this ensemble, and return them."""
+        inner = get_tags(self.estimator)
+        copy_tags(tags, inner)
+        tags.input_tags.three_d_array = self.series is None and inner.input_tags.three_d_array
+        return tags

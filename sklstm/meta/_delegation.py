@@ -152,9 +152,14 @@ def score_known(predicted, y, sample_weight, name: str) -> float:
 
 
 def copy_tags(tags, inner) -> None:
-    """Copy the tags of the inner regressor that also hold for its meta-estimator."""
+    """Copy the tags of the inner estimator that also hold for its meta-estimator."""
     tags.input_tags.allow_nan = inner.input_tags.allow_nan
     tags.target_tags.multi_output = inner.target_tags.multi_output
-    if inner.regressor_tags is not None:
-        tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
+    kinds = [
+        (tags.regressor_tags, inner.regressor_tags),
+        (tags.classifier_tags, inner.classifier_tags),
+    ]
+    for own, others in kinds:
+        if own is not None and others is not None:
+            own.poor_score = others.poor_score
     tags.non_deterministic = inner.non_deterministic

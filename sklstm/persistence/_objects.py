@@ -24,7 +24,11 @@ from sklstm.forecasting._context import FittedContext
 from sklstm.forecasting._normalization import TargetScale, ValueScale
 from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm import MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor
-from sklstm.meta import PerSeriesTargetRegressor, SeriesEnsembleRegressor
+from sklstm.meta import (
+    PerSeriesTargetRegressor,
+    SeriesEnsembleClassifier,
+    SeriesEnsembleRegressor,
+)
 from sklstm.meta._target_scaler import TargetScaler
 from sklstm.persistence._graph import Codec, Decoder, Encoder, Entry, Place
 from sklstm.persistence._hints import check_fields, check_hints
@@ -35,7 +39,8 @@ OWN = {
     for kind in (
         *(MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor, MultiSeriesForecaster),
         *(PerSeriesScaler, WindowTransformer),
-        *(PerSeriesTargetRegressor, SeriesEnsembleRegressor, TargetScaler),
+        *(PerSeriesTargetRegressor, SeriesEnsembleClassifier, SeriesEnsembleRegressor),
+        TargetScaler,
     )
 }
 DATACLASSES = {

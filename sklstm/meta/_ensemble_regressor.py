@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from sklstm._panel.weights import check_weights
-from sklstm._progress import fit_task, with_callbacks
 from sklstm.lstm._targets import check_targets
-from sklstm.meta._assignment import usable_series
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
-from sklstm.meta._combination import combine_rows, inverse_weights, mean_squared_errors
-from sklstm.meta._delegation import copy_tags, has_quantiles, score_known
-from sklstm.meta._ids import warn_of_ids_as_features
+from sklstm.meta._combination import mean_squared_errors
+from sklstm.meta._delegation import has_quantiles, score_known
 from sklstm.meta._last_step import predict_quantiles
 
 
@@ -175,106 +168,6 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
     [(0, 1), (0, 1), ()]
     """
 
-    # --------------------------------------------------------------------------- fitting
-
-    @with_callbacks
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        series_ids: Any = None,
-        **fit_params: Any,
-    ) -> Self:
-        """Assign series to the members, and fit the members.
-
-        Parameters
-        ----------
-        X : Windows, DataFrame or array-like of shape (n_rows, ...)
-            Any input of the estimator.
-        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-            Targets of the rows. NaN elements are missing; they are passed on to the members.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Weights of the rows. They are passed on to the members; in a pipeline, to its last step.
-        series_ids : array-like of shape (n_rows,), default=None
-            Ids of the series, for an array or a table without them. They are passed on if the
-            estimator's `fit` takes them.
-        **fit_params : dict
-            Passed on to the `fit` of the members. If an array has one element per row, each member
-            receives the elements of its own rows. With metadata routing, the metadata requests
-            determine what is passed on.
-
-        Returns
-        -------
-        self
-        """
-        self._validate_params()
-        X, rows, has_ids = self._read(X, series_ids)
-        targets, one_dimensional = check_targets(y, len(rows), type(self).__name__)
-        weights = check_weights(sample_weight, len(rows))
-        warn_of_ids_as_features(self, self.estimator, X)
-        params = self._fit_params(sample_weight, series_ids, fit_params)
-        random = check_random_state(self.random_state)
-        seeds = np.random.RandomState(random.randint(np.iinfo(np.int32).max))
-
-        usable = usable_series(rows, targets, weights)
-        assignment = self._assign(X, rows, has_ids, usable, random)
-        draws = np.zeros((len(rows.ids), len(assignment.labels)), np.int32)
-        draws[usable] = assignment.draws
-        has_weights = sample_weight is not None or (draws > 1).any()
-        y = targets[:, 0] if one_dimensional else targets
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": X, "y": y, "metadata": metadata}
-        with fit_task(self, max_subtasks=draws.shape[1], parallel=True, **data) as task:
-            given = weights if has_weights else None
-            members = self._fit_members(X, y, rows, draws, given, params, seeds, task)
-            errors = None
-            if self.combine == "error" and self._kind != "cluster":
-                held_out = (draws == 0) & usable[:, np.newaxis]
-                errors = self._held_out_errors(members, X, rows, held_out, targets, weights)
-
-            self._check_unchanged(reset=True)
-            self._has_ids, self._n_columns = has_ids, X.shape[-1]
-            self.features_, self.clusterer_ = assignment.features, assignment.clusterer
-            self.draws_ = pd.DataFrame(
-                draws[usable], rows.ids[usable].rename("series"), assignment.labels
-            )
-            self.estimators_, self.errors_ = members, errors
-            if errors is None:
-                self.weights_ = np.full((len(members), targets.shape[1]), 1 / len(members))
-            else:
-                self.weights_ = inverse_weights(errors)
-        return self
-
-    def _held_out_errors(self, members, X, rows, held_out, y, weights) -> np.ndarray:
-        """Compute the mean squared error of each member on its held-out series.
-
-        Parameters
-        ----------
-        members : list of estimator
-        X : Windows, DataFrame or ndarray
-        rows : SeriesRows
-        held_out : ndarray of shape (n_series, n_members)
-            A mask.
-        y : ndarray of shape (n_rows, n_outputs)
-        weights : ndarray of shape (n_rows,)
-
-        Returns
-        -------
-        ndarray of shape (n_members, n_outputs)
-            NaN for a member without held-out series.
-        """
-        positions = [np.flatnonzero(series[rows.codes]) for series in held_out.T]
-        tested = [number for number, at in enumerate(positions) if len(at)]
-        predicted = self._apply_members(
-            _predict, [members[n] for n in tested], X, [positions[n] for n in tested]
-        )
-        errors = np.full((len(members), y.shape[1]), np.nan)
-        for number, values in zip(tested, predicted, strict=True):
-            at = positions[number]
-            errors[number] = mean_squared_errors(y[at], values.reshape(y[at].shape), weights[at])
-        return errors
-
     # -------------------------------------------------------------------------- applying
 
     def predict(self, X: Any, return_std: bool = False, series_ids: Any = None) -> Any:
@@ -298,7 +191,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
             Only with `return_std`: standard deviation of the members' predictions around their
             mean, with the weights of the members. NaN for rows that a single member predicts.
         """
-        predicted, spread = self._combined(X, series_ids, _predict)
+        predicted, spread = self._combine(X, series_ids, _predict)
         return (predicted, spread) if return_std else predicted
 
     @available_if(_members_have_quantiles)
@@ -319,16 +212,7 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         ndarray of shape (n_rows, n_quantiles) or (n_rows, n_outputs, n_quantiles)
             In the order of X.
         """
-        return self._combined(X, series_ids, predict_quantiles)[0]
-
-    def _combined(self, X, series_ids, method) -> tuple[np.ndarray, np.ndarray]:
-        """Apply a method of the members, and return the combined values and their spread."""
-        check_is_fitted(self)
-        self._check_unchanged(reset=False)
-        X, rows, has_ids = self._read(X, series_ids)
-        member = self._member_of_row(X, rows, has_ids)
-        parts = self._apply_to_rows(method, X, rows, member)
-        return combine_rows(member, parts, self.weights_, median=self.combine == "median")
+        return self._combine(X, series_ids, predict_quantiles)[0]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, series_ids: Any = None) -> float:
         """Compute the coefficient of determination, ignoring missing target elements.
@@ -351,9 +235,18 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
         predicted = self.predict(X, series_ids=series_ids)
         return score_known(predicted, y, sample_weight, type(self).__name__)
 
+    # ---------------------------------------------------------------------------- targets
+
+    def _read_targets(self, y, n_rows):
+        targets, one_dimensional = check_targets(y, n_rows, type(self).__name__)
+        return targets[:, 0] if one_dimensional else targets, targets
+
+    @property
+    def _predict_values(self):
+        return _predict
+
+    def _mean_errors(self, targets, predicted, weights):
+        return mean_squared_errors(targets, predicted, weights)
+
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        copy_tags(tags, inner)
-        tags.input_tags.three_d_array = self.series is None and inner.input_tags.three_d_array
-        return tags
+        return self._with_tags_of_members(super().__sklearn_tags__())
