@@ -8,6 +8,7 @@ they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit d
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.registration import register_layers
 from sklstm._panel.reshape import stack_series, unstack_series
+from sklstm._panel.series_targets import make_series_targets
 from sklstm._panel.targets import make_targets
 from sklstm._panel.weights import series_weights
 from sklstm._panel.windows import Windows
@@ -43,6 +44,7 @@ __all__ = [
     "backtest",
     "load",
     "make_series_scorer",
+    "make_series_targets",
     "make_targets",
     "predict_quantiles",
     "save",

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 GUIDES = [
+    "classification.md",
     "clients.md",
     "evaluation.md",
     "forecasting.md",
@@ -28,7 +29,15 @@ GUIDES = [
 ]
 # The blocks of these guides train for long.
 SLOW_GUIDES = [
-    *("clients.md", "evaluation.md", "forecasting.md", "model_files.md", "production.md"),
+    "classification.md",
+    *(
+        "classification.md",
+        "clients.md",
+        "evaluation.md",
+        "forecasting.md",
+        "model_files.md",
+        "production.md",
+    ),
     *("progress.md", "regimes.md", "scaling.md", "techniques.md", "transfer.md", "weights.md"),
 ]
 # The blocks of these guides continue their first one.
