@@ -7,6 +7,7 @@ they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit d
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.registration import register_layers
+from sklstm._panel.events import make_event_targets, make_remaining_life
 from sklstm._panel.reshape import stack_series, unstack_series
 from sklstm._panel.series_targets import make_series_targets
 from sklstm._panel.targets import make_targets
@@ -43,6 +44,8 @@ __all__ = [
     "Windows",
     "backtest",
     "load",
+    "make_event_targets",
+    "make_remaining_life",
     "make_series_scorer",
     "make_series_targets",
     "make_targets",

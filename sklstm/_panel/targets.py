@@ -56,8 +56,7 @@ def make_targets(
     2          NaN          NaN
     3          NaN          NaN
     """
-    if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
-        raise ValueError(f"horizon={horizon!r} must be a positive integer: a number of rows.")
+    check_horizon(horizon)
     rows = read_panel(panel, columns=columns, series=series, time=time)
     warn_of_unsorted_rows(panel, rows)
     values, codes = rows.sort(rows.values), rows.sort(rows.codes)
@@ -72,3 +71,9 @@ def make_targets(
     index = panel.index if isinstance(panel, pd.DataFrame) else None
     table = pd.DataFrame(out, index=index, columns=labels)
     return in_kind(frame_kind(panel), table)
+
+
+def check_horizon(horizon: Any) -> None:
+    """Raise an error if a horizon is no positive integer."""
+    if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
+        raise ValueError(f"horizon={horizon!r} must be a positive integer: a number of rows.")

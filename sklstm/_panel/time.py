@@ -99,46 +99,48 @@ def _nanoseconds(index: Any) -> np.ndarray:
     return numbers
 
 
-def gap_number(max_gap: Any, kind: str | None) -> float | None:
-    """Convert `max_gap` to the unit of :func:`time_numbers`.
+def gap_number(gap: Any, kind: str | None, name: str = "max_gap") -> float | None:
+    """Convert a length of time to the unit of :func:`time_numbers`.
 
     Parameters
     ----------
-    max_gap : number, timedelta, str or None
+    gap : number, timedelta, str or None
         For datetimes and timedeltas, anything that pandas.Timedelta takes.
     kind : str or None
         Kind of the time; None if the time is unknown.
+    name : str, default="max_gap"
+        Name of the parameter in messages.
 
     Returns
     -------
     float or None
-        None if `max_gap` is None.
+        None if `gap` is None.
     """
-    if max_gap is None:
+    if gap is None:
         return None
     if kind is None:
         raise ValueError(
-            f"max_gap={max_gap!r} needs the time of each row, and time=None: name it with time=."
+            f"{name}={gap!r} needs the time of each row, and time=None: name it with time=."
         )
-    is_number = isinstance(max_gap, Real) and not isinstance(max_gap, (bool, np.timedelta64))
+    is_number = isinstance(gap, Real) and not isinstance(gap, (bool, np.timedelta64))
     if kind.startswith(("datetime", "timedelta")):
         if is_number:
             raise ValueError(
-                f"max_gap={max_gap!r} is a plain number, but the time holds dates: "
+                f"{name}={gap!r} is a plain number, but the time holds dates: "
                 "pass a timedelta or a string with a unit, such as '3D' or '2h'."
             )
         try:
-            gap = float(pd.Timedelta(max_gap).as_unit("ns").value)
+            number = float(pd.Timedelta(gap).as_unit("ns").value)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"max_gap={max_gap!r} is no length of time that pandas.Timedelta can read: pass a "
+                f"{name}={gap!r} is no length of time that pandas.Timedelta can read: pass a "
                 "timedelta or a string such as '2h' or '3 days'."
             ) from error
     elif is_number:
-        gap = float(max_gap)
+        number = float(gap)
     else:
         expected = "number of periods" if kind.startswith("period") else "number, like the time"
-        raise ValueError(f"max_gap={max_gap!r} must be a {expected}.")
-    if not gap > 0:
-        raise ValueError(f"max_gap={max_gap!r} must be positive.")
-    return gap
+        raise ValueError(f"{name}={gap!r} must be a {expected}.")
+    if not number > 0:
+        raise ValueError(f"{name}={gap!r} must be positive.")
+    return number

@@ -1,0 +1,256 @@
+"""Make targets from the next event of each series: whether it is near, and how far away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from sklstm._panel.forgotten import warn_of_unsorted_rows
+from sklstm._panel.frames import frame_kind, in_kind
+from sklstm._panel.lives import make_lives
+from sklstm._panel.read import read_panel, read_series_rows
+from sklstm._panel.rows import SeriesRows
+from sklstm._panel.show import show, show_ids
+from sklstm._panel.targets import check_horizon
+from sklstm._panel.time import gap_number
+
+
+def make_event_targets(
+    panel: ArrayLike | pd.DataFrame,
+    event: str | int | bool | Mapping[Any, bool] | pd.Series,
+    horizon: int,
+    *,
+    series: str | int | None = None,
+    time: str | int | None = None,
+) -> Any:
+    """Make the target of each row: whether the event is within the next `horizon` rows.
+
+    Parameters
+    ----------
+    panel : DataFrame or array-like of shape (n_rows, n_columns)
+        A panel.
+    event : str, int, bool, dict or Series
+        Where the events are; see :func:`make_remaining_life`.
+    horizon : int
+        Number of rows to look ahead, within the series.
+    series, time : str, int or None, default=None
+        Column name, index level name or column position of the ids and of the time.
+
+    Returns
+    -------
+    Series or ndarray of shape (n_rows,)
+        A Series of the same library if `panel` is a DataFrame. It is 1 if the next event of the
+        series is at the row itself or at one of the next `horizon` rows, and 0 if none of these
+        rows has an event. Where the series ends before that without an event, it is unknown: NaN
+        (null in libraries that have it).
+
+    See Also
+    --------
+    make_remaining_life : Make the time to the event.
+
+    Notes
+    -----
+    The target is 1 where the remaining life in rows is at most `horizon`. This includes the row of
+    the event, whose remaining life is 0. Rows after an event look ahead to the next one. One step
+    is one row; if all steps must have the same length in time, fill gaps in time first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm import make_event_targets
+    >>> panel = pd.DataFrame(
+    ...     {"pump": ["a", "a", "a", "b", "b"], "failed": [False, False, True, False, False]}
+    ... )
+    >>> make_event_targets(panel, "failed", horizon=1, series="pump").tolist()
+    [0.0, 1.0, 1.0, 0.0, nan]
+    """
+    check_horizon(horizon)
+    ahead = _find_next_events(panel, event, series, time)
+    steps = ahead.steps
+    known = ahead.seen | (steps >= horizon)
+    within = np.where(known, ahead.seen & (steps <= horizon), np.nan)
+    return _as_column(ahead.rows.unsort(within), panel, f"event_within_{horizon}")
+
+
+def make_remaining_life(
+    panel: ArrayLike | pd.DataFrame,
+    event: str | int | bool | Mapping[Any, bool] | pd.Series = True,
+    *,
+    series: str | int | None = None,
+    time: str | int | None = None,
+    unit: Any = None,
+    cap: float | None = None,
+) -> np.ndarray:
+    """Make the remaining life of each row: the time to the next event of its series.
+
+    Where no event was seen until the end of the series, the remaining life is only known to be
+    longer than the time to that end. Such lives are called censored.
+
+    Parameters
+    ----------
+    panel : DataFrame or array-like of shape (n_rows, n_columns)
+        A panel.
+    event : str, int, bool, dict or Series, default=True
+        Where the events are.
+
+        - A column name or position: the rows in which this column is true, or 1. A series may have
+          any number of events, such as repairs, anywhere.
+        - A dict or Series by id: whether the last row of the series is its event (it ran until it
+          failed) or not (it was still running when the data end). Every series needs a value;
+          additional ids are allowed.
+        - True or False: the same for all series.
+    series, time : str, int or None, default=None
+        Column name, index level name or column position of the ids and of the time.
+    unit : number, timedelta or str, default=None
+        The unit of the lives. None: they are counted in rows. Otherwise, a length of time: a number
+        for a numeric `time` (1 keeps its unit) and for periods, and for dates anything that
+        pandas.Timedelta takes, such as "1h".
+    cap : float, default=None
+        Longest life, in the unit of the lives: ``min(life, cap)``. A life that is known to be
+        longer has the life `cap` as if its event had been seen, since its capped value is known.
+        None: lives are not capped.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        A structured array in the order of the rows of `panel`, as scikit-survival uses it
+        (``sksurv.util.Surv``). Its fields are ``event`` (bool), whether the event was seen, and
+        ``time`` (float), the time to the event, or to the last row of the series where it was not
+        seen.
+
+    See Also
+    --------
+    MultiSeriesLSTMRegressor : Regressor that takes such targets.
+    make_event_targets : Make targets for "is the event near?".
+    sklstm.metrics.concordance_index : Score predicted lives.
+
+    Notes
+    -----
+    The row of an event has the remaining life 0. Rows after it look ahead to the next event.
+
+    If an event has a column, leave it out of the features.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm import make_remaining_life
+    >>> panel = pd.DataFrame({"unit": [1, 1, 1, 2, 2], "hour": [0, 5, 9, 0, 3]})
+    >>> lives = make_remaining_life(panel, {1: True, 2: False}, series="unit", time="hour", unit=1)
+    >>> lives["time"].tolist()
+    [9.0, 4.0, 0.0, 3.0, 0.0]
+    >>> lives["event"].tolist()
+    [True, True, True, False, False]
+    """
+    if cap is not None and not cap > 0:
+        raise ValueError(f"cap={cap!r} must be positive, in the unit of the lives, or None.")
+    ahead = _find_next_events(panel, event, series, time)
+    length = gap_number(unit, ahead.rows.time_kind, "unit")
+    life = ahead.steps.astype(float) if length is None else ahead.duration / length
+    seen = ahead.seen
+    if cap is not None:
+        life, seen = np.minimum(life, cap), seen | (life >= cap)
+    return ahead.rows.unsort(make_lives(seen, life))
+
+
+@dataclass(frozen=True, eq=False)
+class NextEvents:
+    """Hold the next event of each row, or the last row of its series where there is none.
+
+    Attributes
+    ----------
+    rows : SeriesRows
+    at : ndarray of shape (n_rows,)
+        For each sorted row, the position of the next event among the sorted rows; the row itself
+        may be one.
+    seen : ndarray of shape (n_rows,)
+        For each sorted row, whether there is an event.
+    """
+
+    rows: SeriesRows
+    at: np.ndarray
+    seen: np.ndarray
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Number of rows to the event, for each sorted row."""
+        return self.at - np.arange(len(self.at))
+
+    @property
+    def duration(self) -> np.ndarray:
+        """Time to the event, for each sorted row."""
+        time = self.rows.sort(self.rows.time)
+        return time[self.at] - time
+
+
+def _find_next_events(panel, event, series, time) -> NextEvents:
+    """Find the next event of each row."""
+    if isinstance(event, (bool, np.bool_, Mapping, pd.Series)):
+        rows = _read_rows(panel, series, time)
+        has_event = np.zeros(len(rows), bool)
+        has_event[rows.bounds[1:] - 1] = _ends_with_event(event, rows.ids)
+    elif isinstance(event, (str, int, np.integer)):
+        rows = read_panel(panel, columns=event, series=series, time=time)
+        has_event = rows.sort(_as_indicator(rows.values[:, 0], event))
+    else:
+        raise ValueError(
+            f"event={event!r} is of type {type(event).__name__}, expected the name or position of "
+            "a column, a bool, or a dict or Series of bools by id."
+        )
+    warn_of_unsorted_rows(panel, rows)
+    n_rows = len(rows)
+    last = np.repeat(rows.bounds[1:], rows.sizes) - 1
+    event_at = np.where(has_event, np.arange(n_rows), n_rows)
+    following = np.minimum.accumulate(event_at[::-1])[::-1]
+    return NextEvents(rows, np.minimum(following, last), following <= last)
+
+
+def _read_rows(panel, series, time) -> SeriesRows:
+    """Index the rows of a panel of which no column is read."""
+    rows = read_series_rows(panel, series, time)
+    if len(rows) == 0:
+        raise ValueError("The panel is empty. Pass rows, or check the filter before.")
+    return rows
+
+
+def _ends_with_event(event, ids: pd.Index) -> np.ndarray:
+    """Return whether each series ends with its event, from one bool or bools by id."""
+    if isinstance(event, (bool, np.bool_)):
+        return np.full(len(ids), event)
+    by_id = pd.Series(event, dtype=object)
+    if not by_id.index.is_unique:
+        raise ValueError("event has a series id more than once. Keep one value per id.")
+    values = by_id.reindex(ids)
+    missing = ids[values.isna()]
+    if len(missing):
+        raise ValueError(
+            f"event has no value for series [{show_ids(missing)}]. Give every series True if its "
+            "last row is its event, and False if it was still running."
+        )
+    return _as_indicator(values.to_numpy(), "by id")
+
+
+def _as_indicator(values: np.ndarray, name: Any) -> np.ndarray:
+    """Convert an indicator of events, of bools or 0 and 1, to bools."""
+    is_event = values == 1
+    other = ~(is_event | (values == 0))
+    if other.any():
+        raise ValueError(
+            f"The events ({name!r}) hold {show(values[other][0])} in {other.sum()} of "
+            f"{len(values)} values, expected true and false, or 1 and 0. Convert them, and set unknown ones to "
+            "False where no event was recorded."
+        )
+    return is_event.astype(bool)
+
+
+def _as_column(values, panel, name) -> Any:
+    """Return values of the rows as a Series of the panel's library; for an array, as an array."""
+    kind = frame_kind(panel)
+    if kind is None and not isinstance(panel, pd.DataFrame):
+        return values
+    index = panel.index if isinstance(panel, pd.DataFrame) else None
+    return in_kind(kind, pd.DataFrame({name: values}, index=index))[name]

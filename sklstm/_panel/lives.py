@@ -1,0 +1,83 @@
+"""Represent lives of which some are censored, as scikit-survival does.
+
+Such lives are a structured array of two fields: whether the event was seen, and the time to it.
+Where it was not seen, the time is the time that was survived: the life is only known to be longer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def make_lives(event: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Make the structured array of events and times.
+
+    Parameters
+    ----------
+    event : ndarray of bool
+        Whether the event was seen.
+    time : ndarray of float, of the same shape
+        The time to the event, or the time survived without it.
+
+    Returns
+    -------
+    ndarray
+        With the fields and names of ``sksurv.util.Surv``: ``event`` and ``time``.
+    """
+    lives = np.empty(event.shape, [("event", bool), ("time", time.dtype)])
+    lives["event"], lives["time"] = event, time
+    return lives
+
+
+def separate_lives(y: Any) -> tuple[Any, np.ndarray | None]:
+    """Separate targets into times and the mask of those that are censored.
+
+    Parameters
+    ----------
+    y : object
+        Any targets.
+
+    Returns
+    -------
+    times : array-like
+        The times of lives; `y` itself if it holds no lives.
+    censored : ndarray of bool or None
+        Where the true time is only known to be longer; None if `y` holds no lives.
+    """
+    dtype = getattr(y, "dtype", None)
+    names = getattr(dtype, "names", None)
+    if names is None:
+        return y, None
+    kinds = [dtype[name].kind for name in names]
+    if len(names) != 2 or kinds[0] != "b" or kinds[1] not in "iuf":
+        raise ValueError(
+            f"y is a structured array of the fields {dict(dtype.fields)!r}, expected two: whether "
+            "the event was seen (bool) and the time to it or survived without it (a number). Make "
+            "it by make_remaining_life, or by sksurv.util.Surv.from_arrays(event, time)."
+        )
+    event, time = (np.asarray(y[name]) for name in names)
+    return time, ~event
+
+
+def with_times(y: Any, times: np.ndarray) -> np.ndarray:
+    """Return targets with other times, and with the events of `y` if it holds lives."""
+    censored = separate_lives(y)[1]
+    return times if censored is None else make_lives(~censored, times)
+
+
+def without_censored(y: Any) -> Any:
+    """Return targets with NaN for the censored lives; `y` itself if it holds no lives."""
+    times, censored = separate_lives(y)
+    return times if censored is None else np.where(censored, np.nan, times)
+
+
+def check_some_event(y: Any) -> None:
+    """Raise an error if all lives are censored."""
+    times, censored = separate_lives(y)
+    if censored is not None and np.isnan(times[~censored].astype(float)).all():
+        raise ValueError(
+            f"y holds {len(times)} lives and no event, so that lives are only known to be longer, "
+            "and no prediction would be too long. Pass series whose event was seen, too."
+        )
