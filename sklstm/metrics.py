@@ -1,4 +1,9 @@
-"""Compute metrics of forecasts and of remaining-life predictions."""
+"""Compute metrics of forecasts and of remaining-life predictions.
+
+Every metric accepts lives that may be censored (see :func:`sklstm.make_remaining_life`) as
+`y_true`. Except in `concordance_index`, censored ones are missing elements: the error is that where
+the truth is known. This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,21 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from sklstm._panel.frames import as_plain
+from sklstm._panel.lives import separate_lives, without_censored
+from sklstm._panel.pairs import count_comparable, count_ordered
 from sklstm._panel.read import read_panel
 from sklstm._panel.show import show_ids
 from sklstm._panel.weights import check_weights
 
-__all__ = ["coverage", "mase", "pinball_loss", "prognostic_score", "seasonal_scale", "smape"]
+__all__ = [
+    "concordance_index",
+    "coverage",
+    "mase",
+    "pinball_loss",
+    "prognostic_score",
+    "seasonal_scale",
+    "smape",
+]
 
 
 def mase(
@@ -264,6 +279,64 @@ def prognostic_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return float(np.nansum(np.expm1(np.where(late < 0, -late / 13, late / 10))))
 
 
+def concordance_index(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Compute Harrell's concordance index of predicted lives.
+
+    Parameters
+    ----------
+    y_true : structured array of shape (n_rows,), or array-like of shape (n_rows,)
+        Lives as (event, time), as :func:`sklstm.make_remaining_life` makes them; or times, all of
+        which end with the event. Rows whose time is NaN are left out.
+    y_pred : array-like of shape (n_rows,)
+        Predicted lives; the longer, the later the event.
+
+    Returns
+    -------
+    float
+        Share of the comparable pairs whose predictions are in the order of the lives; pairs of
+        equal predictions count one half. 1 is a perfect order, 0.5 that of a constant. NaN if no
+        pair is comparable.
+
+    Notes
+    -----
+    Two rows are comparable if one of them is known to live longer: the row of the shorter time has
+    its event, and the other one was still alive then. It may be censored at the same time.
+
+    All pairs of rows are compared, also those of one series. To compare series, pass one row of
+    each. The index uses the order of the predictions only; errors where the truth is known are in
+    ``y_true["time"][y_true["event"]]``.
+
+    References
+    ----------
+    F. E. Harrell, R. M. Califf, D. B. Pryor, K. L. Lee, R. A. Rosati, Evaluating the yield of
+    medical tests, Journal of the American Medical Association 247, 1982.
+
+    Examples
+    --------
+    The life of the second row is only known to be longer than 5, so it is not compared with the
+    last one:
+
+    >>> import numpy as np
+    >>> from sklstm.metrics import concordance_index
+    >>> lives = np.array(
+    ...     [(True, 2.0), (False, 5.0), (True, 9.0)], dtype=[("event", bool), ("time", float)]
+    ... )
+    >>> concordance_index(lives, [3.0, 2.0, 8.0])
+    0.5
+    """
+    times, censored = separate_lives(y_true)
+    times, predicted = (part[:, 0] for part in _check_one_output(times, y_pred))
+    event = np.ones(len(times), bool) if censored is None else ~censored
+    known = ~np.isnan(times)
+    times, event, predicted = times[known], event[known], predicted[known]
+    n_pairs = count_comparable(times, event)
+    if n_pairs == 0:
+        return np.nan
+    n_right = count_ordered(times, event, predicted)
+    n_wrong = count_ordered(times, event, -predicted)
+    return (n_right + (n_pairs - n_right - n_wrong) / 2) / n_pairs
+
+
 # Metrics of this module that are losses, and those that are weighted means over rows.
 # `make_series_scorer` reads both.
 LOSSES = (mase, smape, pinball_loss, prognostic_score)
@@ -304,7 +377,7 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
 def _check_true(y_true: ArrayLike) -> np.ndarray:
     """Return the observed values as floats of shape (n_rows, n_outputs)."""
     true: np.ndarray = check_array(
-        as_plain(y_true),
+        as_plain(without_censored(y_true)),
         ensure_2d=False,
         dtype=float,
         ensure_all_finite="allow-nan",
@@ -336,6 +409,14 @@ def check_pair(
     predicted = predicted.reshape(len(predicted), -1)
     if true.shape != predicted.shape:
         raise ValueError(f"y_true has shape {true.shape}, {name} has shape {predicted.shape}.")
+    return true, predicted
+
+
+def _check_one_output(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Check observed and predicted values of one output, as `check_pair` does."""
+    true, predicted = check_pair(y_true, y_pred)
+    if true.shape[1] != 1:
+        raise ValueError(f"y_true has {true.shape[1]} outputs, expected one. Score each by itself.")
     return true, predicted
 
 

@@ -44,8 +44,9 @@ class Buffer:
     ----------
     windows : Windows
     embedding_indices : ndarray of shape (n_rows,) or None
-    targets : ndarray of shape (n_rows, n_outputs)
-        float32, in their unit of training.
+    targets : ndarray of shape (n_rows, n_outputs) or (n_rows, n_outputs, 2)
+        float32, in their unit of training. The last axis holds the target, and whether it is
+        censored.
     weights : ndarray of shape (n_rows,)
         float32, as Keras multiplies the losses.
     order : ndarray of shape (n_rows,)
@@ -198,10 +199,11 @@ class Batches(keras.utils.PyDataset):
         weights = (weights / np.maximum(known_fraction(targets), 1e-9)).astype(np.float32)
         if self.target_unit != 1:
             targets = targets / self.target_unit
+        targets = with_censoring(targets.astype(np.float32, copy=False), samples.censored)
         return Buffer(
             samples.windows,
             samples.embedding_indices,
-            targets.astype(np.float32, copy=False),
+            targets,
             weights,
             np.arange(len(targets)),
         )
@@ -285,3 +287,11 @@ def steps_per_call(batch_bytes):
 def known_fraction(y):
     """Return the fraction of each row's elements that are not missing."""
     return (~np.isnan(y)).mean(axis=1)
+
+
+def with_censoring(y, censored):
+    """Put targets and the mask of the censored ones into one array, of shape (n, n_outputs, 2).
+
+    `y` itself is returned if `censored` is None.
+    """
+    return y if censored is None else np.stack([y, censored.astype(y.dtype)], axis=-1)

@@ -7,7 +7,7 @@ import math
 import keras
 import numpy as np
 
-from sklstm._network.batches import known_fraction
+from sklstm._network.batches import known_fraction, with_censoring
 from sklstm._network.keras_objects import get_loss
 from sklstm._panel.rows import row_blocks
 
@@ -22,21 +22,34 @@ class KnownElementsLoss(keras.losses.Loss):
     Missing (NaN) elements are replaced by the prediction itself, where every distance is zero,
     without a gradient on either side. The weights of :class:`sklstm._network.batches.Batches`
     correct for the smaller sum.
+
+    A censored element, whose true value is only known to be larger, is replaced in the same way
+    where the prediction is larger too: its target is ``max(y_true, y_pred)``. With the pinball
+    loss, this is Powell's (1986) censored quantile regression.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+    censored : bool, default=False
+        Whether the last axis of the targets holds the target and whether it is censored.
     """
 
-    def __init__(self, loss, name="loss"):
+    def __init__(self, loss, censored=False, name="loss"):
         super().__init__(name=name)
-        self.loss = loss
+        self.loss, self.censored = loss, censored
         loss = get_loss(loss)
         self.function = loss.call if isinstance(loss, keras.losses.Loss) else loss
 
     def call(self, y_true, y_pred):
         """Compute the loss per row."""
-        if len(y_pred.shape) > len(y_true.shape):
-            y_true = keras.ops.expand_dims(y_true, -1)  # broadcasts over the quantiles
-        missing, fixed = keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred)
+        y_true, *flags = keras.ops.unstack(y_true, 2, axis=-1) if self.censored else (y_true,)
+        if len(y_pred.shape) > len(y_true.shape):  # broadcasts over the quantiles
+            y_true, *flags = (keras.ops.expand_dims(part, -1) for part in (y_true, *flags))
+        left_out, fixed = keras.ops.isnan(y_true), keras.ops.stop_gradient(y_pred)
+        for is_censored in flags:
+            left_out |= (is_censored > 0) & (fixed >= y_true)
         losses = self.function(
-            keras.ops.where(missing, fixed, y_true), keras.ops.where(missing, fixed, y_pred)
+            keras.ops.where(left_out, fixed, y_true), keras.ops.where(left_out, fixed, y_pred)
         )
         if len(losses.shape) != 1:
             raise ValueError(
@@ -48,7 +61,7 @@ class KnownElementsLoss(keras.losses.Loss):
 
     def get_config(self):
         """Return the arguments from which Keras rebuilds the loss."""
-        return {"loss": self.loss, "name": self.name}
+        return {"loss": self.loss, "censored": self.censored, "name": self.name}
 
 
 @keras.saving.register_keras_serializable("sklstm")
@@ -105,7 +118,7 @@ class ClassLoss(keras.losses.Loss):
         return {"class_weight": self.class_weight, "name": self.name}
 
 
-def row_losses(loss, y_true, y_pred):
+def row_losses(loss, y_true, y_pred, censored=None):
     """Compute the loss per row: the mean over the row's known elements.
 
     Parameters
@@ -113,13 +126,15 @@ def row_losses(loss, y_true, y_pred):
     loss : str, keras.losses.Loss or callable
     y_true : ndarray of shape (n_rows, n_outputs)
     y_pred : ndarray of shape (n_rows, n_outputs) or (n_rows, n_outputs, n_quantiles)
+    censored : ndarray of shape (n_rows, n_outputs), default=None
+        Whether the true value is only known to be larger.
 
     Returns
     -------
     ndarray of shape (n_rows,)
     """
-    losses = KnownElementsLoss(loss).call(
-        keras.ops.convert_to_tensor(y_true, "float32"),
+    losses = KnownElementsLoss(loss, censored is not None).call(
+        keras.ops.convert_to_tensor(with_censoring(y_true, censored), "float32"),
         keras.ops.convert_to_tensor(y_pred, "float32"),
     )
     return keras.ops.convert_to_numpy(losses) / np.maximum(known_fraction(y_true), 1e-9)
@@ -206,7 +221,7 @@ def check_outputs_may_be_unbounded(loss, n_outputs):
 
 
 def check_missing_targets(loss, y):
-    """Raise an error if targets are partly missing and the loss cannot leave elements out.
+    """Raise an error if targets are partly unknown and the loss cannot leave elements out.
 
     A loss can leave elements out if it is 0 for a perfect prediction.
 
@@ -214,14 +229,15 @@ def check_missing_targets(loss, y):
     ----------
     loss : str, keras.losses.Loss or callable
     y : ndarray of shape (n_rows, n_outputs)
+        NaN elements are missing or censored.
     """
     partly = np.isnan(y).any(axis=1)
     if not partly.any():
         return
-    perfect = np.nan_to_num(y[partly])
+    perfect = np.nan_to_num(y[partly], nan=1.0)  # losses of counts are 0 at 0
     if not np.allclose(row_losses(loss, perfect, perfect), 0.0, atol=1e-6):
         raise ValueError(
-            f"{partly.sum()} rows have missing target elements, and loss={loss!r} cannot leave "
-            "elements out, since it is not 0 for a perfect prediction. Choose another loss, or "
-            "drop or complete those rows."
+            f"{partly.sum()} rows have missing or censored target elements, and loss={loss!r} "
+            "cannot leave elements out, since it is not 0 for a perfect prediction. Choose another "
+            "loss, or drop or complete those rows."
         )

@@ -31,6 +31,8 @@ class TrainingSpec:
         As in Keras.
     learning_rate : float or keras LearningRateSchedule
         Of an optimizer given by name or class; an optimizer object has its own.
+    censored : bool, default=False
+        Whether the targets come with the mask of those that are censored.
     """
 
     network: NetworkSpec
@@ -38,6 +40,7 @@ class TrainingSpec:
     loss: Any
     optimizer: Any
     learning_rate: Any
+    censored: bool = False
 
     @property
     def key(self):
@@ -47,6 +50,7 @@ class TrainingSpec:
             return (
                 self.network,
                 self.batch_size,
+                self.censored,
                 _fingerprint(self.loss),
                 _fingerprint(self.optimizer),
                 # A number is stored in a variable of the compiled optimizer.
@@ -108,7 +112,7 @@ class CompiledTrainer(BaseWrapper):
                 options["model__kind"] = ShardedModel
         trainer = cls(
             model=build_network if model is None else model,
-            loss=KnownElementsLoss(spec.loss),
+            loss=KnownElementsLoss(spec.loss, spec.censored),
             # A sharded model compiles the parts of its steps itself.
             compile__jit_compile=JIT and "model__kind" not in options,
             shuffle=False,

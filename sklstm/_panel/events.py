@@ -241,8 +241,8 @@ def _as_indicator(values: np.ndarray, name: Any) -> np.ndarray:
     if other.any():
         raise ValueError(
             f"The events ({name!r}) hold {show(values[other][0])} in {other.sum()} of "
-            f"{len(values)} values, expected true and false, or 1 and 0. Convert them, and set unknown ones to "
-            "False where no event was recorded."
+            f"{len(values)} values, expected true and false, or 1 and 0. Convert them, and fill "
+            "missing values with False where no event was recorded."
         )
     return is_event.astype(bool)
 

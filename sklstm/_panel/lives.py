@@ -69,8 +69,16 @@ def with_times(y: Any, times: np.ndarray) -> np.ndarray:
 
 def without_censored(y: Any) -> Any:
     """Return targets with NaN for the censored lives; `y` itself if it holds no lives."""
-    times, censored = separate_lives(y)
-    return times if censored is None else np.where(censored, np.nan, times)
+    times, _ = separate_lives(y)
+    return hide_censored(times, y)
+
+
+def hide_censored(targets: Any, y: Any) -> Any:
+    """Return targets of the rows of `y`, with NaN where they are those of censored lives."""
+    _, censored = separate_lives(y)
+    if censored is None:
+        return targets
+    return np.where(censored.reshape(targets.shape), np.nan, targets)
 
 
 def check_some_event(y: Any) -> None:

@@ -25,12 +25,15 @@ class WeightedWindows:
         Weights of the rows.
     embedding_indices : ndarray of shape (n_rows,) or None
         int32 index of each row's series in the embedding; None without embedding.
+    censored : ndarray of shape (n_rows, n_outputs) or None
+        Whether the true value is only known to be larger than the target; None if y has no events.
     """
 
     windows: Windows
     targets: np.ndarray
     weights: np.ndarray
     embedding_indices: np.ndarray | None = None
+    censored: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -39,6 +42,13 @@ class WeightedWindows:
     def example(self) -> Self:
         """Rows by which a network is specified: all of them."""
         return self
+
+    @property
+    def known_targets(self) -> np.ndarray:
+        """The targets, NaN where they are censored."""
+        if self.censored is None:
+            return self.targets
+        return np.where(self.censored, np.nan, self.targets)
 
     @property
     def block_sizes(self) -> np.ndarray:
@@ -53,13 +63,14 @@ class WeightedWindows:
         """Select rows by a mask, or by positions in ascending order."""
         if rows.all() if rows.dtype == bool else len(rows) == len(self):
             return self  # without a copy
-        indices = self.embedding_indices
+        indices, censored = self.embedding_indices, self.censored
         return replace(
             self,
             windows=self.windows[rows],
             targets=self.targets[rows],
             weights=self.weights[rows],
             embedding_indices=None if indices is None else indices[rows],
+            censored=None if censored is None else censored[rows],
         )
 
     def weighted_targets(self) -> tuple[np.ndarray, np.ndarray]:
@@ -74,5 +85,6 @@ class WeightedWindows:
         if normalization is not None:
             yield from (normalization.center, normalization.scale)
         yield from (self.targets, self.weights)
-        if self.embedding_indices is not None:
-            yield self.embedding_indices
+        for optional in (self.embedding_indices, self.censored):
+            if optional is not None:
+                yield optional

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._files.checkpoint import as_checkpoint
 from sklstm._network.lazy_import import load_network
 from sklstm._network.spec import NetworkSpec
+from sklstm._panel.lives import check_some_event
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm._progress import fit_task, with_callbacks
@@ -86,7 +87,8 @@ class BaseLSTM(LSTMParameters):
         X : Windows, array of shape (n_rows, window_length, n_features) or 2-D table
             A 2-D table of shape (n_rows, n_columns) is read as windows of length one.
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-            Target of each row. NaN elements are missing.
+            Target of each row. NaN elements are missing. Lives that may be censored are a
+            structured array of (event, time), as :func:`make_remaining_life` makes it.
         sample_weight : array-like of shape (n_rows,), default=None
             Weight of each row, multiplied by the weight of its series. Rows of weight 0 serve as
             context only.
@@ -98,7 +100,7 @@ class BaseLSTM(LSTMParameters):
             those of X (`min_observed`, `embargo`), with weights by `series_weight`. In a pipeline,
             ``Pipeline(..., transform_input=["X_val"])`` transforms them by the steps before.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Target of each row of `X_val`. NaN elements are missing.
+            Target of each row of `X_val`, in the form of `y`.
 
         Returns
         -------
@@ -184,7 +186,7 @@ class BaseLSTM(LSTMParameters):
                 return attributes(network.snapshot(model, settings), past.extend(losses))
 
             if given:
-                validation = self._read_validation(given, attributes(network, past))
+                validation = self._read_validation(given, attributes(network, past), training)
             losses = network.train(
                 settings,
                 training.with_embedding(network.embedded_ids),
@@ -214,6 +216,8 @@ class BaseLSTM(LSTMParameters):
             Attributes for the form of y, which later fits of the same network keep.
         """
         reset = earlier is None
+        if reset:
+            check_some_event(y)
         samples: Samples | UndividedRows
         if isinstance(X, Blocks):
             rows: Blocks = X.with_values(y=y, sample_weight=sample_weight, series_ids=series_ids)
@@ -232,13 +236,13 @@ class BaseLSTM(LSTMParameters):
         In one block of a panel, all targets may be missing and all weights 0.
         """
         X = as_array_like(X)
-        targets, form = self._read_targets(y, count_rows(X), allow_unknown=is_block)
+        targets, censored, form = self._read_targets(y, count_rows(X), allow_unknown=is_block)
         to_float32(targets, "y")
         if warn:
             warn_of_lost_digits(targets, "y")
         weights = check_weights(sample_weight, len(targets), allow_zero=is_block)
         windows = read_windows(self, X, series_ids, reset=reset, warn=warn and reset)
-        return Samples(windows, targets, weights), form
+        return Samples(windows, targets, weights, censored=censored), form
 
     def _reader(self, **attributes) -> Self:
         """Return an estimator with this one's parameters and state, and these attributes."""
@@ -278,7 +282,7 @@ class BaseLSTM(LSTMParameters):
             return None
         return frozen_source(self.init_from, BaseLSTM)
 
-    def _read_validation(self, given, attributes) -> Samples | StreamedSamples:
+    def _read_validation(self, given, attributes, training) -> Samples | StreamedSamples:
         """Read the validation rows that were passed to `fit`, and weight them.
 
         They are read as by an estimator with these attributes, those of the fit that has begun.
@@ -288,6 +292,10 @@ class BaseLSTM(LSTMParameters):
             X, y = given
             samples, _ = reader._read_training(X, y, None, None, reader._network)
             reader._check_n_outputs(samples.example.targets)
+            if (samples.example.censored is None) != (training.example.censored is None):
+                raise ValueError(
+                    "Only one of y and y_val holds lives with their events. Pass both in one form."
+                )
             return samples.in_loss(self._split_rule())
         except ValueError as error:
             error.add_note("This is about the validation rows, X_val and y_val.")
@@ -350,10 +358,17 @@ class BaseLSTM(LSTMParameters):
         loss = self._loss_of(spec)
         batch_size = min(self.batch_size, next_power_of_two(len(training)))
         batch_size = api.evenly_divided(batch_size)
-        settings = api.TrainingSpec(spec, batch_size, loss, self.optimizer, self.learning_rate)
+        settings = api.TrainingSpec(
+            spec,
+            batch_size,
+            loss,
+            self.optimizer,
+            self.learning_rate,
+            censored=training.example.censored is not None,
+        )
+        self._check_loss(spec, training)
         if earlier is not None:
             return earlier.continue_as(settings), settings
-        self._check_loss(spec, training)
         network = api.FittedNetwork.initialize(
             spec,
             training,
@@ -380,10 +395,19 @@ class BaseLSTM(LSTMParameters):
 
     # ------------------------------------------------- targets and outputs, by subclass
 
-    def _read_targets(self, y, n_rows, *, allow_unknown=False) -> tuple[np.ndarray, dict[str, Any]]:
-        """Convert y to numbers, and return them with attributes for the form of y.
+    def _read_targets(
+        self, y, n_rows, *, allow_unknown=False
+    ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+        """Convert y to numbers.
 
-        Missing elements are NaN, and `allow_unknown` is whether all may be.
+        Returns
+        -------
+        targets : ndarray of shape (n_rows, n_outputs)
+            Missing elements are NaN, and `allow_unknown` is whether all may be.
+        censored : ndarray of shape (n_rows, n_outputs) or None
+            Which targets are only known to be larger; None if y has no events.
+        form : dict
+            Attributes for the form of y.
         """
         raise NotImplementedError
 
@@ -494,10 +518,13 @@ class BaseLSTM(LSTMParameters):
         losses = np.zeros(len(samples))
         if len(rows):
             loss = self._loss_of(self._network.spec)
-            losses[rows] = load_network().row_losses(loss, samples.targets[rows], predicted[rows])
+            chosen = samples.select(rows)
+            losses[rows] = load_network().row_losses(
+                loss, chosen.targets, predicted[rows], chosen.censored
+            )
         weights = report_weights(samples, rows, self.series_weight)
         mean = partial(mean_by_series, samples)
-        error = self._error_by_series(samples.targets, predicted, mean)
+        error = self._error_by_series(samples.known_targets, predicted, mean)
         return report_by_series(samples, rows, losses, weights, error)
 
     def _read(self, X) -> Windows:

@@ -265,7 +265,8 @@ class MultiSeriesLSTMClassifier(ClassifierMixin, BaseLSTM):
         if not (allow_unknown or labels.known.any()):
             raise ValueError("Input y contains only unknown labels: pass at least one known label.")
         marks = labels.indicators(self.classes_)
-        return marks[:, 1:] if len(self.classes_) == 2 else marks, {}  # one output for two classes
+        # One output for two classes.
+        return marks[:, 1:] if len(self.classes_) == 2 else marks, None, {}
 
     def _output_spec(self):
         return {"logits": True}

@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network.lazy_import import load_network
+from sklstm._panel.lives import separate_lives, without_censored
 from sklstm._streaming.methods import concatenates_blocks
 from sklstm.lstm._base import BaseLSTM, Inputs
 from sklstm.lstm._targets import check_quantiles, check_targets, r2_score_known
@@ -299,16 +300,20 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
             Unweighted mean over the outputs that have a known target.
         """
         predicted = self.predict(X)
-        targets, _ = check_targets(y, len(predicted), type(self).__name__)
+        targets, _ = check_targets(without_censored(y), len(predicted), type(self).__name__)
         self._check_n_outputs(targets)
         return r2_score_known(targets, predicted.reshape(targets.shape), sample_weight)
 
     # ------------------------------------------------------------- targets and outputs
 
     def _read_targets(self, y, n_rows, *, allow_unknown=False):
+        times, censored = separate_lives(y)
         name = type(self).__name__
-        targets, one_dimensional = check_targets(y, n_rows, name, allow_unknown=allow_unknown)
-        return targets, {"_one_dimensional": one_dimensional, "_y_dtype": targets.dtype}
+        targets, one_dimensional = check_targets(times, n_rows, name, allow_unknown=allow_unknown)
+        if censored is not None:
+            censored = censored.reshape(targets.shape)
+        form = {"_one_dimensional": one_dimensional, "_y_dtype": targets.dtype}
+        return targets, censored, form
 
     def _output_spec(self):
         if self.quantiles is None:

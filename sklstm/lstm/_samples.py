@@ -64,6 +64,7 @@ class Samples(WeightedWindows):
             if rule.by == "series":
                 counted.append(validation.codes)
             validation = validation.weighted(rule.series_weight)
+            warn_of_no_event(validation)
         without = np.setdiff1d(self.codes, np.concatenate([training.codes, *counted]))
         warn_of_series_without_loss(self.windows.ids[without], len(np.unique(self.codes)))
         return training.weighted(rule.series_weight), validation
@@ -110,8 +111,9 @@ class Samples(WeightedWindows):
         return target_moments(self.targets, self.weights)
 
     def targets_with_gaps(self) -> np.ndarray:
-        """Return the targets of the rows with missing elements, shape (n, n_outputs)."""
-        return self.targets[np.isnan(self.targets).any(axis=1)]
+        """Return the targets of the rows with elements that are not known, shape (n, n_outputs)."""
+        known = self.known_targets
+        return known[np.isnan(known).any(axis=1)]
 
 
 def check_split(n_training, n_validation, rule: SplitRule) -> None:
@@ -200,4 +202,14 @@ def warn_of_series_without_loss(ids, n_series) -> None:
             f"({show_ids(ids)}): none with enough real rows "
             "in its window (min_observed), a known target, a positive weight and outside of the "
             "embargo."
+        )
+
+
+def warn_of_no_event(validation: Samples) -> None:
+    """Warn if all targets that were held out are censored."""
+    if np.isnan(validation.known_targets).all():
+        warn_user(
+            f"All lives of the {len(validation.present_ids)} "
+            "validation series are censored, so that early stopping chooses the epoch with the "
+            "longest predictions. Raise validation_fraction, or pass X_val and y_val."
         )

@@ -23,7 +23,7 @@ class SeriesSums:
         Number of the block that holds the series, ascending.
     n_rows, weights : ndarray of shape (n_series,)
     has_gaps : ndarray of shape (n_series,)
-        Whether there are missing elements of targets.
+        Whether there are missing or censored elements of targets.
     known : ndarray of shape (n_series, n_outputs)
         Sum of the weights of known targets.
     mean, squares : ndarray of shape (n_series, n_outputs)
@@ -67,7 +67,7 @@ class SeriesSums:
             np.full(len(ids), block),
             np.bincount(codes, minlength=len(ids)),
             np.bincount(codes, samples.weights, minlength=len(ids)),
-            np.bincount(codes, ~is_known.all(axis=1), minlength=len(ids)) > 0,
+            np.bincount(codes, np.isnan(samples.known_targets).any(axis=1), len(ids)) > 0,
             known,
             mean,
             total(weights * (values - mean[codes]) ** 2),

@@ -93,12 +93,14 @@ class StreamedSamples:
         """Read the rows of chosen blocks."""
         parts = [self._read_block(block) for block in blocks]
         indices = [part.embedding_indices for part in parts if part.embedding_indices is not None]
+        censored = [part.censored for part in parts if part.censored is not None]
         return replace(
             parts[0],
             windows=concatenate_windows([part.windows for part in parts]),
             targets=np.concatenate([part.targets for part in parts]),
             weights=np.concatenate([part.weights for part in parts]),
             embedding_indices=np.concatenate(indices) if indices else None,
+            censored=np.concatenate(censored) if censored else None,
         )
 
     def with_embedding(self, embedded_ids) -> StreamedSamples:
@@ -116,7 +118,7 @@ class StreamedSamples:
         return self.read(np.sort(blocks[:BLOCKS_FOR_UNIT]).tolist()).weighted_targets()
 
     def targets_with_gaps(self) -> np.ndarray:
-        """Return targets of the first block that has rows with missing elements."""
+        """Return targets of the first block that has rows with elements that are not known."""
         sums = self.sums
         blocks = sums.block[sums.has_gaps & (sums.n_rows > 0)]
         if not len(blocks):

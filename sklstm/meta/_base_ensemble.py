@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from sklstm._panel.frames import take
+from sklstm._panel.lives import hide_censored
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
@@ -154,7 +155,8 @@ class BaseSeriesEnsemble(AssignsSeries):
                 errors = None
                 if self.combine == "error" and self._kind != "cluster":
                     held_out = (draws == 0) & usable[:, np.newaxis]
-                    errors = self._held_out_errors(members, X, rows, held_out, targets, weights)
+                    known = hide_censored(targets, y)
+                    errors = self._held_out_errors(members, X, rows, held_out, known, weights)
                 draws = pd.DataFrame(
                     draws[usable], rows.ids[usable].rename("series"), assignment.labels
                 )
@@ -213,7 +215,8 @@ class BaseSeriesEnsemble(AssignsSeries):
         y : ndarray
             As the members receive it.
         targets : ndarray of shape (n_rows, n_values)
-            The numbers that `_predict_values` estimates, NaN where unknown.
+            The numbers that `_predict_values` estimates, NaN where unknown. Those of censored lives
+            are their times.
         """
         raise NotImplementedError
 

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import has_fit_parameter
 
 from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
+from sklstm._panel.lives import without_censored
 from sklstm.lstm._targets import check_targets, r2_score_known
 from sklstm.meta._last_step import last_step
 
@@ -141,7 +142,7 @@ def score_known(predicted, y, sample_weight, name: str) -> float:
     -------
     float
     """
-    true, _ = check_targets(y, len(predicted), name)
+    true, _ = check_targets(without_censored(y), len(predicted), name)
     predicted = predicted.reshape(len(predicted), -1)
     if predicted.shape != true.shape:
         raise ValueError(

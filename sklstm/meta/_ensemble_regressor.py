@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
+from sklstm._panel.lives import separate_lives, with_times
 from sklstm.lstm._targets import check_targets
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
 from sklstm.meta._combination import mean_squared_errors
@@ -238,8 +239,9 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
     # ---------------------------------------------------------------------------- targets
 
     def _read_targets(self, y, n_rows):
-        targets, one_dimensional = check_targets(y, n_rows, type(self).__name__)
-        return targets[:, 0] if one_dimensional else targets, targets
+        times, _ = separate_lives(y)
+        targets, one_dimensional = check_targets(times, n_rows, type(self).__name__)
+        return with_times(y, targets[:, 0] if one_dimensional else targets), targets
 
     @property
     def _predict_values(self):

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.frames import as_plain
+from sklstm._panel.lives import separate_lives, with_times
 from sklstm._panel.read import as_table, check_unchanged, column_position, read_series_rows
 from sklstm._panel.show import did_you_mean
 from sklstm._panel.statistics import SCALER_STATISTICS
@@ -205,7 +206,8 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
         """
         self._validate_params()
         table = as_plain(X)  # the regressor receives X itself
-        targets, one_dimensional = check_targets(y, _num_samples(table), type(self).__name__)
+        times, _ = separate_lives(y)
+        targets, one_dimensional = check_targets(times, _num_samples(table), type(self).__name__)
         weights = check_weights(sample_weight, len(targets))
         warn_of_ids_as_features(self, self.regressor, table)
         if self.target is None:
@@ -219,7 +221,7 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
             set_seeds(regressor, check_random_state(self.random_state), replace=False)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         with fit_task(self, max_subtasks=1, X=X, y=y, metadata=metadata) as task:
-            scaled = scaled[:, 0] if one_dimensional else scaled
+            scaled = with_times(y, scaled[:, 0] if one_dimensional else scaled)
             with task.subtask("fit-regressor").fitting(regressor, y=scaled):
                 regressor.fit(X, scaled, **params)
 

@@ -1,10 +1,17 @@
 """Names of losses and optimizers, and losses that do not suit unbounded outputs."""
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose
 
 from sklstm._network.keras_objects import get_loss, get_optimizer
-from sklstm._network.losses import check_outputs_may_be_unbounded
+from sklstm._network.losses import (
+    KnownElementsLoss,
+    PinballLoss,
+    check_outputs_may_be_unbounded,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,23 @@ def test_losses_of_probabilities(loss, n_outputs):
 )
 def test_losses_of_any_output(loss, n_outputs):
     check_outputs_may_be_unbounded(loss, n_outputs)
+
+
+def test_gradient_of_censored_quantiles():
+    """A quantile beyond the bound of a censored target is not moved, one below it is raised."""
+    levels = [0.25, 0.5, 0.75]
+    y = [[[10.0, 1.0]], [[10.0, 0.0]], [[np.nan, 0.0]]]
+    predicted = tf.constant([[[8.0, 10.0, 12.0]]] * 3)
+    with tf.GradientTape() as tape:
+        tape.watch(predicted)
+        losses = KnownElementsLoss(PinballLoss(levels), censored=True).call(
+            tf.constant(y), predicted
+        )
+    assert_allclose(losses, [0.25 * 2 / 3, (0.25 * 2 + 0.25 * 2) / 3, 0])
+    expected = np.array([[-0.25, 0, 0], [-0.25, 0, 0.25], [0, 0, 0]]) / 3
+    assert_allclose(tape.gradient(losses, predicted)[:, 0], expected, atol=1e-7)
+
+
+def test_a_loss_is_rebuilt_from_its_configuration():
+    loss = KnownElementsLoss("mae", censored=True)
+    assert KnownElementsLoss.from_config(loss.get_config()).get_config() == loss.get_config()
