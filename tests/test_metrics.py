@@ -1,16 +1,27 @@
 """Tests of the metrics, by hand and against published figures."""
 
+import itertools
 import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss
 
 from sklstm import stack_series
-from sklstm.metrics import coverage, mase, pinball_loss, seasonal_scale, smape
+from sklstm.metrics import (
+    concordance_index,
+    coverage,
+    mase,
+    pinball_loss,
+    prognostic_score,
+    seasonal_scale,
+    smape,
+)
 
 IDS = {"series": "series", "time": "time"}
 
@@ -215,3 +226,62 @@ def test_metrics_of_a_published_forecast():
     scale = seasonal_scale(stack_series(train), 7, **IDS)
     assert mase(true, forecast, scale=scale) == pytest.approx(0.9478, abs=5e-5)
     assert smape(true, forecast) == pytest.approx(23.852, abs=5e-4)
+
+
+# ------------------------------------------------------------------------------ concordance
+def plain_concordance(event, time, predicted):
+    """Compute Harrell's index in a double loop."""
+    right, pairs = 0.0, 0
+    for i, j in itertools.permutations(range(len(time)), 2):
+        outlived = time[j] > time[i] or (time[j] == time[i] and not event[j])
+        if event[i] and outlived:
+            pairs += 1
+            right += (predicted[j] > predicted[i]) + (predicted[j] == predicted[i]) / 2
+    return right / pairs if pairs else np.nan
+
+
+def lives(event, time):
+    y = np.empty(len(time), dtype=[("event", bool), ("time", float)])
+    y["event"], y["time"] = event, time
+    return y
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 5)), min_size=1, max_size=25
+    )
+)
+def test_concordance_equals_the_double_loop(rows):
+    event, time, predicted = (np.array(part) for part in zip(*rows, strict=True))
+    expected = plain_concordance(event, time, predicted)
+    y = lives(event, time)
+    assert_allclose(concordance_index(y, predicted), expected)
+    unknown = lives([*event, True], [*time, np.nan])
+    assert_allclose(concordance_index(unknown, [*predicted, 0]), expected)
+    everything = plain_concordance(np.ones(len(time), bool), time, predicted)
+    assert_allclose(concordance_index(time, predicted), everything)
+
+
+def test_concordance_of_many_rows():
+    rng = np.random.default_rng(0)
+    event, time, predicted = rng.random(300) < 0.5, rng.normal(size=300), rng.normal(size=300)
+    expected = plain_concordance(event, time, predicted)
+    assert_allclose(concordance_index(lives(event, time), predicted), expected)
+
+
+def test_errors_of_concordance():
+    with pytest.raises(ValueError, match="y_true has 2 outputs, expected one"):
+        concordance_index(np.ones((3, 2)), np.ones((3, 2)))
+    with pytest.raises(ValueError, match="structured array of the fields"):
+        concordance_index(np.zeros(3, [("time", float), ("event", float)]), np.ones(3))
+
+
+def test_censored_lives_are_missing_in_errors():
+    event, time = np.array([True, False, True]), np.array([5.0, 3.0, 8.0])
+    known = np.where(event, time, np.nan)
+    predicted = np.array([4.0, 1.0, 9.0])
+    y = lives(event, time)
+    assert mase(y, predicted, scale=2.0) == mase(known, predicted, scale=2.0) == 0.5
+    assert prognostic_score(y, predicted) == prognostic_score(known, predicted)
+    assert coverage(y, predicted, predicted + 1) == 0.5

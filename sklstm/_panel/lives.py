@@ -46,7 +46,7 @@ def separate_lives(y: Any) -> tuple[Any, np.ndarray | None]:
     censored : ndarray of bool or None
         Where the true time is only known to be longer; None if `y` holds no lives.
     """
-    dtype = getattr(y, "dtype", None)
+    dtype: Any = getattr(y, "dtype", None)
     names = getattr(dtype, "names", None)
     if names is None:
         return y, None

@@ -22,9 +22,8 @@ def count_comparable(time: np.ndarray, event: np.ndarray) -> int:
         time, or censored at the same one.
     """
     # An event is compared with everything that is sorted behind the events of the same time.
-    keys = np.sort(_keys(time, event))
-    events = _keys(time[event], event[event])
-    return int((len(keys) - np.searchsorted(keys, events, side="right")).sum())
+    keys = _keys(time, event)
+    return int((len(keys) - np.searchsorted(np.sort(keys), keys[event], side="right")).sum())
 
 
 def count_ordered(time: np.ndarray, event: np.ndarray, predicted: np.ndarray) -> int:

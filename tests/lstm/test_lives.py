@@ -245,7 +245,7 @@ def test_validation_loss_by_hand():
 
 
 def test_validation_without_events_warns():
-    y = lives(UNITS == "a", T)
+    y = lives(UNITS == "b", T)
     net = lstm(early_stopping=True, validation_fraction=0.33, epochs=1, random_state=0)
     with pytest.warns(UserWarning, match="All lives of the 1 validation series are censored"):
         net.fit(X, y, series_ids=UNITS)
