@@ -190,6 +190,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     network as values. Padding "nan" is masked: no recurrent step is taken over it, and its
     attention weight is 0. In a 3-D array, leading rows of NaN count as such padding.
 
+    **Lives.** Targets may be lives of which some are censored: a structured array of (event, time),
+    as :func:`make_remaining_life` makes it. Without its event, a life is only known to be longer
+    than its time, and the target is the larger of time and prediction: only predictions that fall
+    short of the time have a loss. With `quantiles`, this holds for each of them, which is Powell's
+    censored quantile regression (Journal of Econometrics 32, 1986).
+
     A 3-D array carries no ids: pass `series_ids`.
 
     Training runs on all cores, in float32 or in the precision of Keras' dtype policy. With
@@ -285,13 +291,14 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     def score(
         self, X: Inputs, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> float:
-        """Compute the coefficient of determination, ignoring missing target elements.
+        """Compute the coefficient of determination, ignoring missing and censored targets.
 
         Parameters
         ----------
         X : Windows, 3-D array or 2-D table
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-            NaN elements are missing.
+            NaN elements are missing. Of lives, those with an event are scored, whose truth is
+            known; :func:`sklstm.metrics.concordance_index` compares all.
         sample_weight : array-like of shape (n_rows,), default=None
 
         Returns
