@@ -52,6 +52,7 @@ def make_event_targets(
     See Also
     --------
     make_remaining_life : Make the time to the event.
+    MultiSeriesLSTMClassifier : Classifier that takes such targets.
 
     Notes
     -----
