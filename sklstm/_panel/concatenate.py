@@ -38,7 +38,7 @@ def concatenate_windows(parts: Sequence[Windows]) -> Windows:
     Parameters
     ----------
     parts : list of Windows
-        Of the same shape, spacing, padding and names. No series is in two of them.
+        Of the same shape, spacing, padding, names and categories. No series is in two of them.
 
     Returns
     -------
@@ -68,4 +68,5 @@ def concatenate_windows(parts: Sequence[Windows]) -> Windows:
         ids=first.ids.append([part.ids for part in others]),
         names=first.names,
         normalization=normalization,
+        categories=first.categories,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
 from sklstm._panel.arrays import check_numbers, holds_text
+from sklstm._panel.categories import CategoricalFeature, encode_categories
 from sklstm._panel.forgotten import warn_of_forgotten_ids
 from sklstm._panel.frames import as_plain
 from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
@@ -56,6 +58,8 @@ def read_panel(
     X: Any,
     *,
     columns: Any = None,
+    skipped: Sequence[int] = (),
+    categories: Sequence[CategoricalFeature] = (),
     series: str | int | None = None,
     time: str | int | None = None,
     estimator: Any = None,
@@ -71,6 +75,10 @@ def read_panel(
     columns : list of str or int, default=None
         The features to read; other columns are not validated. None: every column but the ids and
         the time.
+    skipped : sequence of int, default=()
+        Positions of further columns that are no features.
+    categories : sequence of CategoricalFeature, default=()
+        Columns whose values are read as codes.
     series, time : str, int or None
         Column name, index level name or column position of the ids and of the time.
     estimator : estimator, default=None
@@ -95,7 +103,8 @@ def read_panel(
     X = as_plain(X)
     check_table(X, name)
     if not isinstance(X, pd.DataFrame):
-        if columns is None and series is None and time is None and estimator is not None:
+        plain = columns is None and series is None and time is None and not categories
+        if plain and estimator is not None:
             # Without ids, scikit-learn's validation is sufficient, and its messages are familiar.
             check_numbers(X)
             X = validate_data(estimator, X, reset=reset, **options)
@@ -113,7 +122,8 @@ def read_panel(
         )
     rows = read_series_rows(X, series, time)
     positions = select_features(X, columns, series, time)
-    features = _features(X, positions)
+    positions = [position for position in positions if position not in skipped]
+    features = _features(encode_categories(X, categories), positions)
     try:
         values = check_array(features, estimator=name, input_name="X", **options)
     except ValueError as error:

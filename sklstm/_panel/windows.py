@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.categories import CategoricalFeature
 from sklstm._panel.gather import gather
 from sklstm._panel.rows import SeriesRows, position_dtype
 
@@ -141,6 +142,8 @@ class Windows:
     normalization : WindowNormalization of n_rows windows, default=None
         Center and scale of each window, by which its values are normalised. With "zero" padding,
         the padding is 0 after normalisation.
+    categories : sequence of CategoricalFeature, default=()
+        The features whose values are codes of categories.
 
     Examples
     --------
@@ -172,6 +175,7 @@ class Windows:
         ids: pd.Index | None = None,
         names: list[str] | None = None,
         normalization: WindowNormalization | None = None,
+        categories: Sequence[CategoricalFeature] = (),
     ) -> None:
         self.rows = rows
         self.ends = ends
@@ -183,6 +187,7 @@ class Windows:
         self.ids = pd.Index([0]) if ids is None else ids
         self.names = names
         self.normalization = normalization
+        self.categories = tuple(categories)
 
     @classmethod
     def from_array(cls, array: np.ndarray) -> Self:

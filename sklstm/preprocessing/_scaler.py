@@ -17,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.estimator import PanelEstimator
+from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
 from sklstm._panel.forgotten import remember_ids
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import Panel, check_unchanged, read_panel
@@ -90,7 +91,8 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         With expanding statistics, the weight of the pooled statistics, expressed as a number of
         rows.
     columns : list of str or int, default=None
-        The features to scale, by default all. The other columns are returned unchanged.
+        The features to scale, by default all but those of dtype "category". The other columns are
+        returned unchanged.
     series : str, int or None, default=None
         Column name, index level name or column position of the ids. With None, all rows are one
         series. It may be any column that groups the rows, such as a machine or an operating regime.
@@ -399,9 +401,15 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
     def _read(self, X, reset) -> Panel:
         names = ["scaler", "statistics", "columns", "series", "time"]
         check_unchanged(self, names, reset=reset)
+        X = as_plain(X)
+        if reset:
+            by_dtype = FROM_DTYPE if self.columns is None else None
+            ids = {"series": self.series, "time": self.time}
+            self._categorical = find_categorical(X, by_dtype, **ids)
         return read_panel(
             X,
             columns=self.columns,
+            skipped=self._categorical,
             series=self.series,
             time=self.time,
             estimator=self,
@@ -503,7 +511,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         if _get_output_config("transform", self)["dense"] == "pandas":
             X = as_plain(X)  # scikit-learn would convert other frames to columns of objects
         scaled = replace_columns(X, panel.positions, values, as_frame=self._labels is not None)
-        return remember_ids(scaled, panel.positions, self)
+        return remember_ids(scaled, panel.positions + self._categorical, self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -18,8 +18,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.categories import CategoricalFeature, in_window
 from sklstm._panel.concatenate import concatenate_series
 from sklstm._panel.estimator import PanelEstimator
+from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, learn_categories
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.gather import has_contiguous_rows
 from sklstm._panel.read import Panel, check_unchanged, read_panel
@@ -70,6 +72,9 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         ids nor the numbers of observed rows.
     columns : list of str or int, default=None
         The features of the windows. None: all features.
+    categorical_features : "from_dtype", list of str or int, or None, default="from_dtype"
+        The features that are categories, of any type. "from_dtype": the columns of dtype
+        "category". See *Categories* in the notes.
     series : str, int or None, default=None
         Column name, index level name or column position of the ids. None: all rows are one series.
     time : str, int or None, default=None
@@ -84,6 +89,8 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         Number of columns in `fit`, ids included.
     feature_names_in_ : ndarray of str
         Names of these columns, if X had names.
+    categories_ : dict of pandas.Index
+        By feature, the categories seen in `fit`.
     context_ : SeriesRows or None
         Index (``codes``, ``ids``, ``time``) of the last fitted rows of each series, which
         `transform` puts before the rows that continue the series. None without `time`.
@@ -125,6 +132,11 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
     lengths and targets are correlated in training, the network uses the length to predict the
     target. docs/decisions.md has figures.
 
+    **Categories.** The value of a category in a window is its code: 1 for the first of
+    `categories_`, 2 for the second. The code 0 stands for missing values, for categories that were
+    not seen in `fit`, and for padding with zeros. :class:`MultiSeriesLSTMRegressor` replaces the
+    codes by vectors that it learns.
+
     **Containers.** `set_output` has an effect for ``output="2d"`` only.
 
     Examples
@@ -161,6 +173,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         "max_gap": "no_validation",
         "output": [StrOptions({"windows", "3d", "2d"})],
         "columns": ["array-like", str, Integral, None],
+        "categorical_features": CATEGORICAL_FEATURES,
         "series": SERIES_NAME,
         "time": [str, Integral, None],
     }
@@ -174,6 +187,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         max_gap: Any = None,
         output: str = "windows",
         columns: Any = None,
+        categorical_features: Any = FROM_DTYPE,
         series: str | int | None = None,
         time: str | int | None = None,
     ) -> None:
@@ -183,6 +197,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         self.max_gap = max_gap
         self.output = output
         self.columns = columns
+        self.categorical_features = categorical_features
         self.series = series
         self.time = time
 
@@ -227,13 +242,13 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         """Fit to a panel, and return it as it was read, in blocks."""
         self._validate_params()
         with fit_task(self, X=X):
-            read = partial(self._read, reset=True)
             if isinstance(X, Blocks):
                 check_block_series(self, X)
-                panels: Any = X.map(read)
-            else:
-                panels = [read(X)]
+            categories = self._learn_categories(X)
+            read = partial(self._read, reset=True, categories=categories)
+            panels: Any = X.map(read) if isinstance(X, Blocks) else [read(X)]
             panel = next(iter(panels))
+            self._categories = categories
             self._positions = panel.positions
             self._names = panel.names
             gap = gap_number(self.max_gap, panel.time_kind)
@@ -242,6 +257,15 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             if self.time is not None:
                 self._keep_context(panels)
         return panels
+
+    def _learn_categories(self, X: Any) -> tuple[CategoricalFeature, ...]:
+        return learn_categories(
+            X if isinstance(X, Blocks) else [X],
+            self.categorical_features,
+            columns=self.columns,
+            series=self.series,
+            time=self.time,
+        )
 
     def _keep_context(self, panels: Iterable[Panel]) -> None:
         """Keep the last rows of each series, which later rows continue."""
@@ -271,7 +295,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             oldest row is first.
         """
         check_is_fitted(self)
-        panel = self._read(X, reset=False)
+        panel = self._read(X, reset=False, categories=self._categories)
         if self.context_ is not None:
             warn_of_torn_series(self.context_, panel)
         return self._output(X, panel)
@@ -342,12 +366,19 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             }
         return self
 
-    def _read(self, X: Any, reset: bool) -> Panel:
-        names = ["window_length", "spacing", "max_gap", "columns", "series", "time"]
-        check_unchanged(self, names, reset=reset)
+    @property
+    def categories_(self) -> dict[str, pd.Index]:
+        """Categories seen in `fit`, by feature."""
+        features = in_window(self._categories, self._positions)
+        return {self._names[each.position]: each.categories for each in features}
+
+    def _read(self, X: Any, reset: bool, categories: tuple[CategoricalFeature, ...]) -> Panel:
+        names = ["window_length", "spacing", "max_gap", "columns", "categorical_features"]
+        check_unchanged(self, [*names, "series", "time"], reset=reset)
         panel = read_panel(
             X,
             columns=self.columns,
+            categories=categories,
             series=self.series,
             time=self.time,
             estimator=self,
@@ -398,6 +429,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             codes=panel.codes,
             ids=panel.ids,
             names=self._names if hasattr(self, "feature_names_in_") else None,
+            categories=in_window(self._categories, self._positions),
         )
 
     def _count_observed(self, rows: SeriesRows, gap: float | None) -> np.ndarray:

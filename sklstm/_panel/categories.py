@@ -1,0 +1,130 @@
+"""Encode columns of categories as codes, which a network looks up in an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklstm._panel.pickles import PlainIds
+
+# Code of missing values, and of values that are not among the known categories.
+UNKNOWN = 0
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalFeature(PlainIds):
+    """Hold the known categories of one column.
+
+    Attributes
+    ----------
+    position : int
+        Position of the column in its table, or of the feature in a window.
+    categories : pandas.Index of shape (n_categories,)
+        The category at position k has the code k + 1; see `UNKNOWN`.
+    is_constant : bool
+        Whether the column was constant within each series.
+    """
+
+    position: int
+    categories: pd.Index
+    is_constant: bool
+
+    def encode(self, column: Any, name: Any) -> np.ndarray:
+        """Convert the values of a column to codes.
+
+        Parameters
+        ----------
+        column : Series or ndarray of shape (n_rows,)
+        name : str or int
+            Name of the column in messages.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            float32, which is exact up to 2 ** 24 categories.
+        """
+        positions, labels = factorize(column)
+        if len(labels) and len(self.categories):
+            check_same_kind(self.categories, labels, name)
+        return self.recode(labels)[positions + 1]
+
+    def recode(self, labels: pd.Index) -> np.ndarray:
+        """Return the codes of missing values and of each label, in this order."""
+        codes = self.categories.get_indexer(labels) + 1
+        return np.append(UNKNOWN, codes).astype(np.float32)
+
+
+def factorize(column: Any) -> tuple[np.ndarray, pd.Index]:
+    """Find the distinct values of a column.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_rows,)
+        Position of each value among the labels; -1 where it is missing.
+    labels : pandas.Index
+        Distinct values, sorted. Of a column of categories, only those that occur.
+    """
+    positions, labels = pd.factorize(pd.Series(column), sort=True)
+    if isinstance(labels, pd.CategoricalIndex):
+        labels = labels.astype(labels.categories.dtype)
+    return positions, labels.infer_objects()
+
+
+def check_same_kind(categories: pd.Index, labels: pd.Index, name: Any) -> None:
+    """Raise ValueError if one of two sets of categories is text and the other is not."""
+    kinds = ["text" if pd.api.types.is_string_dtype(each) else "no text" for each in (categories, labels)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"The categories of {name!r} are {kinds[0]} in some rows (such as {categories[0]!r}) "
+            f"and {kinds[1]} in others ({labels[0]!r}), so that they would never be equal. Convert "
+            "the column to one type, in fit and afterwards."
+        )
+
+
+def encode_categories(X: Any, features: Sequence[CategoricalFeature]) -> Any:
+    """Return a table with codes in place of categories.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        Is not changed.
+    features : sequence of CategoricalFeature
+        With positions of columns of X.
+
+    Returns
+    -------
+    DataFrame or ndarray of shape (n_rows, n_columns)
+    """
+    if not features:
+        return X
+    if isinstance(X, pd.DataFrame):
+        table = X.copy(deep=False)
+        for feature in features:
+            at = feature.position
+            table.isetitem(at, feature.encode(X.iloc[:, at], X.columns[at]))
+        return table
+    if X.dtype.kind in "biuf":
+        array = X.astype(np.result_type(X.dtype, np.float32))
+    else:
+        array = X.astype(object)
+    for feature in features:
+        array[:, feature.position] = feature.encode(X[:, feature.position], feature.position)
+    return array
+
+
+def in_window(
+    features: Sequence[CategoricalFeature], positions: Sequence[int]
+) -> tuple[CategoricalFeature, ...]:
+    """Replace the positions of columns by those of the features in a window.
+
+    Parameters
+    ----------
+    features : sequence of CategoricalFeature
+    positions : list of int
+        Position of the column of each feature of the window.
+    """
+    return tuple(replace(each, position=positions.index(each.position)) for each in features)
