@@ -9,11 +9,19 @@ import keras
 import numpy as np
 from scipy.special import ndtri
 
-from sklstm._network.layers import DenseGradientEmbedding, SeriesDropout, Sort, TargetScale
-from sklstm._network.spec import NetworkSpec
+from sklstm._network.layers import (
+    CategoryEmbedding,
+    DenseGradientEmbedding,
+    SeriesDropout,
+    Sort,
+    TargetScale,
+)
+from sklstm._network.spec import NetworkSpec, category_vector_length
 
 # Fraction of the training rows that train the embedding vector of unseen series.
 SERIES_DROPOUT = 0.2
+# The same for unknown categories.
+CATEGORY_DROPOUT = 0.1
 
 
 def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model:
@@ -39,9 +47,10 @@ def build_network(spec: NetworkSpec, seed: int, kind=keras.Model) -> keras.Model
     x, mask = find_padding(window, spec) if spec.masked else (window, None)
     constants = []  # per window, not per step
     if spec.static_features:
-        constants.append(keras.ops.take(x[:, -1], spec.static_features, axis=-1))
+        constants.append(make.features(x[:, -1], spec.static_features))
+    if spec.static_features or spec.categories:
         moving = [place for place in range(spec.n_features) if place not in spec.static_features]
-        x = keras.ops.take(x, moving, axis=-1)
+        x = make.features(x, moving)
     if spec.series_embedding:
         inputs = {"window": window, "series": keras.Input((), dtype="int32", name="series")}
         constants.append(make.embedding(inputs["series"]))
@@ -68,7 +77,9 @@ class LayerMaker:
         self.spec = spec
         # Enough seeds for the largest network; a longer list starts with the same seeds.
         self.seeds = iter(
-            np.random.SeedSequence(seed).generate_state(9 * spec.n_layers + 16).tolist()
+            np.random.SeedSequence(seed)
+            .generate_state(9 * spec.n_layers + 16 + 2 * len(spec.categories))
+            .tolist()
         )
 
     def glorot(self):
@@ -79,6 +90,30 @@ class LayerMaker:
         """Create a dense layer."""
         options = {"dtype": self.spec.dtype_policy, **options}
         return keras.layers.Dense(units, kernel_initializer=self.glorot(), name=name, **options)
+
+    def features(self, x, places):
+        """Select features, with embedding vectors in place of the codes of categories."""
+        sizes = dict(self.spec.categories)
+        numbers = [place for place in places if place not in sizes]
+        parts = [keras.ops.take(x, numbers, axis=-1)] if numbers else []
+        for place in places:
+            if place in sizes:
+                codes = keras.ops.cast(x[..., place], "int32")
+                parts.append(self.category(codes, place, sizes[place]))
+        return concatenate(parts, self.spec)
+
+    def category(self, codes, place, n_categories):
+        """Look up the embedding vector of each category of the feature at `place`."""
+        codes = SeriesDropout(CATEGORY_DROPOUT, next(self.seeds), name=f"drop_category_{place}")(
+            codes
+        )
+        return CategoryEmbedding(
+            n_categories,
+            category_vector_length(n_categories),
+            next(self.seeds),
+            dtype=self.spec.dtype_policy,
+            name=f"category_{place}",
+        )(codes)
 
     def embedding(self, indices):
         """Look up the embedding vector of each series; the first vector is for unseen series."""
@@ -230,12 +265,12 @@ def frozen_layers(model, spec: NetworkSpec):
     """Return the layers with weights below the top `spec.trainable` ones.
 
     From the top: the output layer, the attention if there is one, and each LSTM layer with its
-    normalisation. The layers for static features and embeddings belong to the first LSTM layer.
+    normalisation. The layers for static features, categories and embeddings belong to the first LSTM layer.
     """
     groups = [["head"]]
     groups += [["attention"]] if spec.attention else []
     groups += [[f"lstm_{number}", f"norm_{number}"] for number in range(spec.n_layers, 0, -1)]
-    groups[-1] += ["begin", "embedding"]
+    groups[-1] += ["begin", "embedding", "category"]
     frozen = [name for group in groups[spec.trainable :] for name in group]
     parts = tuple(f"{name}_" for name in frozen)  # lstm_1_both_ways, but not lstm_12
     return [layer for layer in model.layers if layer.name in frozen or layer.name.startswith(parts)]

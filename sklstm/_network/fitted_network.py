@@ -26,6 +26,7 @@ from sklstm._network.target_scale import (
 from sklstm._network.trainer import TrainingSpec
 from sklstm._network.training import train
 from sklstm._network.variables import assign_arrays, to_arrays
+from sklstm._panel.categories import CategoricalFeature
 from sklstm._panel.pickles import PlainIds
 from sklstm._panel.windows import Windows
 
@@ -53,6 +54,8 @@ class FittedNetwork(PlainIds):
         The series with an embedding vector of their own, in the order of the vectors.
     feature_names : list of str or None
         Names of the features of a window, if they are known.
+    categories : tuple of CategoricalFeature
+        The features of a window that are categories.
     reinitialized_weights : list of str
         Names of the weights that a transfer did not copy.
     """
@@ -66,6 +69,7 @@ class FittedNetwork(PlainIds):
     optimizer_state: list[np.ndarray] | None = None
     embedded_ids: pd.Index | None = None
     feature_names: list[str] | None = None
+    categories: tuple[CategoricalFeature, ...] = ()
     reinitialized_weights: list[str] = field(default_factory=list)
 
     @classmethod
@@ -81,7 +85,7 @@ class FittedNetwork(PlainIds):
         seed : int
             Seed of the initial weights.
         **attributes
-            `embedded_ids` and `feature_names`.
+            `embedded_ids`, `feature_names` and `categories`.
         """
         mean, deviation = samples.target_moments()
         model = build_network(spec, seed)

@@ -52,13 +52,56 @@ class DenseGradientEmbedding(keras.layers.Embedding):
 
 
 @keras.saving.register_keras_serializable("sklstm")
+class CategoryEmbedding(keras.layers.Layer):
+    """Look up the vector of each category.
+
+    The vector is the sum of a shared vector, which is that of code 0, and of a difference that
+    starts at 0. So a category that training never sees has the vector of unknown ones.
+
+    Parameters
+    ----------
+    n_categories : int
+        The codes are from 0 to this number.
+    length : int
+        Length of the vectors.
+    seed : int
+    """
+
+    def __init__(self, n_categories, length, seed, **options):
+        super().__init__(**options)
+        self.n_categories, self.length, self.seed = n_categories, length, seed
+
+    def build(self, input_shape):
+        """Create the shared vector and the differences."""
+        initializer = keras.initializers.RandomUniform(seed=self.seed)
+        self.shared = self.add_weight((self.length,), initializer, name="shared")
+        self.differences = self.add_weight(
+            (self.n_categories, self.length), "zeros", name="differences"
+        )
+
+    def call(self, codes):
+        """Look up the vectors."""
+        none = keras.ops.zeros_like(self.differences[:1])
+        # The gradient of this table is dense, as in `DenseGradientEmbedding`.
+        table = self.shared + keras.ops.concatenate([none, self.differences])
+        return keras.ops.cast(keras.ops.take(table, codes, axis=0), self.compute_dtype)
+
+    def get_config(self):
+        """Return the arguments from which Keras rebuilds the layer."""
+        own = {"n_categories": self.n_categories, "length": self.length, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("sklstm")
 class SeriesDropout(keras.layers.Layer):
-    """In training, replace a random fraction of the embedding indices by 0, an unseen series.
+    """In training, replace random embedding indices by 0: an unseen series, an unknown category.
+
+    Either all indices of a row are replaced, or none.
 
     Parameters
     ----------
     rate : float
-        The fraction.
+        The fraction of the rows.
     seed : int
     """
 
@@ -71,7 +114,8 @@ class SeriesDropout(keras.layers.Layer):
         """Drop indices in training; return them unchanged otherwise."""
         if not training:
             return indices
-        draws = keras.random.uniform(keras.ops.shape(indices), seed=self.seed_generator)
+        shape = (keras.ops.shape(indices)[0], *(1 for _ in indices.shape[1:]))
+        draws = keras.random.uniform(shape, seed=self.seed_generator)
         return keras.ops.where(draws < self.rate, keras.ops.zeros_like(indices), indices)
 
     def get_config(self):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 # A continued network may differ in these fields: they change no weight's shape.
 MAY_CHANGE = ("trainable", "masked")
+
+
+def category_vector_length(n_categories: int) -> int:
+    """Return the length of the embedding vectors of categories, by the rule of fastai."""
+    return min(math.ceil(1.6 * n_categories**0.56), 50)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ class NetworkSpec:
         Whether rows that hold NaN are padding, which the network skips.
     static_features : tuple of int
         Positions of the features that enter once instead of at each step.
+    categories : tuple of (int, int)
+        Of each feature whose values are codes of categories, its position and the number of
+        categories that can have an embedding vector of their own.
     series_embedding, n_series : int
         Length of the series' embedding vectors (0: none), and the number of series that can have
         one of their own.
@@ -68,6 +77,7 @@ class NetworkSpec:
     layer_norm: bool = False
     masked: bool = False
     static_features: tuple[int, ...] = ()
+    categories: tuple[tuple[int, int], ...] = ()
     series_embedding: int = 0
     n_series: int = 0
     trainable: int | None = None

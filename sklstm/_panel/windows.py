@@ -360,6 +360,20 @@ class Windows:
         """
         return self._with(rows=rows)
 
+    def with_categories(self, categories: Sequence[CategoricalFeature]) -> Windows:
+        """Replace the description of the features that are categories.
+
+        Parameters
+        ----------
+        categories : sequence of CategoricalFeature
+
+        Returns
+        -------
+        Windows
+            Over the same rows.
+        """
+        return self._with(categories=tuple(categories))
+
     def _with(self, **changed: Any) -> Windows:
         other = copy(self)
         vars(other).update(changed)

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklstm._panel.show import did_you_mean
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.layout import BlockLayout
-from sklstm._streaming.parts import find_parts
+from sklstm._streaming.parts import concatenate_tables, find_parts
 from sklstm._streaming.repartition import write_by_series
 
 BLOCK_ROWS = 2**19
@@ -162,7 +162,7 @@ class PanelDataset(Blocks):
         """
         chosen = self.series_ids[np.asarray(positions)]
         blocks = zip(self, self._select(self.series), strict=True)
-        return pd.concat([block[ids.isin(chosen)] for block, ids in blocks], ignore_index=True)
+        return concatenate_tables([block[ids.isin(chosen)] for block, ids in blocks])
 
     def to_pandas(self) -> pd.DataFrame | pd.Series:
         """Read all rows into memory.
@@ -224,6 +224,6 @@ class PanelDataset(Blocks):
         for part, offset in zip(self._parts[first : last + 1], bounds[first:], strict=False):
             frame = part.read(self.columns)
             frames.append(frame.iloc[max(start - offset, 0) : stop - offset])
-        frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        frame = frames[0] if len(frames) == 1 else concatenate_tables(frames)
         frame = frame.set_axis(pd.RangeIndex(start, stop), axis=0)
         return frame[self._selected] if isinstance(self._selected, str) else frame

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from sklstm._panel.frames import as_plain, is_foreign
 
@@ -124,3 +125,20 @@ def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
         for group in fragment.split_by_row_group()
     ]
     return [part for part in parts if part.n_rows], columns
+
+
+def concatenate_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables below each other, with new row numbers.
+
+    A column of categories stays one if the tables have different categories of it, where pandas
+    would make it a column of objects.
+    """
+    tables = [table.copy(deep=False) for table in tables]
+    for at, dtype in enumerate(tables[0].dtypes):
+        columns = [table.iloc[:, at] for table in tables]
+        others = {column.dtype for column in columns} - {dtype}
+        if others and all(isinstance(each, pd.CategoricalDtype) for each in (dtype, *others)):
+            union = union_categoricals(columns, ignore_order=True).dtype
+            for table, column in zip(tables, columns, strict=True):
+                table.isetitem(at, column.astype(union))
+    return pd.concat(tables, ignore_index=True)

@@ -27,6 +27,7 @@ from sklstm._panel.windows import Windows
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.methods import concatenates_blocks
+from sklstm.lstm._categories import once_per_window
 from sklstm.lstm._epochs import EpochTasks
 from sklstm.lstm._history import TrainingHistory
 from sklstm.lstm._inputs import (
@@ -334,7 +335,13 @@ class BaseLSTM(LSTMParameters):
             bidirectional=bool(self.bidirectional),
             layer_norm=bool(self.layer_norm),
             masked=masked,
-            static_features=static_positions(windows, self.static_features),
+            static_features=once_per_window(
+                windows, static_positions(windows, self.static_features)
+            ),
+            categories=tuple(
+                (each.position, next_power_of_two(len(each.categories)))
+                for each in windows.categories
+            ),
             series_embedding=int(self.series_embedding),
             trainable=TRAINABLE.get(self.trainable, self.trainable),
             **self._output_spec(),
@@ -376,6 +383,7 @@ class BaseLSTM(LSTMParameters):
             seed,
             embedded_ids=embedded_ids,
             feature_names=training.example.windows.names,
+            categories=training.example.windows.categories,
         )
         if source is not None:
             transfer_weights(source._network, network, self._has_outputs_of(source))
@@ -561,6 +569,11 @@ class BaseLSTM(LSTMParameters):
 def _read_block(reader, reset, block) -> Samples:
     """Read a block of rows, of which the first block has been read before."""
     samples, _ = reader._read_rows(*block, reset=reset, is_block=True, warn=False)
+    if reset and samples.windows.categories and not isinstance(block[0], Windows):
+        raise ValueError(
+            "X is a PanelDataset with columns of categories, whose codes must be the same in all "
+            "blocks. Put WindowTransformer(1) before the network, which learns them from all blocks."
+        )
     static_positions(samples.windows, reader.static_features)  # is checked in each block
     return samples
 

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from sklstm._panel.categories import in_window
+from sklstm._panel.find_categories import FROM_DTYPE, learn_categories
 from sklstm._panel.frames import as_plain
-from sklstm._panel.read import FLOATS, read_panel, select_features
+from sklstm._panel.read import FLOATS, as_table, read_panel, select_features
 from sklstm._panel.rows import encode_ids, id_index
 from sklstm._panel.show import show
 from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import Windows
+from sklstm.lstm._categories import of_columns, recode_categories
 
 
 def as_array_like(X):
@@ -73,6 +76,9 @@ def read_windows(estimator, X, series_ids=None, *, reset, warn=False) -> Windows
             _check_padding(windows, estimator)
     else:
         windows = _windows_of_table(X, estimator, reset)
+    if not reset:
+        name = type(estimator).__name__
+        windows = recode_categories(windows, estimator._network.categories, name)
     ids_in_X = isinstance(X, Windows) or (estimator.series is not None and X.ndim == 2)
     if series_ids is not None:
         windows = _with_series_ids(windows, series_ids, ids_in_X, estimator)
@@ -98,10 +104,16 @@ def _windows_of_table(X, estimator, reset):
             f"{estimator.window_length_} rows. Pass the output of the fitted WindowTransformer, or "
             "fit make_pipeline(WindowTransformer(...), net) and pass the panel to the pipeline."
         )
+    ids = {"series": estimator.series, "time": estimator.time}
+    if reset:
+        categories = learn_categories([X], FROM_DTYPE, **ids)
+    else:
+        columns = select_features(as_table(X), None, **ids)
+        categories = of_columns(estimator._network.categories, columns)
     panel = read_panel(
         X,
-        series=estimator.series,
-        time=estimator.time,
+        categories=categories,
+        **ids,
         estimator=estimator,
         reset=reset,
         ensure_all_finite=True,
@@ -115,6 +127,7 @@ def _windows_of_table(X, estimator, reset):
         codes=panel.codes,
         ids=panel.ids,
         names=panel.names if named else None,
+        categories=in_window(categories, panel.positions),
     )
 
 

@@ -32,11 +32,13 @@ def warn_of_outliers(samples: Samples) -> None:
     The network receives features as they are, and targets in units of their standard deviation.
     Beside a value of 1e9, it cannot tell values around 1 apart.
     """
-    checked = [(TARGETS, samples.targets)]
+    checked = [(TARGETS, list(samples.targets.T))]
     if samples.windows.normalization is None:
-        checked.append((FEATURE, samples.windows.rows))
+        codes = {each.position for each in samples.windows.categories}
+        features = enumerate(samples.windows.rows.T)
+        checked.append((FEATURE, [values for place, values in features if place not in codes]))
     for (kind, remedy), columns in checked:
-        for column in columns.T:
+        for column in columns:
             ratio = hidden_spread(column)
             if ratio >= MIN_RATIO:
                 warn_user(

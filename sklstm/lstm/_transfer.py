@@ -71,10 +71,7 @@ def transfer_weights(source, target, same_outputs=True) -> None:
     """
     _check_compatible(source, target)
     here, there = target.spec, source.spec
-    rows = np.zeros(here.n_series + 1, np.intp)
-    if target.embedded_ids is not None and source.embedded_ids is not None:
-        found = source.embedded_ids.get_indexer(target.embedded_ids) + 1
-        rows[1 : len(found) + 1] = found
+    rows = embedding_rows(source, target) | category_rows(source, target)
     head = same_outputs and there.outputs == here.outputs
     new = copy_matching(source.model, target.model, rows=rows, head=head)
     frozen = {weight.path for weight in target.model.non_trainable_variables}.intersection(new)
@@ -90,6 +87,28 @@ def transfer_weights(source, target, same_outputs=True) -> None:
             "length or the layers differ. These weights are reinitialised; all others are copied."
         )
     target.reinitialized_weights = new
+
+
+def embedding_rows(source, target) -> dict[str, np.ndarray]:
+    """Match the embedding vectors of series by their ids; new series get that of unseen ones."""
+    rows = np.zeros(target.spec.n_series + 1, np.intp)
+    if target.embedded_ids is not None and source.embedded_ids is not None:
+        found = source.embedded_ids.get_indexer(target.embedded_ids) + 1
+        rows[1 : len(found) + 1] = found
+    return {"embedding/embeddings": rows}
+
+
+def category_rows(source, target) -> dict[str, np.ndarray]:
+    """Match the embedding vectors of categories; new categories get that of unknown ones."""
+    sizes, sources = dict(target.spec.categories), {each.position: each for each in source.categories}
+    matched = {}
+    for feature in target.categories:
+        if feature.position in sources:
+            rows = np.full(sizes[feature.position], -1)
+            found = sources[feature.position].categories.get_indexer(feature.categories)
+            rows[: len(found)] = found
+            matched[f"category_{feature.position}/differences"] = rows
+    return matched
 
 
 def _check_compatible(source, target):
@@ -116,8 +135,9 @@ def copy_matching(source, target, *, rows, head) -> list[str]:
     ----------
     source, target : keras.Model
         `target` is changed.
-    rows : ndarray of shape (n_target_rows,)
-        Row of the source's embedding for each row of the target's.
+    rows : dict of ndarray of shape (n_target_rows,)
+        By weight of an embedding: the row of the source's for each row of the target's, -1 for
+        zeros.
     head : bool
         Whether the outputs have the same meaning. If not, or if the inputs of the output layer
         differ, the whole layer and the scale of its outputs are kept as they are.
@@ -136,8 +156,8 @@ def copy_matching(source, target, *, rows, head) -> list[str]:
         if not weight.dtype.startswith(("float", "bfloat")):
             continue  # each network has its own random states
         found = values.get(weight.path)
-        if layer == "embedding" and found is not None:
-            found = found[rows]
+        if weight.path in rows and found is not None:
+            found = np.append(found, np.zeros_like(found[:1]), axis=0)[rows[weight.path]]
         if layer in ("head", "target_scale") and not head:
             found = None
         if found is not None and found.shape == tuple(weight.shape):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklstm._network.lazy_import import load_network, new_network
-from sklstm._network.spec import NetworkSpec
+from sklstm._network.spec import NetworkSpec, category_vector_length
 from sklstm.persistence._arrays import encode_array
 from sklstm.persistence._graph import Codec, Decoder, Encoder, Entry, Place, cannot_save
 from sklstm.persistence._hints import check_fields
@@ -73,6 +73,8 @@ def check_size(spec: NetworkSpec, arrays: list[np.ndarray]) -> None:
         raise ValueError("the numbers in the spec of a network are not valid")
     if spec.dtype_policy not in POLICIES:
         raise ValueError(f"{spec.dtype_policy!r} is no dtype policy of a network")
+    if any(place not in range(spec.n_features) or n < 1 for place, n in spec.categories):
+        raise ValueError("the categories in the spec of a network are not valid")
     units, n_static = spec.hidden_units, len(spec.static_features)
     n_outputs = spec.n_outputs * (1 if spec.quantiles is None else len(spec.quantiles))
     moving = max(spec.n_features - n_static, 1) * spec.segment_length
@@ -82,6 +84,7 @@ def check_size(spec: NetworkSpec, arrays: list[np.ndarray]) -> None:
         4 * units * moving,
         units * (n_static + spec.series_embedding),
         spec.series_embedding * (spec.n_series + 1) if spec.series_embedding else 0,
+        *(n * category_vector_length(n) for _, n in spec.categories),
         units * spec.attention,
         units * (spec.attention + 1) * n_outputs,
     )

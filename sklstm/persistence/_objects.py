@@ -13,6 +13,7 @@ from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.spec import NetworkSpec
+from sklstm._panel.categories import CategoricalFeature
 from sklstm._panel.frames import FrameKind
 from sklstm._panel.frequency import Frequency
 from sklstm._panel.rows import SeriesRows
@@ -47,6 +48,7 @@ DATACLASSES = {
     kind.__name__: kind
     for kind in (
         *(
+            CategoricalFeature,
             Checkpoint,
             Extremes,
             FittedContext,
