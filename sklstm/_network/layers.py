@@ -82,8 +82,9 @@ class CategoryEmbedding(keras.layers.Layer):
     def call(self, codes):
         """Look up the vectors."""
         none = keras.ops.zeros_like(self.differences[:1])
-        # The gradient of this table is dense, as in `DenseGradientEmbedding`.
-        table = self.shared + keras.ops.concatenate([none, self.differences])
+        differences = keras.ops.concatenate([none, self.differences])
+        # A product has a dense gradient, whose shape is always the same.
+        table = self.shared + keras.ops.multiply(differences, 1.0)
         return keras.ops.cast(keras.ops.take(table, codes, axis=0), self.compute_dtype)
 
     def get_config(self):

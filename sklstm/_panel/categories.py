@@ -33,7 +33,7 @@ class CategoricalFeature(PlainIds):
     categories: pd.Index
     is_constant: bool
 
-    def encode(self, column: Any, name: Any) -> np.ndarray:
+    def encode(self, column: Any, name: Any, missing: float = UNKNOWN) -> np.ndarray:
         """Convert the values of a column to codes.
 
         Parameters
@@ -41,6 +41,8 @@ class CategoricalFeature(PlainIds):
         column : Series or ndarray of shape (n_rows,)
         name : str or int
             Name of the column in messages.
+        missing : float, default=0
+            Code of missing values.
 
         Returns
         -------
@@ -50,12 +52,11 @@ class CategoricalFeature(PlainIds):
         positions, labels = factorize(column)
         if len(labels) and len(self.categories):
             check_same_kind(self.categories, labels, name)
-        return self.recode(labels)[positions + 1]
+        return self.recode(labels, missing)[positions + 1]
 
-    def recode(self, labels: pd.Index) -> np.ndarray:
+    def recode(self, labels: pd.Index, missing: float = UNKNOWN) -> np.ndarray:
         """Return the codes of missing values and of each label, in this order."""
-        codes = self.categories.get_indexer(labels) + 1
-        return np.append(UNKNOWN, codes).astype(np.float32)
+        return np.append(missing, self.categories.get_indexer(labels) + 1).astype(np.float32)
 
 
 def factorize(column: Any) -> tuple[np.ndarray, pd.Index]:
@@ -85,7 +86,9 @@ def check_same_kind(categories: pd.Index, labels: pd.Index, name: Any) -> None:
         )
 
 
-def encode_categories(X: Any, features: Sequence[CategoricalFeature]) -> Any:
+def encode_categories(
+    X: Any, features: Sequence[CategoricalFeature], missing: float = UNKNOWN
+) -> Any:
     """Return a table with codes in place of categories.
 
     Parameters
@@ -94,6 +97,8 @@ def encode_categories(X: Any, features: Sequence[CategoricalFeature]) -> Any:
         Is not changed.
     features : sequence of CategoricalFeature
         With positions of columns of X.
+    missing : float, default=0
+        Code of missing values.
 
     Returns
     -------
@@ -105,14 +110,15 @@ def encode_categories(X: Any, features: Sequence[CategoricalFeature]) -> Any:
         table = X.copy(deep=False)
         for feature in features:
             at = feature.position
-            table.isetitem(at, feature.encode(X.iloc[:, at], X.columns[at]))
+            table.isetitem(at, feature.encode(X.iloc[:, at], X.columns[at], missing))
         return table
     if X.dtype.kind in "biuf":
         array = X.astype(np.result_type(X.dtype, np.float32))
     else:
         array = X.astype(object)
     for feature in features:
-        array[:, feature.position] = feature.encode(X[:, feature.position], feature.position)
+        at = feature.position
+        array[:, at] = feature.encode(X[:, at], at, missing)
     return array
 
 

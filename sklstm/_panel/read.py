@@ -103,7 +103,8 @@ def read_panel(
     X = as_plain(X)
     check_table(X, name)
     if not isinstance(X, pd.DataFrame):
-        plain = columns is None and series is None and time is None and not categories
+        encoded = len(categories) + len(skipped) > 0
+        plain = columns is None and series is None and time is None and not encoded
         if plain and estimator is not None:
             # Without ids, scikit-learn's validation is sufficient, and its messages are familiar.
             check_numbers(X)

@@ -35,14 +35,17 @@ class PanelColumns:
     time_name: Hashable
 
     @classmethod
-    def find(cls, table, *, target, known_future, series, time):
-        """Find the columns that the parameters of a forecaster name."""
+    def find(cls, table, *, target, known_future, series, time, categories=()):
+        """Find the columns that the parameters of a forecaster name.
+
+        `categories` are the positions of columns of categories, which cannot be forecast.
+        """
         features = select_features(table, None, series, time)
         future: list[int] = []
         if known := as_names(known_future):
             future = select_features(table, known, series, time, "known_future")
         if target is None:
-            chosen = [position for position in features if position not in future]
+            chosen = [at for at in features if at not in future and at not in categories]
         else:
             wanted = list(target) if isinstance(target, (list, tuple)) else target
             chosen = select_features(table, wanted, series, time, "target")
@@ -51,10 +54,15 @@ class PanelColumns:
                 f"{[table.columns[i] for i in shared]} are both target and known_future. A target "
                 "is not known beforehand: remove it from one of the two."
             )
+        if shared := set(chosen) & set(categories):
+            raise ValueError(
+                f"The targets {[table.columns[i] for i in shared]} are categories, expected numbers. "
+                "Convert them, or remove them from target or categorical_features."
+            )
         if not chosen:
             raise ValueError(
-                "No column is left to forecast: all columns are ids or in known_future. Name the "
-                "target, or remove a column from known_future."
+                "No column is left to forecast: all columns are ids, categories or in "
+                "known_future. Name the target, or remove a column from known_future."
             )
         past = [position for position in features if position not in chosen + future]
         labels = id_label(table, series, "series"), id_label(table, time, "time")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from numbers import Integral, Real
@@ -21,7 +22,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._files.checkpoint import Checkpoint
+from sklstm._panel.categories import CategoricalFeature, encode_categories, in_window
 from sklstm._panel.estimator import PanelEstimator
+from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, learn_categories
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
 from sklstm._panel.frequency import infer_frequency
@@ -85,8 +88,8 @@ class MultiSeriesForecaster(PanelEstimator):
     horizon : int
         Number of rows to forecast.
     target : str, int or list of them, default=None
-        The columns to forecast. None: all but the ids and `known_future`. The remaining columns
-        are past covariates.
+        The columns to forecast. None: all but the ids, `known_future` and categories. The
+        remaining columns are past covariates.
     season_length : int, default=None
         Rows in a season (24 for hourly data with a daily pattern). None: no season; the
         naive forecast is the last value.
@@ -105,6 +108,9 @@ class MultiSeriesForecaster(PanelEstimator):
         Columns that are known beforehand, such as the day of the week or a planned price.
         `forecast` and `predict` take their next values as `future`. See *Missing covariates* in
         the notes.
+    categorical_features : "from_dtype", list of str or int, or None, default="from_dtype"
+        Covariates that are categories, of any type. "from_dtype": the columns of dtype "category".
+        See *Categories* in the notes.
     regressor : estimator, default=None
         Regressor to use in place of the default :class:`MultiSeriesLSTMRegressor`. One clone is
         fitted per seed; only its `quantiles` and, if unset, its `random_state` are changed.
@@ -189,6 +195,11 @@ class MultiSeriesForecaster(PanelEstimator):
 
     *Covariates* are standardised by their mean and standard deviation over all training rows.
 
+    *Categories.* The network learns a vector for each category, and one for categories that were
+    not seen in fit. A category that is constant within each series, such as a brand, enters the
+    network once. If it is not in `known_future`, it needs no rows in `future`. Other regressors
+    receive codes: 1 for the first category, and 0 for unknown ones.
+
     *Context.* Where `time` is known, `fit` remembers the last rows of each series. A row of a
     fitted series that is later than its last fitted row continues it: its forecast uses the
     remembered rows and the later rows that are passed with it. Passing earlier rows as well changes
@@ -214,6 +225,7 @@ class MultiSeriesForecaster(PanelEstimator):
     """
 
     freq_: Any
+    _categories: tuple[CategoricalFeature, ...]
     _frame_kind: FrameKind | None
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -225,6 +237,7 @@ class MultiSeriesForecaster(PanelEstimator):
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "known_future": [str, Integral, list, tuple],
+        "categorical_features": CATEGORICAL_FEATURES,
         "regressor": [HasMethods(["fit", "predict"]), None],
         "quantiles": ["array-like", None],
         "calibration": [StrOptions({"series", "time"}), None],
@@ -248,6 +261,7 @@ class MultiSeriesForecaster(PanelEstimator):
         hidden_units: int = recipe.HIDDEN_UNITS,
         n_estimators: int = 3,
         known_future: str | int | Sequence[str | int] = (),
+        categorical_features: Sequence[str | int] | str | None = FROM_DTYPE,
         regressor: Any = None,
         quantiles: ArrayLike | None = None,
         calibration: Literal["series", "time"] | None = None,
@@ -267,6 +281,7 @@ class MultiSeriesForecaster(PanelEstimator):
         self.hidden_units = hidden_units
         self.n_estimators = n_estimators
         self.known_future = known_future
+        self.categorical_features = categorical_features
         self.regressor = regressor
         self.quantiles = quantiles
         self.calibration = calibration
@@ -309,6 +324,9 @@ class MultiSeriesForecaster(PanelEstimator):
 
     def _fit(self, X, task):
         self._levels = self._check_quantiles()
+        self._categories = learn_categories(
+            [X], self.categorical_features, series=self.series, time=self.time
+        )
         table, rows = self._read(X, reset=True)
         self._columns = self._find_columns(table)
         self._frame_kind = self._result_kind(X)
@@ -343,6 +361,7 @@ class MultiSeriesForecaster(PanelEstimator):
             known_future=self.known_future,
             series=self.series,
             time=self.time,
+            categories=[each.position for each in self._categories],
         )
         columns.check_result_names(quantile_names(self.quantiles))
         return columns
@@ -385,7 +404,11 @@ class MultiSeriesForecaster(PanelEstimator):
             season_length=self._season_length,
             window_length=self.window_length_,
             limit=recipe.VALUE_LIMIT,
+            categories=self._categories_among_covariates(),
         )
+
+    def _categories_among_covariates(self):
+        return in_window(self._categories, self._columns.past + self._columns.future)
 
     def _warn_of_long_season(self, longest):
         """Warn if no series has two rows one season apart; `longest` is the largest length."""
@@ -683,16 +706,40 @@ class MultiSeriesForecaster(PanelEstimator):
         return self.season_length or 1
 
     def _read(self, X, reset):
-        """Check X and index its rows; return it as a DataFrame of pandas."""
+        """Check X and index its rows; return it as a DataFrame of pandas, with coded categories."""
         X = as_plain(X)
-        panel = read_panel(X, series=self.series, time=self.time, estimator=self, reset=reset)
+        panel = read_panel(
+            X,
+            skipped=[each.position for each in self._categories],
+            series=self.series,
+            time=self.time,
+            estimator=self,
+            reset=reset,
+        )
         # Without the values of the panel, which would stay in memory beside those of the table.
         rows = SeriesRows(panel.codes, panel.ids, panel.time, panel.time_kind, panel.order)
         if isinstance(X, pd.DataFrame):
             warn_of_unsorted_rows(X, rows)
-            return X, rows
-        plain = self.series is None and self.time is None
-        return pd.DataFrame(panel.values if plain else as_table(X)), rows
+            return self._encode(X, self._categories), rows
+        plain = self.series is None and self.time is None and not self._categories
+        table = panel.values if plain else self._encode(as_table(X), self._categories)
+        return pd.DataFrame(table), rows
+
+    def _encode(self, table, categories):
+        # Missing values are filled like those of other covariates.
+        return encode_categories(table, categories, missing=np.nan)
+
+    def _encode_future(self, future):
+        """Convert the categories in a table of future rows, whose columns have an order of its own."""
+        names, known = self._columns.names, self._columns.future
+        return self._encode(
+            future,
+            [
+                replace(each, position=future.columns.get_loc(names[each.position]))
+                for each in self._categories
+                if each.position in known
+            ],
+        )
 
     def _grid(self, table, rows):
         stamps = None if self.time is None else time_stamps(table, self.time)
@@ -706,6 +753,7 @@ class MultiSeriesForecaster(PanelEstimator):
         if future is not None:
             future = pd.DataFrame(as_table(future))
             self._columns.check_future(future)
+            future = self._encode_future(future)
             future_rows = read_series_rows(future, self.series, self.time)
             check_time_kind(self, future_rows.time_kind, reset=False)
             stamps = None if self.time is None else time_stamps(future, self.time)

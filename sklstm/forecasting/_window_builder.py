@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
+from sklstm._panel.categories import CategoricalFeature
 from sklstm._panel.windows import WindowNormalization, Windows
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import (
@@ -18,6 +19,12 @@ from sklstm.forecasting._normalization import (
     window_centers_and_scales,
 )
 from sklstm.forecasting._normalized_windows import NormalizedWindows
+
+
+def numbers_among(n_covariates, categories) -> list[int]:
+    """Return the positions of the covariates that are no categories."""
+    positions = {each.position for each in categories}
+    return [position for position in range(n_covariates) if position not in positions]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +79,9 @@ class WindowBuilder:
     n_past, n_future : int
         Number of past covariates, and of columns known beforehand.
     covariate_scaler : StandardScaler or None
-        Scaler of these columns, if there are any.
+        Scaler of those of these columns that are numbers, if there are any.
+    categories : tuple of CategoricalFeature
+        Those of these columns that are categories, with positions among these columns.
     """
 
     horizon: int
@@ -84,22 +93,26 @@ class WindowBuilder:
     n_past: int
     n_future: int
     covariate_scaler: StandardScaler | None
+    categories: tuple[CategoricalFeature, ...] = ()
 
     @classmethod
-    def learn(cls, grid: RegularGrid, *, horizon, season_length, window_length, limit):
+    def learn(
+        cls, grid: RegularGrid, *, horizon, season_length, window_length, limit, categories=()
+    ):
         """Learn the scales of a grid; each of its targets must have a known value."""
-        scaler = None
-        if grid.covariates.shape[1]:
+        scaler, numbers = None, numbers_among(grid.covariates.shape[1], categories)
+        if numbers:
             with np.errstate(invalid="ignore"):  # 0 / 0 in a column without known values
                 # An array, whatever scikit-learn's configuration names.
-                scaler = StandardScaler().set_output(transform="default").fit(grid.covariates)
+                scaler = StandardScaler().set_output(transform="default")
+                scaler.fit(grid.covariates[:, numbers])
         targets = [
             TargetScale.learn(values, grid.starts(), season_length) for values in grid.values.T
         ]
         has_missing = bool(np.isnan(grid.values).any())
         widths = grid.past.shape[1], grid.future.shape[1]
         lengths = horizon, season_length, window_length
-        return cls(*lengths, limit, targets, has_missing, *widths, scaler)
+        return cls(*lengths, limit, targets, has_missing, *widths, scaler, categories)
 
     @property
     def reach(self) -> int:
@@ -134,6 +147,7 @@ class WindowBuilder:
             codes=codes,
             ids=grid.rows.ids,
             normalization=WindowNormalization(out.center, out.scale, self.limit),
+            categories=self._categories_in_window(),
         )
         known = ~np.isnan(grid.values.T)
         about = (self.targets, self.horizon, self.season_length)
@@ -190,17 +204,29 @@ class WindowBuilder:
 
     def _covariate_features(self, grid, block, starts):
         """Scale the covariates; append those known beforehand again, `horizon` rows ahead."""
-        if self.covariate_scaler is None:
-            return []
         covariates = np.concatenate([grid.past[block], grid.future[block]], axis=1)
-        scaled = self.covariate_scaler.transform(covariates).T
+        if self.covariate_scaler is not None:
+            numbers = numbers_among(covariates.shape[1], self.categories)
+            covariates[:, numbers] = self.covariate_scaler.transform(covariates[:, numbers])
+        # 0 is the mean of numbers, and the code of an unknown category.
         filled = [
             np.nan_to_num(fill_missing(column, ~np.isnan(column), starts, 1, self.window_length))
-            for column in scaled
+            for column in covariates.T
         ]
         stops = grid.stops(block) - block.start
         ahead = np.minimum(np.arange(len(starts)) + self.horizon, stops - 1)
         return filled + [column[ahead] for column in filled[self.n_past :]]
+
+    def _categories_in_window(self):
+        """Return the categories with their positions in a window, in the order of its features."""
+        first = len(self.targets)
+        here = [replace(each, position=first + each.position) for each in self.categories]
+        ahead = [
+            replace(each, position=first + self.n_future + each.position)
+            for each in self.categories
+            if each.position >= self.n_past
+        ]
+        return (*here, *ahead)
 
     def _count_observed(self, observed, starts):
         """Count the rows of the window that ends at each row, from its first observed row on."""

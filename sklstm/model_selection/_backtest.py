@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array
 
+from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
 from sklstm._panel.read import (
     as_names,
@@ -65,7 +66,11 @@ class _RollingPanel:
         self.rows = read_series_rows(table, **self.ids)
         self.rank = self.rows.rank
         targets, unknown, known = _select_columns(
-            table, settings.get("target"), settings.get("known_future"), **self.ids
+            table,
+            settings.get("target"),
+            settings.get("known_future"),
+            settings.get("categorical_features"),
+            **self.ids,
         )
         passed = [n for n in range(table.shape[1]) if n not in unknown] if known else []
         self.parts = CuttablePanel(panel, self.rows.codes, self.rank, self.horizon, passed)
@@ -170,7 +175,7 @@ def _positive_integer(name: str, value: Any) -> int:
 
 
 def _select_columns(
-    panel: pd.DataFrame, target: Any, known_future: Any, series: Any, time: Any
+    panel: pd.DataFrame, target: Any, known_future: Any, categories: Any, series: Any, time: Any
 ) -> tuple[list[int], list[int], list[int]]:
     """Return the positions of the targets, and of all columns with unknown and known future."""
     features = select_features(panel, None, series, time)
@@ -179,12 +184,14 @@ def _select_columns(
         known = select_features(panel, names, series, time, parameter="known_future")
     unknown = [position for position in features if position not in known]
     if target is None:
-        if not unknown:
+        coded = find_categorical(panel, categories, series=series, time=time)
+        targets = [position for position in unknown if position not in coded]
+        if not targets:
             raise ValueError(
                 "No column is left to forecast: every column is the id, the time or in "
                 "known_future."
             )
-        return unknown, unknown, known
+        return targets, unknown, known
     targets = select_features(panel, target, series, time, parameter="target")
     if shared := set(targets) & set(known):
         raise ValueError(

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.frames import as_plain
+from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.read import as_names, as_table, id_values, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.plotting._axes import (
@@ -318,6 +319,9 @@ def _target_columns(forecaster: Any, table: Any) -> Any:
         return forecaster.target
     series, time = forecaster.series, forecaster.time
     target = select_features(table, None, series, time)
+    chosen = getattr(forecaster, "categorical_features", None)
+    coded = find_categorical(as_table(table), chosen, series=series, time=time)
+    target = [position for position in target if position not in coded]
     if names := as_names(forecaster.known_future):
         known = select_features(table, names, series, time)
         target = [position for position in target if position not in known]
