@@ -265,7 +265,8 @@ def frozen_layers(model, spec: NetworkSpec):
     """Return the layers with weights below the top `spec.trainable` ones.
 
     From the top: the output layer, the attention if there is one, and each LSTM layer with its
-    normalisation. The layers for static features, categories and embeddings belong to the first LSTM layer.
+    normalisation. The layers for static features, categories and embeddings belong to the first
+    LSTM layer.
     """
     groups = [["head"]]
     groups += [["attention"]] if spec.attention else []

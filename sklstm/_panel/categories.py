@@ -69,15 +69,21 @@ def factorize(column: Any) -> tuple[np.ndarray, pd.Index]:
     labels : pandas.Index
         Distinct values, sorted. Of a column of categories, only those that occur.
     """
-    positions, labels = pd.factorize(pd.Series(column), sort=True)
-    if isinstance(labels, pd.CategoricalIndex):
-        labels = labels.astype(labels.categories.dtype)
-    return positions, labels.infer_objects()
+    values = pd.Series(column)
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        positions, labels = pd.factorize(values, sort=True)
+        return positions, labels.infer_objects()
+    # The order of categories may differ between tables. In polars, it depends on the process.
+    positions, labels = pd.factorize(values)
+    places, labels = factorize(labels.astype(labels.categories.dtype))
+    return np.append(places, -1)[positions], labels
 
 
 def check_same_kind(categories: pd.Index, labels: pd.Index, name: Any) -> None:
     """Raise ValueError if one of two sets of categories is text and the other is not."""
-    kinds = ["text" if pd.api.types.is_string_dtype(each) else "no text" for each in (categories, labels)]
+    kinds = [
+        "text" if pd.api.types.is_string_dtype(each) else "no text" for each in (categories, labels)
+    ]
     if kinds[0] != kinds[1]:
         raise ValueError(
             f"The categories of {name!r} are {kinds[0]} in some rows (such as {categories[0]!r}) "

@@ -354,9 +354,10 @@ def _features(X: Any, positions: list[int]) -> Any:
     other = [column for column in features.columns if not _is_numeric(features[column])]
     if other:
         raise ValueError(
-            f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric or "
-            "encode it, convert dates to numbers (such as the day of the week), or drop the "
-            "columns before this step. If they are ids, name them with series= or time=."
+            f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric, or "
+            "to categories with .astype('category'), convert dates to numbers (such as the day of "
+            "the week), or drop the columns before this step. If they are ids, name them with "
+            "series= or time=."
         )
     return features
 

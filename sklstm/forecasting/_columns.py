@@ -56,8 +56,8 @@ class PanelColumns:
             )
         if shared := set(chosen) & set(categories):
             raise ValueError(
-                f"The targets {[table.columns[i] for i in shared]} are categories, expected numbers. "
-                "Convert them, or remove them from target or categorical_features."
+                f"The targets {[table.columns[i] for i in shared]} are categories, expected "
+                "numbers. Convert them, or remove them from target or categorical_features."
             )
         if not chosen:
             raise ValueError(

@@ -730,7 +730,7 @@ class MultiSeriesForecaster(PanelEstimator):
         return encode_categories(table, categories, missing=np.nan)
 
     def _encode_future(self, future):
-        """Convert the categories in a table of future rows, whose columns have an order of its own."""
+        """Convert the categories in a table of future rows, whose columns have their own order."""
         names, known = self._columns.names, self._columns.future
         return self._encode(
             future,

@@ -572,7 +572,7 @@ def _read_block(reader, reset, block) -> Samples:
     if reset and samples.windows.categories and not isinstance(block[0], Windows):
         raise ValueError(
             "X is a PanelDataset with columns of categories, whose codes must be the same in all "
-            "blocks. Put WindowTransformer(1) before the network, which learns them from all blocks."
+            "blocks. Put WindowTransformer(1) before the network: it learns them from all blocks."
         )
     static_positions(samples.windows, reader.static_features)  # is checked in each block
     return samples

@@ -54,7 +54,9 @@ def recode_categories(windows: Windows, fitted: tuple[CategoricalFeature, ...], 
 
 def _named(windows, positions):
     """Return the names of features, or their positions."""
-    return [position if windows.names is None else windows.names[position] for position in positions]
+    return [
+        position if windows.names is None else windows.names[position] for position in positions
+    ]
 
 
 def once_per_window(windows: Windows, static: tuple[int, ...]) -> tuple[int, ...]:

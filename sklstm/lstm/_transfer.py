@@ -100,7 +100,10 @@ def embedding_rows(source, target) -> dict[str, np.ndarray]:
 
 def category_rows(source, target) -> dict[str, np.ndarray]:
     """Match the embedding vectors of categories; new categories get that of unknown ones."""
-    sizes, sources = dict(target.spec.categories), {each.position: each for each in source.categories}
+    sizes, sources = (
+        dict(target.spec.categories),
+        {each.position: each for each in source.categories},
+    )
     matched = {}
     for feature in target.categories:
         if feature.position in sources:

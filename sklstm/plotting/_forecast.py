@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm._panel.frames import as_plain
 from sklstm._panel.find_categories import find_categorical
+from sklstm._panel.frames import as_plain
 from sklstm._panel.read import as_names, as_table, id_values, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.plotting._axes import (
