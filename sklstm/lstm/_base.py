@@ -27,7 +27,7 @@ from sklstm._panel.windows import Windows
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.methods import concatenates_blocks
-from sklstm.lstm._categories import once_per_window
+from sklstm.lstm._categories import as_many_as, once_per_window
 from sklstm.lstm._epochs import EpochTasks
 from sklstm.lstm._history import TrainingHistory
 from sklstm.lstm._inputs import (
@@ -362,6 +362,8 @@ class BaseLSTM(LSTMParameters):
         if embedded_ids is not None:
             n_series = next_power_of_two(len(embedded_ids))
         spec = replace(spec, n_series=n_series, dtype_policy=api.dtype_policy())
+        if source is not None:
+            spec = replace(spec, categories=as_many_as(spec.categories, source.spec.categories))
         loss = self._loss_of(spec)
         batch_size = min(self.batch_size, next_power_of_two(len(training)))
         batch_size = api.evenly_divided(batch_size)

@@ -69,6 +69,17 @@ def once_per_window(windows: Windows, static: tuple[int, ...]) -> tuple[int, ...
     return chosen if len(chosen) < windows.shape[2] else static
 
 
+def as_many_as(
+    categories: tuple[tuple[int, int], ...], source: tuple[tuple[int, int], ...]
+) -> tuple[tuple[int, int], ...]:
+    """Make room for the categories of another network, whose vectors can then be copied.
+
+    Both are the `categories` of a NetworkSpec.
+    """
+    others = dict(source)
+    return tuple((position, max(n, others.get(position, 0))) for position, n in categories)
+
+
 def of_columns(
     fitted: tuple[CategoricalFeature, ...], columns: list[int]
 ) -> tuple[CategoricalFeature, ...]:
