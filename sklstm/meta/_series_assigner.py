@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from sklstm._panel.estimator import PanelEstimator
+from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
 from sklstm._panel.frames import as_plain, is_foreign
 from sklstm._panel.read import (
     check_unchanged,
@@ -182,10 +183,16 @@ class AssignsSeries(PanelEstimator):
             windows = X if isinstance(X, Windows) else Windows.from_array(np.ascontiguousarray(X))
             table = pd.DataFrame(columns=windows.names or range(windows.shape[2]))
             positions = select_features(table, self.columns, None, None)
+            if self.columns is None:
+                codes = {each.position for each in windows.categories}
+                positions = [position for position in positions if position not in codes]
             history = history_of_windows(windows.with_series(rows.codes, rows.ids), positions)
             check_array(history.values, ensure_all_finite="allow-nan", input_name="X")
             return history, feature_names(table.columns, positions)
-        panel = read_panel(X, columns=self.columns, series=self.series, time=self.time)
+        X, series, time = as_plain(X), self.series, self.time
+        by_dtype = FROM_DTYPE if self.columns is None else None
+        skipped = find_categorical(X, by_dtype, series=series, time=time)
+        panel = read_panel(X, columns=self.columns, skipped=skipped, series=series, time=time)
         order = panel.order
         if self.series is None:  # the ids were passed beside X, or there are none
             order = panel.sorting[group_order(rows.codes[panel.sorting])]
