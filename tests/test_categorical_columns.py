@@ -1,8 +1,10 @@
 """Columns of categories, from the panel to the network."""
 
 import pickle
+from dataclasses import replace
 from functools import cache
 
+import keras
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -24,6 +26,7 @@ from sklstm import (
     WindowTransformer,
     backtest,
 )
+from sklstm.persistence._networks import check_categories, check_size
 
 IDS = {"series": "unit", "time": "cycle"}
 
@@ -312,6 +315,25 @@ def test_save_pickle_and_clone(tmp_path):
     assert_array_equal(loaded.predict(PANEL), predicted)
     assert_array_equal(pickle.loads(pickle.dumps(pipe)).predict(PANEL), predicted)
     assert clone(pipe)[1].categorical_features == "from_dtype"
+
+
+def test_a_file_of_a_network_has_a_vector_for_each_category():
+    network = fitted()[-1]._network
+    check_categories(network.spec, network.categories)
+    arrays = [np.zeros(10**4)]
+    check_size(network.spec, arrays)
+    for categories in [((SITE, 2**31), (PRODUCT, 4)), ((SITE, 2), (PRODUCT, 4)), ((9, 4),), ()]:
+        spec = replace(network.spec, categories=categories)
+        with pytest.raises(ValueError, match="categories of a network|weights of at least"):
+            check_categories(spec, network.categories)
+            check_size(spec, arrays)
+
+
+def test_files_of_keras(tmp_path):
+    pipe, windows = fitted(), np.asarray(fitted()[:-1].transform(PANEL), np.float32)
+    pipe[-1].model_.save(tmp_path / "network.keras")
+    network = keras.saving.load_model(tmp_path / "network.keras")
+    assert_allclose(network.predict(windows, verbose=0)[:, 0], pipe.predict(PANEL), rtol=1e-5)
 
 
 @pytest.mark.slow

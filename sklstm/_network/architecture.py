@@ -98,7 +98,7 @@ class LayerMaker:
         parts = [keras.ops.take(x, numbers, axis=-1)] if numbers else []
         for place in places:
             if place in sizes:
-                codes = keras.ops.cast(x[..., place], "int32")
+                codes = keras.ops.cast(keras.ops.take(x, place, axis=-1), "int32")
                 parts.append(self.category(codes, place, sizes[place]))
         return concatenate(parts, self.spec)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from sklstm._network.lazy_import import load_network, new_network
 from sklstm._network.spec import NetworkSpec, category_vector_length
+from sklstm._panel.categories import CategoricalFeature
 from sklstm.persistence._arrays import encode_array
 from sklstm.persistence._graph import Codec, Decoder, Encoder, Entry, Place, cannot_save
 from sklstm.persistence._hints import check_fields
@@ -53,6 +54,7 @@ def decode_network(entry: Entry, decoder: Decoder) -> Any:
         state[name] = arrays
     if type(state["spec"]) is not NetworkSpec:
         raise TypeError("the spec of a network is not valid")
+    check_categories(state["spec"], state["categories"])
     check_size(state["spec"], state["model"])
     api = load_network()
     hinted = {**state, "model": None}
@@ -60,6 +62,17 @@ def decode_network(entry: Entry, decoder: Decoder) -> Any:
     network = new_network()
     network.__setstate__(state)
     return network
+
+
+def check_categories(spec: NetworkSpec, categories: tuple[CategoricalFeature, ...]) -> None:
+    """Raise ValueError unless each category of a network has an embedding vector."""
+    sizes = dict(spec.categories)
+    if (
+        sizes.keys() != {each.position for each in categories}
+        or any(position not in range(spec.n_features) for position in sizes)
+        or any(not len(each.categories) <= sizes[each.position] for each in categories)
+    ):
+        raise ValueError("the categories of a network are not valid")
 
 
 def check_size(spec: NetworkSpec, arrays: list[np.ndarray]) -> None:
@@ -73,8 +86,6 @@ def check_size(spec: NetworkSpec, arrays: list[np.ndarray]) -> None:
         raise ValueError("the numbers in the spec of a network are not valid")
     if spec.dtype_policy not in POLICIES:
         raise ValueError(f"{spec.dtype_policy!r} is no dtype policy of a network")
-    if any(place not in range(spec.n_features) or n < 1 for place, n in spec.categories):
-        raise ValueError("the categories in the spec of a network are not valid")
     units, n_static = spec.hidden_units, len(spec.static_features)
     n_outputs = spec.n_outputs * (1 if spec.quantiles is None else len(spec.quantiles))
     moving = max(spec.n_features - n_static, 1) * spec.segment_length
