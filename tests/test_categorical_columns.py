@@ -27,6 +27,7 @@ from sklstm import (
     backtest,
 )
 from sklstm.persistence._networks import check_categories, check_size
+from sklstm.plotting._forecast import _target_columns
 
 IDS = {"series": "unit", "time": "cycle"}
 
@@ -258,8 +259,10 @@ def test_windows_of_another_transformer_are_recoded():
     assert_array_equal(windows.rows, before)
 
 
+@pytest.mark.slow
 def test_further_training_keeps_the_categories():
-    pipe = pipeline(lstm(min_observed=1, warm_start=True)).fit(PANEL, Y)
+    # Without momentum, which moves the vectors of absent categories too.
+    pipe = pipeline(lstm(min_observed=1, warm_start=True, optimizer="sgd")).fit(PANEL, Y)
     before = vectors(pipe[-1], SITE)
     west = PANEL[PANEL["unit"] == "d"].assign(site=pd.Categorical(["atoll"] * 2))
     pipe.fit(west, Y[PANEL["unit"] == "d"])
@@ -502,6 +505,10 @@ def test_a_saved_forecaster_keeps_its_categories(tmp_path):
     expected = fitted_forecaster().forecast(future=FUTURE)
     pd.testing.assert_frame_equal(loaded.forecast(future=FUTURE), expected)
     assert np.isfinite(loaded.score(FUTURE))
+
+
+def test_displays_draw_no_categories():
+    assert _target_columns(forecaster(), PAST) == ["sold"]
 
 
 @pytest.mark.slow
