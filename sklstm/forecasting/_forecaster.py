@@ -706,7 +706,10 @@ class MultiSeriesForecaster(PanelEstimator):
         return self.season_length or 1
 
     def _read(self, X, reset):
-        """Check X and index its rows; return it as a DataFrame of pandas, with coded categories."""
+        """Check X and index its rows; return it as a DataFrame of pandas, with coded categories.
+
+        Missing categories are NaN, and are filled like the missing values of other covariates.
+        """
         X = as_plain(X)
         panel = read_panel(
             X,
@@ -720,26 +723,21 @@ class MultiSeriesForecaster(PanelEstimator):
         rows = SeriesRows(panel.codes, panel.ids, panel.time, panel.time_kind, panel.order)
         if isinstance(X, pd.DataFrame):
             warn_of_unsorted_rows(X, rows)
-            return self._encode(X, self._categories), rows
+            return encode_categories(X, self._categories, np.nan), rows
         plain = self.series is None and self.time is None and not self._categories
-        table = panel.values if plain else self._encode(as_table(X), self._categories)
-        return pd.DataFrame(table), rows
-
-    def _encode(self, table, categories):
-        # Missing values are filled like those of other covariates.
-        return encode_categories(table, categories, missing=np.nan)
+        if plain:
+            return pd.DataFrame(panel.values), rows
+        return pd.DataFrame(encode_categories(as_table(X), self._categories, np.nan)), rows
 
     def _encode_future(self, future):
         """Convert the categories in a table of future rows, whose columns have their own order."""
         names, known = self._columns.names, self._columns.future
-        return self._encode(
-            future,
-            [
-                replace(each, position=future.columns.get_loc(names[each.position]))
-                for each in self._categories
-                if each.position in known
-            ],
-        )
+        categories = [
+            replace(each, position=future.columns.get_loc(names[each.position]))
+            for each in self._categories
+            if each.position in known
+        ]
+        return encode_categories(future, categories, np.nan)
 
     def _grid(self, table, rows):
         stamps = None if self.time is None else time_stamps(table, self.time)
