@@ -36,6 +36,7 @@ from sklstm._panel.read import (
     time_stamps,
 )
 from sklstm._panel.rows import SeriesRows
+from sklstm._panel.seasons import as_seasons
 from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
@@ -90,12 +91,13 @@ class MultiSeriesForecaster(PanelEstimator):
     target : str, int or list of them, default=None
         The columns to forecast. None: all but the ids, `known_future` and categories. The
         remaining columns are past covariates.
-    season_length : int, default=None
-        Rows in a season (24 for hourly data with a daily pattern). None: no season; the
-        naive forecast is the last value.
+    season_length : int or tuple of int, default=None
+        Rows in a season (24 for hourly data with a daily pattern), or in several seasons, such as
+        (24, 168) for a daily and a weekly pattern; see *Several seasons* in the notes. None: no
+        season; the naive forecast is the last value. :func:`suggest_season_length` finds seasons.
     window_length : int, default=None
-        Rows of history that a forecast is based on. None: twice the horizon, at least 14
-        seasons, rounded up to whole seasons.
+        Rows of history that a forecast is based on. None: twice the horizon, at least 14 of the
+        shortest and 4 of the longest of several seasons, rounded up to whole seasons.
     segment_length : int, default=None
         Rows that enter the LSTM per step; must divide the window length. None: a season, or, if a
         season is shorter than 4 rows or does not divide the window length, the largest divisor of
@@ -172,6 +174,12 @@ class MultiSeriesForecaster(PanelEstimator):
     season, its scale is the mean absolute difference between rows one season apart. The loss is the
     mean absolute error of normalised values; series are weighted equally.
 
+    *Several seasons.* The network then predicts the residual of a mixture of the seasonal naive
+    forecasts, whose shares are fitted for each window to its own past, by regularised least
+    squares: how well they would have forecast its rows. A season for which the history is too short
+    has no share. Whatever else depends on a season uses the shortest one: the level, the scale, the
+    replacement of missing values, and the scale of `score`.
+
     *Small training sets.* The forecast is a weighted mean of the seasonal naive forecast and the
     network's forecast. The weight of the network grows with the number of training windows: 50 % at
     500 windows, 99 % at 50,000. A regressor of your own has a weight of 100 %.
@@ -231,7 +239,7 @@ class MultiSeriesForecaster(PanelEstimator):
     _parameter_constraints: dict[str, list[Any]] = {
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "target": [str, Integral, list, tuple, None],
-        "season_length": [Interval(Integral, 1, None, closed="left"), None],
+        "season_length": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
         "window_length": [Interval(Integral, 1, None, closed="left"), None],
         "segment_length": [Interval(Integral, 1, None, closed="left"), None],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
@@ -255,7 +263,7 @@ class MultiSeriesForecaster(PanelEstimator):
         horizon: int,
         *,
         target: str | int | Sequence[str | int] | None = None,
-        season_length: int | None = None,
+        season_length: int | Sequence[int] | None = None,
         window_length: int | None = None,
         segment_length: int | None = None,
         hidden_units: int = recipe.HIDDEN_UNITS,
@@ -375,9 +383,16 @@ class MultiSeriesForecaster(PanelEstimator):
         """Choose the lengths of windows and segments."""
         window_length, segment_length = self.window_length, self.segment_length
         if window_length is None:
-            window_length = recipe.choose_window_length(self.horizon, self._season_length)
+            window_length = recipe.choose_window_length(self.horizon, self._seasons)
+        longest = self._seasons[-1]
+        if len(self._seasons) > 1 and window_length <= longest:
+            raise ValueError(
+                f"window_length={window_length} holds no two rows {longest} rows apart, but "
+                f"season_length={self.season_length} names that season. Choose a window of two "
+                f"or more seasons ({2 * longest} rows), or leave the season out."
+            )
         if segment_length is None:
-            segment_length = recipe.choose_segment_length(window_length, self._season_length)
+            segment_length = recipe.choose_segment_length(window_length, self._seasons[0])
         if window_length % segment_length:
             raise ValueError(
                 f"segment_length={segment_length} does not divide the window length "
@@ -401,7 +416,7 @@ class MultiSeriesForecaster(PanelEstimator):
         return WindowBuilder.learn(
             grid,
             horizon=self.horizon,
-            season_length=self._season_length,
+            seasons=self._seasons,
             window_length=self.window_length_,
             limit=recipe.VALUE_LIMIT,
             categories=self._categories_among_covariates(),
@@ -412,13 +427,19 @@ class MultiSeriesForecaster(PanelEstimator):
 
     def _warn_of_long_season(self, longest):
         """Warn if no series has two rows one season apart; `longest` is the largest length."""
-        if self.season_length is not None and longest <= self.season_length:
-            warn_user(
-                f"season_length={self.season_length}, but the longest series has {longest} steps: "
-                "without two values one season apart, no season can be learned, and the naive "
-                "forecast is the last value. Choose a shorter season, such as 7 for daily values, "
-                "or None."
+        fitting = [season for season in self._seasons if season < longest]
+        if self.season_length is None or len(fitting) == len(self._seasons):
+            return
+        consequence = "no season can be learned, and the naive forecast is the last value"
+        if fitting:
+            consequence = (
+                f"the season of {self._seasons[-1]} rows cannot be learned and is not used"
             )
+        warn_user(
+            f"season_length={self.season_length}, but the longest series has {longest} steps: "
+            f"without two values one season apart, {consequence}. Choose a shorter season, such "
+            "as 7 for daily values, or None."
+        )
 
     def _training_origins(self, grid):
         """Find the grid positions to forecast from in training: those of the given rows."""
@@ -438,13 +459,13 @@ class MultiSeriesForecaster(PanelEstimator):
                 "Choose a shorter horizon, or pass longer series."
             )
         n_observed = prepared.windows.n_observed[has_target]
-        lengths = self.window_length_, self._season_length
+        lengths = self.window_length_, self._seasons[0]
         return recipe.choose_min_observed(n_observed, largest, *lengths)
 
     def _seasonal_scale(self, table):
         names = self._columns.target_names
         ids = {"series": self.series, "time": self.time}
-        return pd.DataFrame(seasonal_scale(table, self._season_length, names, **ids))
+        return pd.DataFrame(seasonal_scale(table, self._seasons[0], names, **ids))
 
     def _train(self, prepared, n_rows, task):
         """Fit the regressors; calibrate the quantiles on the targets that were held out."""
@@ -702,8 +723,8 @@ class MultiSeriesForecaster(PanelEstimator):
         return residuals
 
     @property
-    def _season_length(self):
-        return self.season_length or 1
+    def _seasons(self):
+        return as_seasons(self.season_length)
 
     def _read(self, X, reset):
         """Check X and index its rows; return it as a DataFrame of pandas, with coded categories.

@@ -126,6 +126,28 @@ def fill_missing(values, known, starts, season_length, window_length):
     return np.where(source < 0, np.nan, values[source])
 
 
+def sums_since(array, starts, first):
+    """Sum the values of the rows from `first` up to each row.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_rows,) or (n_rows, n_columns)
+    starts : ndarray of shape (n_rows,)
+    first : ndarray of shape (n_rows,)
+        Not before `starts`. Where it is later than the row itself, the sum is 0.
+
+    Returns
+    -------
+    ndarray of the shape of `array`
+    """
+    # Sums per series, so that large values of one series cost no digits in another.
+    total = pd.DataFrame(array).groupby(starts).cumsum().to_numpy().reshape(array.shape)
+    first = np.minimum(first, np.arange(1, len(array) + 1))
+    earlier = total[first - 1]
+    earlier[first == starts] = 0
+    return total - earlier
+
+
 def trailing_sums(values, known, starts, first):
     """Sum and count the known values from row `first` up to each row.
 
@@ -133,24 +155,18 @@ def trailing_sums(values, known, starts, first):
     ----------
     values, known, starts : ndarray of shape (n_rows,)
     first : ndarray of shape (n_rows,)
-        Not before `starts`. Where it is later than the row itself, sum and count are 0.
+        As in `sums_since`.
 
     Returns
     -------
     total, count : ndarray of shape (n_rows,)
     """
-    first = np.minimum(first, np.arange(1, len(values) + 1))
-
-    def since_first(array):
-        # Sums per series, so that large values of one series cost no digits in another.
-        total = pd.Series(array).groupby(starts).cumsum().to_numpy()
-        return total - np.where(first > starts, total[first - 1], 0)
-
-    return since_first(np.where(known, values, 0.0)), since_first(known.astype(np.int64))
+    total = sums_since(np.where(known, values, 0.0), starts, first)
+    return total, sums_since(known.astype(np.int64), starts, first)
 
 
-def seasonal_differences(values, known, starts, season_length):
-    """Compute the absolute difference of each row from the row one season earlier.
+def lag_differences(values, known, starts, lag):
+    """Subtract from each row the one `lag` rows earlier.
 
     Returns
     -------
@@ -159,11 +175,23 @@ def seasonal_differences(values, known, starts, season_length):
     both_known : ndarray of shape (n_rows,)
     """
     difference, both = np.zeros(len(values)), np.zeros(len(values), bool)
-    row = np.arange(season_length, len(values))
-    earlier = row - season_length
+    row = np.arange(lag, len(values))
+    earlier = row - lag
     both[row] = known[row] & known[earlier] & (earlier >= starts[row])
-    difference[both] = np.abs(values[both] - values[np.flatnonzero(both) - season_length])
+    difference[both] = values[both] - values[np.flatnonzero(both) - lag]
     return difference, both
+
+
+def seasonal_differences(values, known, starts, season_length):
+    """Compute the absolute difference of each row from the row one season earlier.
+
+    Returns
+    -------
+    difference, both_known : ndarray of shape (n_rows,)
+        As in `lag_differences`.
+    """
+    difference, both = lag_differences(values, known, starts, season_length)
+    return np.abs(difference), both
 
 
 def blocks_of_series(starts):
@@ -227,10 +255,8 @@ def window_centers_and_scales(
     return center, np.maximum(scale, MIN_SCALE)
 
 
-def seasonal_naive(filled, starts, rows, season_length, horizon):
-    """Compute the seasonal naive forecast: the last season, repeated.
-
-    Where the history does not reach back one season, the last value stands instead.
+def repeat_season(filled, starts, rows, season_length, horizon):
+    """Repeat the last season; NaN where the history does not reach back one season.
 
     Parameters
     ----------
@@ -244,10 +270,19 @@ def seasonal_naive(filled, starts, rows, season_length, horizon):
     -------
     ndarray of shape (n_chosen, horizon)
     """
-    rows = rows[:, np.newaxis]
-    source = rows + 1 - season_length + np.arange(horizon) % season_length
-    seasonal = filled[np.where(source >= starts[:, np.newaxis], source, rows)]
-    return np.where(np.isnan(seasonal), filled[rows], seasonal)
+    source = rows[:, np.newaxis] + 1 - season_length + np.arange(horizon) % season_length
+    inside = source >= starts[:, np.newaxis]
+    return np.where(inside, filled[np.where(inside, source, 0)], np.nan)
+
+
+def seasonal_naive(filled, starts, rows, season_length, horizon):
+    """Compute the seasonal naive forecast: the last season, repeated.
+
+    Where the history does not reach back one season, the last value stands instead. Parameters and
+    shape of the result are those of `repeat_season`.
+    """
+    seasonal = repeat_season(filled, starts, rows, season_length, horizon)
+    return np.where(np.isnan(seasonal), filled[rows][:, np.newaxis], seasonal)
 
 
 def next_values(values, stops, rows, horizon):

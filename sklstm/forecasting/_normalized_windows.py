@@ -10,11 +10,11 @@ import numpy as np
 
 from sklstm._panel.rows import SeriesRows, position_dtype, row_blocks
 from sklstm._panel.windows import Windows
+from sklstm.forecasting._mixture import mixed_naive
 from sklstm.forecasting._normalization import (
     TargetScale,
     clip_distances,
     next_values,
-    seasonal_naive,
 )
 
 
@@ -35,26 +35,31 @@ class NormalizedWindows:
         Transformed targets without gaps; NaN before the first known value of a series.
     known : ndarray of shape (n_targets, n_grid)
         Mask of the values that are not filled in.
+    shares : ndarray of shape (n_chosen, n_targets, n_blocks, n_seasons - 1)
+        Shares of the seasons in the naive forecast: see `season_shares`.
     series_rows : SeriesRows
         Index of the rows of the grid.
     targets : list of TargetScale
-    horizon, season_length : int
+    horizon : int
+    seasons : tuple of int
     """
 
     windows: Windows
     rows: np.ndarray
     filled: np.ndarray
     known: np.ndarray
+    shares: np.ndarray
     series_rows: SeriesRows
     targets: list[TargetScale]
     horizon: int
-    season_length: int
+    seasons: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, key: np.ndarray | slice) -> NormalizedWindows:
-        return replace(self, windows=self.windows[key], rows=self.rows[key])
+        chosen = {"windows": self.windows[key], "rows": self.rows[key], "shares": self.shares[key]}
+        return replace(self, **chosen)
 
     def blocks(self) -> Iterator[NormalizedWindows]:
         """Yield all rows, a block at a time."""
@@ -107,17 +112,17 @@ class NormalizedWindows:
         return largest.ravel()
 
     def naive(self) -> np.ndarray:
-        """Compute the seasonal naive forecast: the last season, repeated.
+        """Compute the naive forecast: the last season, repeated, or a mixture of several.
 
         Returns
         -------
         ndarray of shape (n_chosen, n_targets, horizon)
             Transformed values.
         """
-        starts = self.starts
+        starts, lengths = self.starts, {"seasons": self.seasons, "horizon": self.horizon}
         forecasts = [
-            seasonal_naive(filled, starts, self.rows, self.season_length, self.horizon)
-            for filled in self.filled
+            mixed_naive(filled, starts, self.rows, shares, **lengths)
+            for filled, shares in zip(self.filled, self.shares.swapaxes(0, 1), strict=True)
         ]
         levels = [target.level for target in self.targets]
         naive = np.stack(forecasts, axis=1)

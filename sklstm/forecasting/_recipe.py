@@ -11,7 +11,9 @@ import numpy as np
 
 from sklstm.lstm._regressor import MultiSeriesLSTMRegressor
 
+# Of the shortest season, and of the longest one of several.
 SEASONS_IN_WINDOW = 14
+LONG_SEASONS_IN_WINDOW = 4
 HIDDEN_UNITS = 64
 MAX_BATCH_SIZE = 256
 # Training steps per square root of the number of windows, and of the number of series. More
@@ -32,10 +34,15 @@ PRIOR_WINDOWS = 500
 VALUE_LIMIT = 7.0
 
 
-def choose_window_length(horizon, season_length):
-    """Return twice the horizon, at least 14 seasons, rounded up to whole seasons."""
-    n_rows = max(2 * horizon, SEASONS_IN_WINDOW * season_length)
-    return -(-n_rows // season_length) * season_length
+def choose_window_length(horizon, seasons):
+    """Return the number of rows in a window, rounded up to whole shortest seasons.
+
+    Twice the horizon, at least 14 of the shortest season, and 4 of the longest one of several.
+    """
+    shortest, *longer = seasons
+    at_least = [SEASONS_IN_WINDOW * shortest, *(LONG_SEASONS_IN_WINDOW * m for m in longer)]
+    n_rows = max(2 * horizon, *at_least)
+    return -(-n_rows // shortest) * shortest
 
 
 def choose_segment_length(window_length, season_length):

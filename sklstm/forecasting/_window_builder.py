@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklstm._panel.categories import CategoricalFeature
 from sklstm._panel.windows import WindowNormalization, Windows
 from sklstm.forecasting._grid import RegularGrid
+from sklstm.forecasting._mixture import season_lags, season_shares
 from sklstm.forecasting._normalization import (
     TargetScale,
     blocks_of_series,
@@ -42,6 +43,8 @@ class Normalized:
         float32.
     scale : ndarray of shape (n_chosen, n_targets)
         In typical scales.
+    shares : ndarray of shape (n_chosen, n_targets, n_blocks, n_seasons - 1)
+        float32. Shares of the seasons in the naive forecast: see `season_shares`.
     n_observed : ndarray of shape (n_chosen,)
         int32. Number of rows of the window from its first observed row on.
     """
@@ -50,16 +53,18 @@ class Normalized:
     filled: np.ndarray
     center: np.ndarray
     scale: np.ndarray
+    shares: np.ndarray
     n_observed: np.ndarray
 
     @classmethod
-    def empty(cls, n_grid, n_chosen, n_features, n_targets):
+    def empty(cls, n_grid, n_chosen, n_features, n_targets, n_shares):
         """Make arrays to be filled in."""
         return cls(
             np.empty((n_grid, n_features), np.float32),
             np.empty((n_targets, n_grid)),
             np.empty((n_chosen, n_targets), np.float32),
             np.empty((n_chosen, n_targets)),
+            np.empty((n_chosen, n_targets, *n_shares), np.float32),
             np.empty(n_chosen, np.int32),
         )
 
@@ -70,7 +75,10 @@ class WindowBuilder:
 
     Attributes
     ----------
-    horizon, season_length, window_length : int
+    horizon : int
+    seasons : tuple of int
+        In ascending order. The shortest one fills gaps and scales windows.
+    window_length : int
     limit : float
         Soft bound of normalised values.
     targets : list of TargetScale
@@ -85,7 +93,7 @@ class WindowBuilder:
     """
 
     horizon: int
-    season_length: int
+    seasons: tuple[int, ...]
     window_length: int
     limit: float
     targets: list[TargetScale]
@@ -96,9 +104,7 @@ class WindowBuilder:
     categories: tuple[CategoricalFeature, ...] = ()
 
     @classmethod
-    def learn(
-        cls, grid: RegularGrid, *, horizon, season_length, window_length, limit, categories=()
-    ):
+    def learn(cls, grid: RegularGrid, *, horizon, seasons, window_length, limit, categories=()):
         """Learn the scales of a grid; each of its targets must have a known value."""
         scaler, numbers = None, numbers_among(grid.covariates.shape[1], categories)
         if numbers:
@@ -106,19 +112,17 @@ class WindowBuilder:
                 # An array, whatever scikit-learn's configuration names.
                 scaler = StandardScaler().set_output(transform="default")
                 scaler.fit(grid.covariates[:, numbers])
-        targets = [
-            TargetScale.learn(values, grid.starts(), season_length) for values in grid.values.T
-        ]
+        targets = [TargetScale.learn(values, grid.starts(), seasons[0]) for values in grid.values.T]
         has_missing = bool(np.isnan(grid.values).any())
         widths = grid.past.shape[1], grid.future.shape[1]
-        lengths = horizon, season_length, window_length
+        lengths = horizon, seasons, window_length
         return cls(*lengths, limit, targets, has_missing, *widths, scaler, categories)
 
     @property
     def reach(self) -> int:
         """Number of rows on which a forecast can depend."""
         # A row of the window may be filled with a value from `window_length` rows earlier.
-        return 2 * self.window_length + self.season_length
+        return 2 * self.window_length + max(self.seasons)
 
     @property
     def n_features(self) -> int:
@@ -129,7 +133,9 @@ class WindowBuilder:
 
     def build(self, grid: RegularGrid, rows) -> NormalizedWindows:
         """Build the windows that end at chosen rows of a grid."""
-        out = Normalized.empty(len(grid), len(rows), self.n_features, len(self.targets))
+        n_shares = len(season_lags(self.seasons, self.horizon)[0]), len(self.seasons) - 1
+        sizes = self.n_features, len(self.targets), n_shares
+        out = Normalized.empty(len(grid), len(rows), *sizes)
         order = None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
         in_order = rows if order is None else rows[order]
         for block in blocks_of_series(grid.starts()):
@@ -150,8 +156,9 @@ class WindowBuilder:
             categories=self._categories_in_window(),
         )
         known = ~np.isnan(grid.values.T)
-        about = (self.targets, self.horizon, self.season_length)
-        return NormalizedWindows(windows, rows, out.filled, known, grid.rows, *about)
+        about = (self.targets, self.horizon, self.seasons)
+        values = out.filled, known, out.shares
+        return NormalizedWindows(windows, rows, *values, grid.rows, *about)
 
     def _normalize(self, grid, block, chosen, at, out):
         """Fill in some series.
@@ -170,10 +177,12 @@ class WindowBuilder:
         starts = grid.starts(block) - block.start
         observed = np.zeros(len(starts), bool)
         for i, target in enumerate(self.targets):
-            values = self._normalize_target(target, grid.values[block, i], starts)
-            out.filled[i, block], out.features[block, i], center, scale = values
-            out.center[at, i], out.scale[at, i] = center[chosen], scale[chosen]
-            observed |= ~np.isnan(values[0])
+            filled, relative, *about_windows = self._normalize_target(
+                target, grid.values[block, i], starts, chosen
+            )
+            out.filled[i, block], out.features[block, i] = filled, relative
+            out.center[at, i], out.scale[at, i], out.shares[at, i] = about_windows
+            observed |= ~np.isnan(filled)
         others = self._covariate_features(grid, block, starts)
         if self.has_missing:
             others.extend(np.isnan(grid.values[block]).T)
@@ -181,9 +190,17 @@ class WindowBuilder:
             out.features[block, position] = feature
         out.n_observed[at] = self._count_observed(observed, starts)[chosen]
 
-    def _normalize_target(self, target, column, starts):
-        """Return the filled values, the relative ones, and the centers and scales of windows."""
-        season_length, window_length = self.season_length, self.window_length
+    def _normalize_target(self, target, column, starts, chosen):
+        """Normalise one target.
+
+        Returns
+        -------
+        filled, relative : ndarray of shape (n_rows,)
+            Values without gaps; the same in typical scales from the first value of their series.
+        center, scale, shares : ndarray of shape (n_chosen, ...)
+            Of the windows that end at the chosen rows.
+        """
+        season_length, window_length = self.seasons[0], self.window_length
         known = ~np.isnan(column)
         values = target.transform.transform(column)
         filled = fill_missing(values, known, starts, season_length, window_length)
@@ -200,7 +217,16 @@ class WindowBuilder:
             window_length=window_length,
             default_center=clip_distances((target.level - base) / target.typical),
         )
-        return filled, relative, center, scale
+        shares = season_shares(
+            relative,
+            known,
+            starts,
+            chosen,
+            seasons=self.seasons,
+            horizon=self.horizon,
+            window_length=window_length,
+        )
+        return filled, relative, center[chosen], scale[chosen], shares
 
     def _covariate_features(self, grid, block, starts):
         """Scale the covariates; append those known beforehand again, `horizon` rows ahead."""

@@ -21,6 +21,7 @@ from sklstm._panel.read import (
     read_series_rows,
     select_features,
 )
+from sklstm._panel.seasons import as_seasons
 from sklstm._panel.show import show
 from sklstm._panel.time import time_numbers
 from sklstm._progress import (
@@ -59,8 +60,7 @@ class _RollingPanel:
     def __init__(self, forecaster: BaseEstimator, panel: Any, table: pd.DataFrame) -> None:
         settings = forecaster.get_params(deep=False)
         self.horizon = _positive_integer("horizon", settings["horizon"])
-        season_length = settings.get("season_length") or 1
-        self.season_length = _positive_integer("season_length", season_length)
+        self.season_length = as_seasons(settings.get("season_length"))[0]
         self.ids = {"series": settings.get("series"), "time": settings.get("time")}
         self.panel, self.table = panel, table
         self.rows = read_series_rows(table, **self.ids)
@@ -315,8 +315,8 @@ def backtest(
         - ``y_true``, ``prediction``, and the quantile columns of the forecast, such as ``q0.1``;
         - ``absolute_error``: ``abs(y_true - prediction)``; NaN if `y_true` is missing;
         - ``scaled_error``: `absolute_error` divided by the :func:`~sklstm.metrics.seasonal_scale`
-          of the rows before the cut, computed with the forecaster's `season_length`, or with 1 if
-          it has none; NaN if the scale is 0 or unknown.
+          of the rows before the cut, computed with the forecaster's `season_length` (the shortest
+          one of several), or with 1 if it has none; NaN if the scale is 0 or unknown.
 
     Raises
     ------

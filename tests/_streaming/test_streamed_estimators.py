@@ -215,11 +215,18 @@ def test_series_without_loss_are_warned_of(panel, tmp_path):
         make_pipe(epochs=1).fit(dataset.drop("y"), dataset["y"])
 
 
-def test_forecaster(panel, tmp_path):
+@pytest.mark.parametrize("season_length", [None, (2, 3)])
+def test_forecaster(panel, tmp_path, season_length):
     panel = panel.drop(columns="y")
     dataset = stored(panel, tmp_path)
     forecaster = MultiSeriesForecaster(
-        2, target="p", window_length=3, n_estimators=1, random_state=0, **NAMES
+        2,
+        target="p",
+        season_length=season_length,
+        window_length=4,
+        n_estimators=1,
+        random_state=0,
+        **NAMES,
     )
     expected = clone(forecaster).fit(panel)
     found = clone(forecaster).fit(dataset)

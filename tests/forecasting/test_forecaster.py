@@ -44,6 +44,11 @@ def linear(horizon=2, **parameters):
     return MultiSeriesForecaster(horizon, **{"regressor": Ridge(), **parameters})
 
 
+def mixed(horizon=2, **parameters):
+    """Make a fast forecaster with several seasons."""
+    return linear(horizon, **{"season_length": (2, 3), "window_length": 8, **parameters})
+
+
 def neural(horizon=2, **parameters):
     """Make a forecaster with a small network."""
     return linear(horizon, **{"regressor": NET, "random_state": 0, **parameters})
@@ -96,8 +101,10 @@ def future_of(panel, horizon=2):
         (linear(), POSITIVE),
         (linear(), with_holes(PANEL)),
         (neural(), with_holes(PANEL)),
+        (mixed(), POSITIVE),
+        (mixed(3), with_holes(PANEL)),
     ],
-    ids=["plain", "logarithmic", "holes", "net"],
+    ids=["plain", "logarithmic", "holes", "net", "seasons", "seasons, holes"],
 )
 def test_later_rows_do_not_change_earlier_forecasts(model, panel):
     panel = with_covariates(panel)
@@ -153,13 +160,19 @@ EXACT = {"rtol": 1e-6, "atol": 1e-9}
 
 
 @settings(deadline=None, max_examples=30)
-@given(panels(("p", "q"), names="abc"), st.booleans(), st.integers(0, 16), st.integers(0, 99))
-def test_any_panel(panel, logarithmic, cut, seed):
+@given(
+    panels(("p", "q"), names="abc"),
+    st.booleans(),
+    st.sampled_from([linear, mixed]),
+    st.integers(0, 16),
+    st.integers(0, 99),
+)
+def test_any_panel(panel, logarithmic, make, cut, seed):
     # Gaps, NaN, rows in any order, series of one row, unseen series.
     train = with_covariates(PANEL).rename(columns={"y": "p", "x": "q"})[["unit", "cycle", "p", "q"]]
     if logarithmic:
         train, panel = (frame.assign(p=frame["p"].abs()) for frame in (train, panel))
-    model = linear(2, target="p", freq=1, regressor=DOUBLE_RIDGE).fit(train)
+    model = make(2, target="p", freq=1, regressor=DOUBLE_RIDGE).fit(train)
     panel = panel.assign(unit=panel["unit"].str.upper())
     found = model.predict(panel)
     assert found.shape == (len(panel), 2) and np.isfinite(found).all()
@@ -191,8 +204,13 @@ def test_any_panel(panel, logarithmic, cut, seed):
 # -------------------------------------------------------------------------------- context
 @pytest.mark.parametrize(
     ("model", "panel"),
-    [(linear(), PANEL), (linear(), POSITIVE), (neural(), with_holes(PANEL))],
-    ids=["plain", "logarithmic", "net"],
+    [
+        (linear(), PANEL),
+        (linear(), POSITIVE),
+        (neural(), with_holes(PANEL)),
+        (mixed(), with_holes(PANEL)),
+    ],
+    ids=["plain", "logarithmic", "net", "seasons"],
 )
 def test_new_rows_alone_are_forecast_as_with_their_whole_history(model, panel):
     panel = with_covariates(panel).iloc[::-1]
@@ -217,7 +235,11 @@ def test_new_rows_alone_are_forecast_as_with_their_whole_history(model, panel):
 
 
 @pytest.mark.parametrize("known_future", [[], ["promo"]], ids=["", "known future"])
-@pytest.mark.parametrize(("make", "rtol"), [(linear, 1e-9), (neural, 1e-5)], ids=["ridge", "net"])
+@pytest.mark.parametrize(
+    ("make", "rtol"),
+    [(linear, 1e-9), (neural, 1e-5), (mixed, 1e-5)],
+    ids=["ridge", "net", "seasons"],
+)
 def test_earlier_rows_do_not_change_forecasts_of_rows_that_continue(make, rtol, known_future):
     panel = make_panel((40, 30, 12))
     panel = with_covariates(panel if known_future else with_holes(panel))
@@ -242,11 +264,11 @@ def test_earlier_rows_do_not_change_forecasts_of_rows_that_continue(make, rtol, 
 
 
 @settings(deadline=None, max_examples=30)
-@given(panels(("y", "x"), names="abcd"))
-def test_continuation_of_any_panel(panel):
+@given(panels(("y", "x"), names="abcd"), st.sampled_from([linear, mixed]))
+def test_continuation_of_any_panel(panel, make):
     # Overlaps with the fitted rows, corrected values, gaps, new series, rows in any order.
     fitted = with_covariates(make_panel((12, 8, 3)))[["unit", "cycle", "y", "x"]]
-    model = linear(2, target="y", freq=1).fit(fitted)
+    model = make(2, target="y", freq=1).fit(fitted)
     last = fitted.groupby("unit")["cycle"].max()
     later = panel["cycle"] > panel["unit"].map(last)
     history = fitted[fitted["unit"].isin(panel["unit"][later])]
@@ -306,11 +328,12 @@ def test_earlier_rows_look_ahead_at_rows_that_continue():
     assert_allclose(model.predict(one, after), whole[panel["cycle"] <= 21], rtol=1e-9)
 
 
-def test_context_covers_long_runs_of_missing_values():
+@pytest.mark.parametrize("season_length", [3, (3, 5)])
+def test_context_covers_long_runs_of_missing_values(season_length):
     # The values that replace a long run of missing ones come from far back.
     panel = make_panel((40, 40))
     panel = panel.assign(y=panel["y"].mask(panel["cycle"].between(12, 30)))
-    model = linear(3, window_length=6, season_length=3)
+    model = linear(3, window_length=6, season_length=season_length)
     for first in (14, 18, 25, 31, 33):
         old = (panel["cycle"] < first).to_numpy()
         model = clone(model).fit(panel[old])
@@ -331,7 +354,7 @@ def test_without_time_only_passed_rows_are_the_history():
 
 
 # -------------------------------------------------------------------- units of the values
-@pytest.mark.parametrize("model", [linear(), neural()])
+@pytest.mark.parametrize("model", [linear(), neural(), mixed()])
 def test_adding_a_constant_shifts_the_forecasts(model):
     # The constant is so large that float32 cannot represent the values beside it.
     constant = 2.0**33
@@ -341,7 +364,7 @@ def test_adding_a_constant_shifts_the_forecasts(model):
     assert_allclose(after + constant, before, rtol=1e-3, atol=1e-2)
 
 
-@pytest.mark.parametrize("model", [linear(), neural()])
+@pytest.mark.parametrize("model", [linear(), neural(), mixed()])
 @pytest.mark.parametrize("panel", [PANEL, POSITIVE], ids=["linear", "log"])
 @pytest.mark.parametrize("factor", [2.0**-500, 1e-6, 3.0, 2.0**500])
 def test_scaling_the_values_scales_the_forecasts(model, panel, factor):
@@ -368,7 +391,7 @@ def test_scaling_the_values_scales_the_forecasts(model, panel, factor):
     ids=range(10),
 )
 @pytest.mark.filterwarnings("ignore:Without the most extreme")
-@pytest.mark.parametrize("model", [linear(), neural(quantiles=(0.2, 0.5, 0.8))])
+@pytest.mark.parametrize("model", [linear(), mixed(), neural(quantiles=(0.2, 0.5, 0.8))])
 def test_forecasts_are_always_finite(values, model):
     odd = pd.DataFrame({"unit": "odd", "cycle": np.arange(30), "y": values})
     # One training panel for the network, which is slow.
@@ -506,9 +529,12 @@ def test_time_of_all_kinds(stamps, ahead):
     assert_allclose(linear().fit(index).predict(index), expected.predict(panel), rtol=1e-6)
 
 
-def test_several_targets_are_forecast_side_by_side():
+@pytest.mark.parametrize("season_length", [2, (2, 3)])
+def test_several_targets_are_forecast_side_by_side(season_length):
     panel = PANEL.assign(z=-2 * PANEL["y"], w=np.cos(PANEL["cycle"]))
-    model = linear(3, target=["z", "y"], quantiles=(0.1, 0.9), regressor=NET).fit(panel)
+    model = mixed(
+        3, target=["z", "y"], quantiles=(0.1, 0.9), regressor=NET, season_length=season_length
+    ).fit(panel)
     found = model.predict(panel)
     assert found.shape == (len(panel), 6)
     forecast = model.forecast()
@@ -676,9 +702,13 @@ def test_backtest_compares_values_at_the_same_time(refit, target):
     assert result["y_true"].isna().any() and result["y_true"].notna().any()
 
 
-def test_backtest_with_quantiles_and_a_known_future():
+@pytest.mark.parametrize("season_length", [2, (2, 3)])
+def test_backtest_with_quantiles_and_a_known_future(season_length):
     panel = with_covariates(PANEL)
-    model = neural(3, target="y", known_future=["promo"], quantiles=(0.1, 0.9))
+    model = neural(
+        3, target="y", known_future=["promo"], quantiles=(0.1, 0.9), calibration="series"
+    )
+    model.set_params(season_length=season_length)
     for refit in (True, False):
         result = backtest(model, panel, 2, refit=refit)
         assert np.isfinite(result["scaled_error"]).all()

@@ -124,7 +124,9 @@ FITTED = {
     "bootstrap": lambda: ensemble().fit(PANEL, Y),
     "cluster": lambda: ensemble(assign="cluster").fit(PANEL, Y),
     "labels": lambda: ensemble(assign=dict(zip("abcd", [1, 1, 2, 2], strict=True))).fit(PANEL, Y),
-    "forecaster": lambda: forecaster(freq=1, quantiles=(0.1, 0.5, 0.9)).fit(PANEL),
+    "forecaster": lambda: forecaster(freq=1, season_length=(2, 3), quantiles=(0.1, 0.5, 0.9)).fit(
+        PANEL
+    ),
     "transfer": lambda: lstm(
         init_from=FrozenEstimator(lstm(**IDS).fit(PANEL, Y)), trainable="head", **IDS
     ).fit(PANEL, Y),
