@@ -16,7 +16,7 @@ from sklstm._panel.windows import Windows
 from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm._streaming.write import write_predictions
 from sklstm._version import __version__ as __version__
-from sklstm.forecasting import MultiSeriesForecaster
+from sklstm.forecasting import MultiSeriesForecaster, suggest_season_length
 from sklstm.lstm import MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor
 from sklstm.meta import (
     PerSeriesTargetRegressor,
@@ -54,6 +54,7 @@ __all__ = [
     "series_report",
     "series_weights",
     "stack_series",
+    "suggest_season_length",
     "unstack_series",
     "write_predictions",
 ]
