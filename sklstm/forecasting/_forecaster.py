@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -126,6 +126,10 @@ class MultiSeriesForecaster(PanelEstimator):
         it equals its level. "series" holds out a fifth of the series, different ones for each of
         the `n_estimators`. Choose it if you will also forecast new series. "time" holds out the
         last `horizon` rows of each series. The median is not shifted.
+    step_weight : array-like of shape (horizon,), default=None
+        Positive weight of each step ahead in the loss, for all targets. Only their ratios matter.
+        None: all steps count the same. The network learns errors that are multiplied by these
+        weights; the square of them weights the squared errors of a `regressor` of your own.
     early_stopping : bool, default=False
         Whether to hold out a tenth of the series (or of the rows, if there is only one series) and
         stop when their loss no longer falls.
@@ -249,6 +253,7 @@ class MultiSeriesForecaster(PanelEstimator):
         "regressor": [HasMethods(["fit", "predict"]), None],
         "quantiles": ["array-like", None],
         "calibration": [StrOptions({"series", "time"}), None],
+        "step_weight": ["array-like", None],
         "early_stopping": ["boolean"],
         "freq": [str, Real, pd.offsets.BaseOffset, timedelta, None],
         "random_state": ["random_state"],
@@ -273,6 +278,7 @@ class MultiSeriesForecaster(PanelEstimator):
         regressor: Any = None,
         quantiles: ArrayLike | None = None,
         calibration: Literal["series", "time"] | None = None,
+        step_weight: ArrayLike | None = None,
         early_stopping: bool = False,
         freq: float | str | pd.offsets.BaseOffset | timedelta | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -293,6 +299,7 @@ class MultiSeriesForecaster(PanelEstimator):
         self.regressor = regressor
         self.quantiles = quantiles
         self.calibration = calibration
+        self.step_weight = step_weight
         self.early_stopping = early_stopping
         self.freq = freq
         self.random_state = random_state
@@ -362,6 +369,19 @@ class MultiSeriesForecaster(PanelEstimator):
             )
         return None
 
+    def _check_step_weight(self):
+        """Return the weight of each step, with mean 1."""
+        if self.step_weight is None:
+            return (1.0,) * self.horizon
+        weight = check_array(self.step_weight, ensure_2d=False, input_name="step_weight")
+        if weight.shape != (self.horizon,) or not (weight > 0).all():
+            raise ValueError(
+                f"step_weight={self.step_weight!r} must hold a positive weight for each of the "
+                f"{self.horizon} steps of the horizon. Pass so many numbers, such as a small one "
+                "for steps that hardly matter, or None."
+            )
+        return tuple((weight / weight.mean()).tolist())
+
     def _find_columns(self, table):
         columns = PanelColumns.find(
             table,
@@ -415,8 +435,8 @@ class MultiSeriesForecaster(PanelEstimator):
                 )
         return WindowBuilder.learn(
             grid,
-            horizon=self.horizon,
             seasons=self._seasons,
+            step_weight=self._check_step_weight(),
             window_length=self.window_length_,
             limit=recipe.VALUE_LIMIT,
             categories=self._categories_among_covariates(),

@@ -40,8 +40,9 @@ class NormalizedWindows:
     series_rows : SeriesRows
         Index of the rows of the grid.
     targets : list of TargetScale
-    horizon : int
     seasons : tuple of int
+    step_weight : tuple of float
+        Weight of each step of the horizon in the loss, with mean 1.
     """
 
     windows: Windows
@@ -51,8 +52,8 @@ class NormalizedWindows:
     shares: np.ndarray
     series_rows: SeriesRows
     targets: list[TargetScale]
-    horizon: int
     seasons: tuple[int, ...]
+    step_weight: tuple[float, ...]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -66,10 +67,24 @@ class NormalizedWindows:
         return (self[block] for block in row_blocks(len(self)))
 
     @property
+    def horizon(self) -> int:
+        """Number of steps ahead."""
+        return len(self.step_weight)
+
+    @property
     def scale(self) -> np.ndarray:
         """Scale of each window, in units of the transformed values, (n_chosen, n_targets)."""
         normalization: Any = self.windows.normalization
         return normalization.scale * [target.typical for target in self.targets]
+
+    @property
+    def unit(self) -> np.ndarray:
+        """Unit of the residuals of each step, (n_chosen, n_targets, horizon).
+
+        It is the scale, divided by the weight: a loss that grows with the error in this unit has
+        the weights of the steps.
+        """
+        return self.scale[:, :, np.newaxis] / np.array(self.step_weight)
 
     @property
     def starts(self) -> np.ndarray:
@@ -129,7 +144,7 @@ class NormalizedWindows:
         return np.where(np.isnan(naive), np.reshape(levels, (-1, 1)), naive)
 
     def residuals(self) -> np.ndarray:
-        """Compute the targets of a regressor: normalised residuals of the naive forecast.
+        """Compute the targets of a regressor: residuals of the naive forecast, in their unit.
 
         Returns
         -------
@@ -147,7 +162,7 @@ class NormalizedWindows:
             values = next_values(filled, stops, self.rows, self.horizon)
             is_known = next_values(known, stops, self.rows, self.horizon) == 1
             future.append(np.where(is_known, values, np.nan))
-        distances = (np.stack(future, axis=1) - self.naive()) / self.scale[:, :, np.newaxis]
+        distances = (np.stack(future, axis=1) - self.naive()) / self.unit
         return clip_distances(distances).reshape(len(self), -1)
 
     def forecasts(self, residuals: np.ndarray) -> np.ndarray:
@@ -163,8 +178,7 @@ class NormalizedWindows:
         """
         naive = self.naive()
         residuals = residuals.reshape(*naive.shape, -1)
-        scale = self.scale[:, :, np.newaxis, np.newaxis]
-        forecasts = naive[..., np.newaxis] + residuals * scale
+        forecasts = naive[..., np.newaxis] + residuals * self.unit[..., np.newaxis]
         for i, target in enumerate(self.targets):
             forecasts[:, i] = target.transform.inverse_transform(forecasts[:, i])
         return forecasts

@@ -75,9 +75,10 @@ class WindowBuilder:
 
     Attributes
     ----------
-    horizon : int
     seasons : tuple of int
         In ascending order. The shortest one fills gaps and scales windows.
+    step_weight : tuple of float
+        Weight of each step of the horizon in the loss, with mean 1.
     window_length : int
     limit : float
         Soft bound of normalised values.
@@ -92,8 +93,8 @@ class WindowBuilder:
         Those of these columns that are categories, with positions among these columns.
     """
 
-    horizon: int
     seasons: tuple[int, ...]
+    step_weight: tuple[float, ...]
     window_length: int
     limit: float
     targets: list[TargetScale]
@@ -104,7 +105,9 @@ class WindowBuilder:
     categories: tuple[CategoricalFeature, ...] = ()
 
     @classmethod
-    def learn(cls, grid: RegularGrid, *, horizon, seasons, window_length, limit, categories=()):
+    def learn(
+        cls, grid: RegularGrid, *, seasons, step_weight, window_length, limit, categories=()
+    ):
         """Learn the scales of a grid; each of its targets must have a known value."""
         scaler, numbers = None, numbers_among(grid.covariates.shape[1], categories)
         if numbers:
@@ -115,8 +118,13 @@ class WindowBuilder:
         targets = [TargetScale.learn(values, grid.starts(), seasons[0]) for values in grid.values.T]
         has_missing = bool(np.isnan(grid.values).any())
         widths = grid.past.shape[1], grid.future.shape[1]
-        lengths = horizon, seasons, window_length
+        lengths = seasons, step_weight, window_length
         return cls(*lengths, limit, targets, has_missing, *widths, scaler, categories)
+
+    @property
+    def horizon(self) -> int:
+        """Number of steps ahead."""
+        return len(self.step_weight)
 
     @property
     def reach(self) -> int:
@@ -156,7 +164,7 @@ class WindowBuilder:
             categories=self._categories_in_window(),
         )
         known = ~np.isnan(grid.values.T)
-        about = (self.targets, self.horizon, self.seasons)
+        about = (self.targets, self.seasons, self.step_weight)
         values = out.filled, known, out.shares
         return NormalizedWindows(windows, rows, *values, grid.rows, *about)
 

@@ -216,7 +216,8 @@ def test_windows_are_normalized_one_by_one(drawn, horizon):
     arrays, season, window = drawn
     arrays = [np.arange(-8.0, 8.0), *arrays]  # (negative: no logarithm)
     grid = grid_of([array[:, np.newaxis] for array in arrays])
-    options = {"horizon": horizon, "seasons": (season,), "window_length": window, "limit": 3.0}
+    options = {"seasons": (season,), "step_weight": (1.0,) * horizon}
+    options |= {"window_length": window, "limit": 3.0}
     builder = WindowBuilder.learn(grid, **options)
     values, known, starts = joined(arrays)
     typical, level = typical_scale(values, known, starts, season), np.nanmedian(values)
@@ -255,7 +256,8 @@ def test_blocks_and_chosen_rows_change_nothing(drawn, horizon, random):
     """Series are normalised in blocks; rows may be chosen in any order."""
     arrays, season, window = drawn
     grid = grid_of([array[:, np.newaxis] for array in [np.arange(-8.0, 8.0), *arrays]])
-    options = {"horizon": horizon, "seasons": (season,), "window_length": window, "limit": 3.0}
+    options = {"seasons": (season,), "step_weight": (1.0,) * horizon}
+    options |= {"window_length": window, "limit": 3.0}
     builder = WindowBuilder.learn(grid, **options)
     rows = np.arange(len(grid))
     whole = builder.build(grid, rows)
@@ -277,7 +279,8 @@ def test_rows_with_targets_equal_a_loop(drawn, horizon, calibration):
     arrays, season, window = drawn
     arrays = [np.arange(-8.0, 8.0), *arrays]
     grid = grid_of([array[:, np.newaxis] for array in arrays])
-    options = {"horizon": horizon, "seasons": (season,), "window_length": window, "limit": 3.0}
+    options = {"seasons": (season,), "step_weight": (1.0,) * horizon}
+    options |= {"window_length": window, "limit": 3.0}
     prepared = WindowBuilder.learn(grid, **options).build(grid, np.arange(len(grid)))
     is_left_out = np.arange(len(arrays)) % 2 == 1
     held_out = {
@@ -324,7 +327,9 @@ def test_covariates_are_standardized_and_known_future_is_read_ahead():
     arrays[0][4, 1:] = np.nan
     arrays[1][:2, 1] = np.nan
     grid = grid_of(arrays, past=1, future=1)
-    builder = WindowBuilder.learn(grid, horizon=2, seasons=(1,), window_length=3, limit=10.0)
+    builder = WindowBuilder.learn(
+        grid, seasons=(1,), step_weight=(1.0, 1.0), window_length=3, limit=10.0
+    )
     windows = builder.build(grid, np.arange(13)).windows
     table = pd.DataFrame(np.concatenate(arrays)).groupby(np.repeat([0, 1], [9, 4]))
     raw = np.concatenate(arrays)[:, 1:]
@@ -341,7 +346,7 @@ def test_covariates_are_standardized_and_known_future_is_read_ahead():
 def test_constant_and_empty_covariates():
     table = np.column_stack([np.arange(5.0), np.full(5, 0.1), np.full(5, np.nan)])
     builder = WindowBuilder.learn(
-        grid_of([table], past=2), horizon=1, seasons=(1,), window_length=2, limit=1.0
+        grid_of([table], past=2), seasons=(1,), step_weight=(1.0,), window_length=2, limit=1.0
     )
     table[3:, 1:] = [[0.3, 7.0], [np.nan, np.nan]]
     rows = builder.build(grid_of([table], past=2), np.arange(5)).windows.rows
