@@ -22,7 +22,7 @@ def as_seasons(season_length) -> tuple[int, ...]:
         return (1,)
     lengths = season_length if isinstance(season_length, (tuple, list)) else (season_length,)
     is_length = [
-        isinstance(length, Integral) and not isinstance(length, bool) and length >= 1
+        isinstance(length, Integral) and not isinstance(length, bool) and int(length) >= 1
         for length in lengths
     ]
     if not lengths or not all(is_length):

@@ -38,7 +38,8 @@ def find_seasons(series: list[np.ndarray]) -> list[int]:
     list of int
         Each a multiple of the one before; empty if there is none.
     """
-    parts, found, least = [prewhiten(values) for values in series], [], MIN_STRENGTH
+    found: list[int] = []
+    parts, least = [prewhiten(values) for values in series], MIN_STRENGTH
     while (season := _next_season(parts, found[-1] if found else 1, least)) is not None:
         if not found:
             parts, least = [np.diff(values) for values in series], MIN_ADDED_STRENGTH
@@ -118,7 +119,7 @@ def mean_autocorrelations(series: list[np.ndarray]) -> tuple[np.ndarray, int]:
         is_known = np.flatnonzero(~np.isnan(own))
         total[is_known] += own[is_known]
         count[is_known] += 1
-        n_known += np.count_nonzero(~np.isnan(values))
+        n_known += int(np.count_nonzero(~np.isnan(values)))
     return np.divide(total, count, out=np.zeros(n_lags + 1), where=count > 0), n_known
 
 

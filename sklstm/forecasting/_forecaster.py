@@ -180,8 +180,9 @@ class MultiSeriesForecaster(PanelEstimator):
 
     *Several seasons.* The network then predicts the residual of a mixture of the seasonal naive
     forecasts, whose shares are fitted for each window to its own past, by regularised least
-    squares: how well they would have forecast its rows. A season for which the history is too short
-    has no share. Whatever else depends on a season uses the shortest one: the level, the scale, the
+    squares: how well they would have forecast its rows. The past errors of the mixture, one season
+    ahead, are a further feature of the windows. A season for which the history is too short has no
+    share. Whatever else depends on a season uses the shortest one: the level, the scale, the
     replacement of missing values, and the scale of `score`.
 
     *Small training sets.* The forecast is a weighted mean of the seasonal naive forecast and the

@@ -66,14 +66,62 @@ def season_shares(values, known, starts, rows, *, seasons, horizon, window_lengt
     """
     lags, _ = season_lags(seasons, horizon)
     shares = np.zeros((len(rows), len(lags), len(seasons) - 1), np.float32)
-    if len(seasons) == 1:
-        return shares
-    begin = np.arange(len(values)) - window_length + 1
-    for block, of_block in enumerate(lags):
-        products = _products(values, known, starts, of_block)
-        sums = sums_since(products, starts, np.maximum(starts, begin + of_block.max()))
-        shares[:, block] = _solve(sums[rows])
+    if len(seasons) > 1:
+        for block, of_block in enumerate(lags):
+            shares[:, block] = _shares_at(values, known, starts, rows, of_block, window_length)
     return shares
+
+
+def season_errors(values, known, starts, *, seasons, window_length):
+    """Compute the errors of the mixture that was made one shortest season before each row.
+
+    Parameters
+    ----------
+    values, known, starts : ndarray of shape (n_rows,)
+    seasons : tuple of int
+        At least two, in ascending order.
+    window_length : int
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        0 where the value is unknown, or that of one shortest season before.
+    """
+    # In the first season of a series, these are rows of another one, and all terms are 0.
+    origins = np.maximum(np.arange(len(values)) - seasons[0], 0)
+    shares = _shares_at(values, known, starts, origins, seasons, window_length)
+    error, explaining, _ = _terms(values, known, starts, seasons)
+    for share, difference in zip(shares.T, explaining, strict=True):
+        error = error - share * difference
+    return error
+
+
+def _shares_at(values, known, starts, rows, lags, window_length):
+    """Compute the shares for one combination of lags, shape (n_chosen, n_shares)."""
+    first = np.arange(len(values)) - window_length + 1 + max(lags)
+    products = _products(values, known, starts, lags)
+    return _solve(sums_since(products, starts, np.maximum(starts, first))[rows])
+
+
+def _terms(values, known, starts, lags):
+    """Find what the shares explain, what explains it, and where the latter is known.
+
+    Returns
+    -------
+    target : ndarray of shape (n_rows,)
+        Difference from the row of the first lag; 0 where one is unknown.
+    explaining : list of ndarray of shape (n_rows,)
+        For each other lag, the difference of its row from that of the first lag; 0 where unknown.
+    is_known : list of ndarray of shape (n_rows,)
+    """
+    target, has_target = lag_differences(values, known, starts, lags[0])
+    explaining, is_known = [], []
+    for lag in lags[1:]:
+        difference, has_both = lag_differences(values, known, starts, lag)
+        has_both &= has_target
+        explaining.append(np.where(has_both, target - difference, 0.0))
+        is_known.append(has_both)
+    return target, explaining, is_known
 
 
 def _products(values, known, starts, lags):
@@ -84,16 +132,10 @@ def _products(values, known, starts, lags):
     ndarray of shape (n_rows, n_shares * (n_shares + 2))
         For each share, its products with all, with the target, and whether it is known.
     """
-    difference, has_target = lag_differences(values, known, starts, lags[0])
-    explaining, counts = [], []
-    for lag in lags[1:]:
-        longer, is_known = lag_differences(values, known, starts, lag)
-        is_known &= has_target
-        explaining.append(np.where(is_known, difference - longer, 0.0))
-        counts.append(is_known)
+    target, explaining, is_known = _terms(values, known, starts, lags)
     columns = []
-    for first, count in zip(explaining, counts, strict=True):
-        columns += [first * second for second in [*explaining, difference]] + [count]
+    for first, count in zip(explaining, is_known, strict=True):
+        columns += [first * second for second in [*explaining, target]] + [count]
     return np.column_stack(columns)
 
 

@@ -75,7 +75,8 @@ class NormalizedWindows:
     def scale(self) -> np.ndarray:
         """Scale of each window, in units of the transformed values, (n_chosen, n_targets)."""
         normalization: Any = self.windows.normalization
-        return normalization.scale * [target.typical for target in self.targets]
+        width = normalization.scale.shape[1] // len(self.targets)
+        return normalization.scale[:, ::width] * [target.typical for target in self.targets]
 
     @property
     def unit(self) -> np.ndarray:

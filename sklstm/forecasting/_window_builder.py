@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklstm._panel.categories import CategoricalFeature
 from sklstm._panel.windows import WindowNormalization, Windows
 from sklstm.forecasting._grid import RegularGrid
-from sklstm.forecasting._mixture import season_lags, season_shares
+from sklstm.forecasting._mixture import season_errors, season_lags, season_shares
 from sklstm.forecasting._normalization import (
     TargetScale,
     blocks_of_series,
@@ -35,14 +35,15 @@ class Normalized:
     Attributes
     ----------
     features : ndarray of shape (n_grid, n_features)
-        float32. Targets, in typical scales from the first value of their series; covariates;
-        indicators of missing values.
+        float32. For each target, its values in typical scales from the first one of their series
+        and, with several seasons, the errors of their mixture; covariates; indicators of missing
+        values.
     filled : ndarray of shape (n_targets, n_grid)
         Transformed targets without gaps; NaN before the first known value of a series.
-    center : ndarray of shape (n_chosen, n_targets)
-        float32.
-    scale : ndarray of shape (n_chosen, n_targets)
-        In typical scales.
+    center : ndarray of shape (n_chosen, n_targets * width)
+        float32. That of errors is 0.
+    scale : ndarray of shape (n_chosen, n_targets * width)
+        In typical scales. That of errors is the one of their target.
     shares : ndarray of shape (n_chosen, n_targets, n_blocks, n_seasons - 1)
         float32. Shares of the seasons in the naive forecast: see `season_shares`.
     n_observed : ndarray of shape (n_chosen,)
@@ -57,13 +58,13 @@ class Normalized:
     n_observed: np.ndarray
 
     @classmethod
-    def empty(cls, n_grid, n_chosen, n_features, n_targets, n_shares):
+    def empty(cls, n_grid, n_chosen, n_features, width, n_targets, n_shares):
         """Make arrays to be filled in."""
         return cls(
             np.empty((n_grid, n_features), np.float32),
             np.empty((n_targets, n_grid)),
-            np.empty((n_chosen, n_targets), np.float32),
-            np.empty((n_chosen, n_targets)),
+            np.empty((n_chosen, n_targets * width), np.float32),
+            np.empty((n_chosen, n_targets * width)),
             np.empty((n_chosen, n_targets, *n_shares), np.float32),
             np.empty(n_chosen, np.int32),
         )
@@ -135,14 +136,19 @@ class WindowBuilder:
     @property
     def n_features(self) -> int:
         """Number of features of a window."""
-        n_targets = len(self.targets)
-        n_features = n_targets * (2 if self.has_missing else 1)
-        return n_features + self.n_past + 2 * self.n_future
+        n_of_targets = self.width * len(self.targets)
+        n_indicators = len(self.targets) if self.has_missing else 0
+        return n_of_targets + n_indicators + self.n_past + 2 * self.n_future
+
+    @property
+    def width(self) -> int:
+        """Number of normalised features per target: itself, and the error of several seasons."""
+        return min(len(self.seasons), 2)
 
     def build(self, grid: RegularGrid, rows) -> NormalizedWindows:
         """Build the windows that end at chosen rows of a grid."""
         n_shares = len(season_lags(self.seasons, self.horizon)[0]), len(self.seasons) - 1
-        sizes = self.n_features, len(self.targets), n_shares
+        sizes = self.n_features, self.width, len(self.targets), n_shares
         out = Normalized.empty(len(grid), len(rows), *sizes)
         order = None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
         in_order = rows if order is None else rows[order]
@@ -185,16 +191,18 @@ class WindowBuilder:
         starts = grid.starts(block) - block.start
         observed = np.zeros(len(starts), bool)
         for i, target in enumerate(self.targets):
-            filled, relative, *about_windows = self._normalize_target(
+            filled, features, center, scale, shares = self._normalize_target(
                 target, grid.values[block, i], starts, chosen
             )
-            out.filled[i, block], out.features[block, i] = filled, relative
-            out.center[at, i], out.scale[at, i], out.shares[at, i] = about_windows
+            own = slice(i * self.width, (i + 1) * self.width)
+            out.filled[i, block], out.features[block, own] = filled, features
+            out.center[at, own], out.scale[at, own] = center, scale
+            out.shares[at, i] = shares
             observed |= ~np.isnan(filled)
         others = self._covariate_features(grid, block, starts)
         if self.has_missing:
             others.extend(np.isnan(grid.values[block]).T)
-        for position, feature in enumerate(others, len(self.targets)):
+        for position, feature in enumerate(others, self.width * len(self.targets)):
             out.features[block, position] = feature
         out.n_observed[at] = self._count_observed(observed, starts)[chosen]
 
@@ -203,10 +211,14 @@ class WindowBuilder:
 
         Returns
         -------
-        filled, relative : ndarray of shape (n_rows,)
-            Values without gaps; the same in typical scales from the first value of their series.
-        center, scale, shares : ndarray of shape (n_chosen, ...)
-            Of the windows that end at the chosen rows.
+        filled : ndarray of shape (n_rows,)
+            Values without gaps.
+        features : ndarray of shape (n_rows, width)
+            The same in typical scales from the first value of their series; with several seasons,
+            the errors of their mixture.
+        center, scale : ndarray of shape (n_chosen, width) or (n_chosen, 1)
+            Of the features in the windows that end at the chosen rows.
+        shares : ndarray of shape (n_chosen, n_blocks, n_seasons - 1)
         """
         season_length, window_length = self.seasons[0], self.window_length
         known = ~np.isnan(column)
@@ -225,16 +237,14 @@ class WindowBuilder:
             window_length=window_length,
             default_center=clip_distances((target.level - base) / target.typical),
         )
-        shares = season_shares(
-            relative,
-            known,
-            starts,
-            chosen,
-            seasons=self.seasons,
-            horizon=self.horizon,
-            window_length=window_length,
-        )
-        return filled, relative, center[chosen], scale[chosen], shares
+        lengths = {"seasons": self.seasons, "window_length": window_length}
+        shares = season_shares(relative, known, starts, chosen, horizon=self.horizon, **lengths)
+        features, centers = [relative], [center[chosen]]
+        if self.width > 1:
+            features.append(season_errors(relative, known, starts, **lengths))
+            centers.append(np.zeros(len(chosen)))
+        normalized = np.column_stack(features), np.column_stack(centers)
+        return filled, *normalized, scale[chosen, np.newaxis], shares
 
     def _covariate_features(self, grid, block, starts):
         """Scale the covariates; append those known beforehand again, `horizon` rows ahead."""

@@ -1,6 +1,7 @@
 """Compare the mixture of several seasons with a loop over windows, and use it in a forecaster."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,14 +17,18 @@ from sklstm import (
     make_targets,
     stack_series,
 )
+from sklstm._panel.read import read_series_rows
+from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._mixture import (
     MAX_SHARE,
     N_PRIOR_ROWS,
     mixed_naive,
+    season_errors,
     season_lags,
     season_shares,
 )
 from sklstm.forecasting._normalization import MIN_SCALE
+from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.metrics import seasonal_scale
 
 IDS = {"series": "series", "time": "time"}
@@ -108,6 +113,49 @@ def test_shares_and_mixture_equal_a_loop(drawn):
             assert_allclose(
                 mixed[number, step - 1], shortest + shares[number, block[step - 1]] @ others
             )
+
+
+@settings(deadline=None, max_examples=60)
+@given(many_series())
+def test_errors_are_those_of_the_mixture_one_season_before(drawn):
+    arrays, seasons, window, _ = drawn
+    seasons = (seasons[0], *(seasons[1:] or (7,)))
+    values = np.concatenate(arrays)
+    sizes = [len(array) for array in arrays]
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    known, rows = ~np.isnan(values), np.arange(len(values))
+    found = season_errors(values, known, starts, seasons=seasons, window_length=window)
+    lengths = {"seasons": seasons, "horizon": seasons[0]}
+    shares = season_shares(values, known, starts, rows, window_length=window, **lengths)
+    forecast = mixed_naive(values, starts, rows, shares, **lengths)[:, -1]
+    for row in rows:
+        origin = row - seasons[0]
+        if origin >= starts[row] and known[row] and known[origin]:
+            assert_allclose(found[row], values[row] - forecast[origin], atol=1e-6)
+        else:
+            assert found[row] == 0
+
+
+def test_windows_hold_the_errors_in_the_scale_of_their_target():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"id": np.repeat(["a", "b"], [30, 11]), "y": rng.normal(size=41)})
+    table["z"] = 100 * table["y"] + rng.normal(size=41)
+    rows = read_series_rows(table, "id")
+    grid = RegularGrid.read(table, rows, target=[1, 2], past=[], future=[])
+    options = {"seasons": (2, 5), "step_weight": (1.0,), "window_length": 8, "limit": 1e9}
+    builder = WindowBuilder.learn(grid, **options)
+    prepared = builder.build(grid, np.arange(41))
+    windows = np.asarray(prepared.windows)
+    assert windows.shape == (41, 8, 4) and builder.n_features == 4
+    for column, name in enumerate(["y", "z"]):
+        values, known = table[name].to_numpy(), np.ones(41, bool)
+        lengths = {"seasons": (2, 5), "window_length": 8}
+        errors = season_errors(values, known, grid.starts(), **lengths)
+        for row in (29, 35, 40):
+            n = min(8, row + 1 - grid.starts()[row])
+            expected = errors[row + 1 - n : row + 1] / prepared.scale[row, column]
+            assert_allclose(windows[row, 8 - n :, 2 * column + 1], expected, rtol=1e-4, atol=1e-5)
+            assert (windows[row, : 8 - n] == 0).all()
 
 
 # ------------------------------------------------------------------------- in a forecaster
