@@ -106,9 +106,7 @@ class WindowBuilder:
     categories: tuple[CategoricalFeature, ...] = ()
 
     @classmethod
-    def learn(
-        cls, grid: RegularGrid, *, seasons, step_weight, window_length, limit, categories=()
-    ):
+    def learn(cls, grid: RegularGrid, *, seasons, step_weight, window_length, limit, categories=()):
         """Learn the scales of a grid; each of its targets must have a known value."""
         scaler, numbers = None, numbers_among(grid.covariates.shape[1], categories)
         if numbers:
