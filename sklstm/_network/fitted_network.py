@@ -13,6 +13,7 @@ from sklstm._network import prediction
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import Batches
 from sklstm._network.checkpoints import TrainingCheckpoint, fingerprint
+from sklstm._network.gradients import output_gradients
 from sklstm._network.lazy_import import check_not_forked, new_network
 from sklstm._network.losses import loss_unit
 from sklstm._network.spec import NetworkSpec
@@ -20,6 +21,7 @@ from sklstm._network.target_scale import (
     initialize_logits,
     initialize_outputs,
     multiply_outputs,
+    output_map,
     outputs_in_unit,
     unit_of_targets,
 )
@@ -241,6 +243,31 @@ class FittedNetwork(PlainIds):
         """
         spec = self._spec_for(windows)
         return prediction.attention_weights(self.model, spec, windows, embedding_indices)
+
+    def output_gradients(self, windows, embedding_indices, output):
+        """Compute one output per window and its gradient, in deviations of the training targets.
+
+        Parameters
+        ----------
+        windows : Windows, or an object with `gather`, `padding` and a length
+            float32.
+        embedding_indices : ndarray of shape (n_rows,) or None
+        output : tuple of int
+            Position of the output in ``spec.output_shape``.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_rows,)
+        gradients : ndarray of shape (n_rows, window_length, n_features)
+            0 for masked rows.
+        """
+        spec = self._spec_for(windows)
+        return output_gradients(self.model, spec, windows, embedding_indices, output)
+
+    @property
+    def output_map(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each target, shape (n_outputs,), to which outputs are mapped."""
+        return output_map(self.model)
 
     def _spec_for(self, windows):
         """Return the spec to apply, with masking if the windows contain masked padding."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from operator import methodcaller
 
 import joblib
 import keras
@@ -86,8 +87,9 @@ def predict(model, spec: NetworkSpec, windows: Windows, embedding_indices=None):
     ndarray of shape (n_rows, *spec.output_shape)
         float32.
     """
-    make, shape = partial(Predictor, spec), spec.output_shape
-    return _apply(("predict", spec), make, model, windows, embedding_indices, shape)
+    make, bind = partial(Predictor, spec), methodcaller("with_weights_of", model)
+    shape = spec.output_shape
+    return apply_program(("predict", spec), make, bind, windows, embedding_indices, shape)
 
 
 def attention_weights(model, spec: NetworkSpec, windows: Windows, embedding_indices=None):
@@ -103,19 +105,39 @@ def attention_weights(model, spec: NetworkSpec, windows: Windows, embedding_indi
     ndarray of shape (n_rows, spec.n_segments)
         float32; the weights of each row sum to 1.
     """
-    make, shape = partial(Predictor, spec, attention=True), (spec.n_segments,)
-    return _apply(("attention", spec), make, model, windows, embedding_indices, shape)
+    make = partial(Predictor, spec, attention=True)
+    bind, shape = methodcaller("with_weights_of", model), (spec.n_segments,)
+    return apply_program(("attention", spec), make, bind, windows, embedding_indices, shape)
 
 
-def _apply(key, make, model, windows, embedding_indices, shape):
-    """Collect the outputs of a predictor for all windows, of the given shape per row."""
+def apply_program(key, make, bind, windows, embedding_indices, shape):
+    """Collect the outputs of a compiled program for all windows.
+
+    Parameters
+    ----------
+    key : tuple
+        Key of the program in the cache.
+    make : callable
+        Returns a new program.
+    bind : callable
+        Maps the program to a function of the number of a batch and its inputs.
+    windows : Windows, or an object with `gather` and a length
+    embedding_indices : ndarray of shape (n_rows,) or None
+    shape : tuple of int
+        Shape of the outputs per window.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, *shape)
+        float32.
+    """
     n_rows = len(windows)
     size = next((size for size in BATCH_SIZES if size >= n_rows), BATCH_SIZES[-1])
     size = evenly_divided(size)
     out = np.empty((n_rows, *shape), np.float32)
     key = (*key, active_devices())
-    with program_cache.programs.borrow(key, make) as predictor, no_retracing_warning():
-        on_batch = predictor.with_weights_of(model)
+    with program_cache.programs.borrow(key, make) as program, no_retracing_warning():
+        on_batch = bind(program)
 
         def fill(start):
             rows = np.arange(start, min(start + size, n_rows))
@@ -124,6 +146,6 @@ def _apply(key, make, model, windows, embedding_indices, shape):
 
         first, *others = range(0, n_rows, size)
         fill(first)  # compiles
-        with ThreadPoolExecutor(predictor.n_threads) as threads:
+        with ThreadPoolExecutor(program.n_threads) as threads:
             list(threads.map(fill, others))
     return out

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 
+import keras
 import numpy as np
 from scipy.special import logit
 
 from sklstm._network.losses import degree_of_homogeneity, row_losses
+from sklstm._network.variables import to_arrays
 
 # Squares of targets in this range, and of their errors, are far from the limits of float32.
 MIN_USUAL, MAX_USUAL = 2.0**-20, 2.0**20
@@ -117,3 +119,36 @@ def multiply_outputs(model, factor):
     layer = model.get_layer("target_scale")
     for variable in (layer.offset, layer.scale):
         variable.assign(variable * factor)
+
+
+def output_map(model):
+    """Return the mean and the deviation of the targets, to which a model maps its outputs.
+
+    Returns
+    -------
+    offset, scale : ndarray of shape (n_outputs,)
+        float64.
+    """
+    layer = model.get_layer("target_scale")
+    offset, scale = (
+        np.asarray(part, np.float64) for part in to_arrays([layer.offset, layer.scale])
+    )
+    return offset.ravel(), scale.ravel()
+
+
+def values_in_deviations(model):
+    """Copy the values of a model's variables, for outputs in deviations from the mean target.
+
+    Returns
+    -------
+    trainable, non_trainable : list of tensors
+    """
+    layer = model.get_layer("target_scale")
+    trainable, others = (
+        [keras.ops.copy(variable) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    )
+    places = {variable.path: place for place, variable in enumerate(model.non_trainable_variables)}
+    others[places[layer.offset.path]] = keras.ops.zeros_like(layer.offset)
+    others[places[layer.scale.path]] = keras.ops.ones_like(layer.scale)
+    return trainable, others

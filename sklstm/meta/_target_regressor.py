@@ -330,6 +330,35 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
 
         return in_units_of_y
 
+    def _center_scale(self, X) -> tuple[np.ndarray, np.ndarray]:
+        """Return the center and scale that map scaled predictions of the rows of X to units of y.
+
+        Returns
+        -------
+        center, scale : ndarray of shape (n_rows, n_outputs) or (n_rows, 1)
+
+        Raises
+        ------
+        ValueError
+            If the scaler is a transformer, whose map may be of another kind.
+        """
+        self._check_unchanged(reset=False)
+        if not isinstance(self.scaler, str):
+            raise ValueError(
+                f"scaler={self.scaler!r} is a transformer, which may be no linear map, so "
+                f"attributions have no units of y. Pass the regressor_ of this "
+                f"{type(self).__name__}: its attributions are in scaled units."
+            )
+        if self.target is not None:
+            return self.scaler_.center_scale(X)
+        ids, n_outputs = self._ids(X), self.scaler_.n_features_in_
+        scaled = (np.full((len(ids), n_outputs), value) for value in (0.0, 1.0))
+        center, raised = (
+            np.asarray(self.scaler_.inverse_transform(_panel_of_targets(values, ids)))
+            for values in scaled
+        )
+        return center, raised - center
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the coefficient of determination, ignoring missing target elements.
 

@@ -1,0 +1,135 @@
+"""Compute the gradient of one output of a network with respect to its windows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from operator import methodcaller
+
+import joblib
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sklstm._network.architecture import build_network
+from sklstm._network.batches import ON_TENSORFLOW
+from sklstm._network.devices import active_devices
+from sklstm._network.prediction import apply_program
+from sklstm._network.sharded_model import JIT
+from sklstm._network.spec import NetworkSpec
+from sklstm._network.target_scale import values_in_deviations
+
+
+def output_gradients(model, spec: NetworkSpec, windows, embedding_indices, output):
+    """Compute one output per window, and its gradient with respect to the window.
+
+    Parameters
+    ----------
+    model : keras.Model
+    spec : NetworkSpec
+    windows : Windows, or an object with `gather` and a length
+        float32.
+    embedding_indices : ndarray of shape (n_rows,) or None
+        int32, for a network with series embedding.
+    output : tuple of int
+        Position of the output in `spec.output_shape`.
+
+    Returns
+    -------
+    outputs : ndarray of shape (n_rows,)
+        float32, in deviations from the mean of the training targets: the precision does not depend
+        on the level of the targets.
+    gradients : ndarray of shape (n_rows, window_length, n_features)
+        float32; 0 for masked rows.
+    """
+    spec = replace(spec, dtype_policy=precise_policy(spec.dtype_policy))
+    selector = np.zeros(spec.output_shape, np.float32)
+    selector[output] = 1
+    window_shape = (spec.window_length, spec.n_features)
+    found = apply_program(
+        ("gradients", spec),
+        partial(GradientProgram, spec),
+        methodcaller("with_weights_of", model, selector),
+        windows,
+        embedding_indices,
+        (1 + math.prod(window_shape),),
+    )
+    return found[:, 0], found[:, 1:].reshape(-1, *window_shape)
+
+
+def precise_policy(dtype_policy):
+    """Return the dtype policy for gradients: that of the weights, where layers compute in less."""
+    return "float32" if dtype_policy.startswith("mixed_") else dtype_policy
+
+
+class GradientProgram:
+    """Compile the gradient of a network's outputs, with the weights of any model of its spec.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    """
+
+    def __init__(self, spec: NetworkSpec):
+        self.devices = active_devices()
+        self.twin = build_network(spec, seed=0)
+        # One thread more than cores: it gathers windows while the others compute.
+        self.n_threads = joblib.cpu_count() + 1 if ON_TENSORFLOW else 1
+        compiled = COMPILED[keras.backend.backend()]
+        self.output_and_gradient = compiled(self._output)
+
+    def _output(self, window, others, values, selector):
+        """Compute the selected output of each window."""
+        inputs = {"window": window, **others} if others else window
+        outputs, _ = self.twin.stateless_call(*values, inputs, training=False)
+        outputs = keras.ops.reshape(outputs * selector, (-1, math.prod(selector.shape)))
+        return keras.ops.sum(outputs, axis=1)
+
+    def with_weights_of(self, model, selector):
+        """Return a function that maps a batch to outputs and gradients, with `model`'s weights.
+
+        Its arguments are the number of the batch and the inputs. Its results have one row per
+        window: the output that `selector` has as its 1, then the gradient.
+        """
+        values = values_in_deviations(model)
+
+        def on_batch(number, batch):
+            others = dict(batch) if isinstance(batch, dict) else {}
+            window = others.pop("window", batch)
+            with keras.device(self.devices[number % len(self.devices)] or None):
+                output, gradient = self.output_and_gradient(window, others, values, selector)
+            rows = (np.asarray(output)[:, np.newaxis], np.reshape(gradient, (len(window), -1)))
+            return np.concatenate(rows, axis=1)
+
+        return on_batch
+
+
+def compiled_by_tensorflow(function):
+    """Compile a function of a batch, and its gradient with respect to the first argument."""
+
+    def output_and_gradient(window, *arguments):
+        with tf.GradientTape() as tape:
+            tape.watch(window)
+            output = function(window, *arguments)
+        return output, tape.gradient(output, window)
+
+    return tf.function(output_and_gradient, jit_compile=JIT)
+
+
+def compiled_by_jax(function):
+    """Compile a function of a batch, and its gradient with respect to the first argument."""
+    import jax
+
+    def total(*arguments):
+        output = function(*arguments)
+        return output.sum(), output
+
+    def output_and_gradient(*arguments):
+        gradient, output = jax.grad(total, has_aux=True)(*arguments)
+        return output, gradient
+
+    return jax.jit(output_and_gradient)
+
+
+COMPILED = {"tensorflow": compiled_by_tensorflow, "jax": compiled_by_jax}
