@@ -23,7 +23,8 @@ LAYERS = [
     {"preprocessing"},
     {"lstm"},
     {"meta"},
-    {"cluster", "forecasting", "model_selection", "plotting"},
+    {"cluster", "forecasting", "inspection", "model_selection"},
+    {"plotting"},
     {"persistence"},
     {"__init__"},
     {"__main__"},
@@ -77,7 +78,7 @@ def test_every_part_has_a_layer():
     [
         ("_panel", "lstm", True),
         ("meta", "forecasting", True),
-        ("plotting", "forecasting", True),
+        ("inspection", "plotting", True),
         ("_panel", "__init__", True),
         ("forecasting", "meta", False),
         ("lstm", "lstm", False),
@@ -135,7 +136,8 @@ def test_modules_do_not_import_each_other_in_a_circle():
 
 def test_import_is_light():
     code = (
-        "import sys, sklstm, sklstm.cluster, sklstm.datasets, sklstm.metrics, sklstm.plotting; "
+        "import sys, sklstm, sklstm.cluster, sklstm.datasets, sklstm.inspection, sklstm.metrics, "
+        "sklstm.plotting; "
         f"print(*{OPTIONAL!r} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

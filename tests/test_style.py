@@ -17,7 +17,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 400
 # The public API: the package itself and the submodules that users import from.
-API = ["sklstm", "sklstm.cluster", "sklstm.datasets", "sklstm.metrics", "sklstm.plotting"]
+API = [
+    "sklstm",
+    *(f"sklstm.{name}" for name in ("cluster", "datasets", "inspection", "metrics", "plotting")),
+]
 
 
 # -------------------------------------------------------------------------------- modules

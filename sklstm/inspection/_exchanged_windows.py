@@ -57,6 +57,6 @@ class ExchangedWindows(Windows):
             replaced = replaced & observed[:, :, np.newaxis]
         return np.where(replaced, self.donors.gather(key), values)
 
-    def with_rows(self, rows: np.ndarray) -> ExchangedWindows:
+    def with_rows(self, rows: np.ndarray) -> Windows:
         """Replace the rows by rows with other values or another dtype."""
         return self._with(rows=rows, donors=self.donors.with_rows(rows))

@@ -50,10 +50,9 @@ def exchange_lags(windows: Windows, groups: dict[Any, np.ndarray]) -> dict[Any, 
     return exchanges
 
 
-def exchange_rows(windows: Windows, rows: np.ndarray) -> Exchange:
-    """Return the exchange of the windows of some rows for those of any rows."""
-    cells = np.ones(windows.shape[1:], bool)
-    return lambda order: ExchangedWindows.exchange(windows, cells, order)[rows]
+def exchange_windows(windows: Windows) -> Exchange:
+    """Return the exchange of whole windows."""
+    return partial(ExchangedWindows.exchange, windows, np.ones(windows.shape[1:], bool))
 
 
 def group_lags(
@@ -76,7 +75,7 @@ def group_lags(
     places = np.arange(window_length)
     if lag_groups is None:
         parts: list[Any] = [[place] for place in places]
-    elif isinstance(lag_groups, Integral):
+    elif isinstance(lag_groups, int | Integral):
         parts = np.array_split(places, min(int(lag_groups), window_length))
     else:
         parts = [_check_group(group, window_length, spacing) for group in lag_groups]

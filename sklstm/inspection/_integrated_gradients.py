@@ -255,7 +255,8 @@ def _warn_of_far_baseline(baseline: np.ndarray, windows: Windows, names: list[st
 
 def _spread(network: BaseLSTM, windows: Windows, place: tuple[int, ...]) -> float:
     """Return the spread of the predictions, in deviations of the training targets."""
-    predicted = network._predict_outputs(windows)[(slice(None), *place)]
+    column = np.ravel_multi_index(place, network._network.spec.output_shape)
+    predicted = network._predict_outputs(windows).reshape(len(windows), -1)[:, column]
     deviation = predicted.std(dtype=np.float64) / network._network.output_map[1][place[0]]
     return max(float(deviation), MIN_SPREAD)
 

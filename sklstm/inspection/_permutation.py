@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,15 +20,19 @@ from sklstm.inspection._exchanges import (
     Exchange,
     exchange_features,
     exchange_lags,
-    exchange_rows,
+    exchange_windows,
     group_lags,
 )
 from sklstm.inspection._explained import Explained, find_network
 from sklstm.inspection._rows import row_positions
-from sklstm.inspection._substitute import Substitute
+from sklstm.inspection._substitute import Responses, Substitute
 
 # Name of the score where the scorer returns a number.
 SINGLE = "score"
+
+# Scores by name; the names of what is exchanged, its scores before, and after each exchange.
+Scores: TypeAlias = dict[str, float]
+ScoreTable: TypeAlias = tuple[list[Any], list[Scores], list[list[Scores]]]
 
 
 @validate_params(
@@ -123,7 +126,7 @@ def permutation_importance(
     Notes
     -----
     Windows stay lazy: the memory does not grow with the window length. Each permutation takes a
-    prediction of all rows, and with ``by="series"`` of the rows of each series.
+    prediction of all rows for each feature, lag or group. With ``by="series"``, it takes one.
 
     Rows close in time have similar windows. Permutations exchange windows between all rows, so that
     most of them come from another series.
@@ -153,7 +156,12 @@ def permutation_importance(
     scorer = check_scoring(estimator, scoring)
     sample = Sample(explained, scorer, X, as_plain(y), sample_weight, chosen, windows[chosen])
     orders = [random.permutation(len(chosen)) for _ in range(n_repeats)]
-    return _summarize(_trials(sample, by, lag_groups), orders, by)
+    if by == "series":
+        names, own, changed = _score_series(sample, orders)
+    else:
+        exchanges = _exchanges(sample, by, lag_groups)
+        names, own, changed = _score_exchanges(sample, exchanges, orders)
+    return _summarize(names, own, changed, by)
 
 
 def _read_windows(explained: Explained) -> Windows:
@@ -208,65 +216,58 @@ class Sample:
     rows: np.ndarray
     windows: Windows
 
-    def take(self, chosen: np.ndarray) -> Sample:
-        """Select some of the rows, by their positions in the sample."""
-        return replace(self, rows=self.rows[chosen], windows=self.windows[chosen])
+    def responses(self, windows: Windows) -> Responses:
+        """Respond to other windows of these rows."""
+        return Responses(self.explained, self.rows, windows)
 
-    def scores(self, windows: Windows) -> dict[str, float]:
-        """Score the predictions for other windows, by the name of the score."""
-        weights = {}
+    def scores(self, responses: Responses, chosen: np.ndarray | None = None) -> Scores:
+        """Score responses, of all rows or of chosen ones."""
+        chosen = np.arange(len(self.rows)) if chosen is None else chosen
+        rows, weights = self.rows[chosen], {}
         if self.sample_weight is not None:
-            weights["sample_weight"] = _safe_indexing(self.sample_weight, self.rows)
-        X, y = take(self.X, self.rows), _safe_indexing(self.y, self.rows)
-        found = self.scorer(Substitute(self.explained, self.rows, windows), X, y, **weights)
+            weights["sample_weight"] = _safe_indexing(self.sample_weight, rows)
+        X, y = take(self.X, rows), _safe_indexing(self.y, rows)
+        found = self.scorer(Substitute(responses, chosen), X, y, **weights)
         return found if isinstance(found, dict) else {SINGLE: found}
 
-    @cached_property
-    def own_scores(self) -> dict[str, float]:
-        """Scores of the predictions for the windows of the rows themselves."""
-        return self.scores(self.windows)
 
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A feature, lag, group of lags or series whose windows are exchanged.
-
-    Attributes
-    ----------
-    name : object
-    sample : Sample
-        The rows that are scored.
-    exchange : callable
-        Maps a permutation to the windows of these rows.
-    """
-
-    name: Any
-    sample: Sample
-    exchange: Exchange
-
-
-def _trials(sample: Sample, by: str, lag_groups: Any) -> list[Trial]:
-    """Return what is exchanged."""
-    explained, windows = sample.explained, sample.windows
-    if by == "series":
-        by_series = [np.flatnonzero(windows.codes == code) for code in np.unique(windows.codes)]
-        return [
-            Trial(windows.series[rows[0]], sample.take(rows), exchange_rows(windows, rows))
-            for rows in by_series
-        ]
-    if by == "feature":
-        has_embedding = explained.network.embedded_ids_ is not None
-        exchanges = exchange_features(windows, explained.feature_names(windows), has_embedding)
-    else:
+def _exchanges(sample: Sample, by: str, lag_groups: Any) -> dict[Any, Exchange]:
+    """Return the exchange of each feature, lag or group of lags."""
+    windows = sample.windows
+    if by == "lag":
         groups = group_lags(lag_groups, windows.window_length, windows.spacing)
-        exchanges = exchange_lags(windows, groups)
-    return [Trial(name, sample, exchange) for name, exchange in exchanges.items()]
+        return exchange_lags(windows, groups)
+    has_embedding = sample.explained.network.embedded_ids_ is not None
+    return exchange_features(windows, sample.explained.feature_names(windows), has_embedding)
 
 
-def _summarize(trials: list[Trial], orders: list[np.ndarray], by: str) -> Any:
-    """Score the trials, and return a Bunch, or one for each score."""
-    own = [trial.sample.own_scores for trial in trials]
-    changed = [[trial.sample.scores(trial.exchange(order)) for order in orders] for trial in trials]
+def _score_exchanges(
+    sample: Sample, exchanges: dict[Any, Exchange], orders: list[np.ndarray]
+) -> ScoreTable:
+    """Score all rows after each exchange."""
+    own = sample.scores(sample.responses(sample.windows))
+    changed = [
+        [sample.scores(sample.responses(exchange(order))) for order in orders]
+        for exchange in exchanges.values()
+    ]
+    return list(exchanges), [own] * len(exchanges), changed
+
+
+def _score_series(sample: Sample, orders: list[np.ndarray]) -> ScoreTable:
+    """Score the rows of each series after an exchange of all windows."""
+    windows = sample.windows
+    exchange = exchange_windows(windows)
+    before = sample.responses(windows)
+    after = [sample.responses(exchange(order)) for order in orders]
+    by_series = [np.flatnonzero(windows.codes == code) for code in np.unique(windows.codes)]
+    own = [sample.scores(before, rows) for rows in by_series]
+    changed = [[sample.scores(responses, rows) for responses in after] for rows in by_series]
+    first = np.array([rows[0] for rows in by_series])
+    return windows.series[first].tolist(), own, changed
+
+
+def _summarize(names: list[Any], own: list[Scores], changed: list[list[Scores]], by: str) -> Any:
+    """Return a Bunch of importances, or a dict with one for each score."""
     results = {}
     for score in own[0]:
         baseline = np.array([scores[score] for scores in own])
@@ -276,7 +277,7 @@ def _summarize(trials: list[Trial], orders: list[np.ndarray], by: str) -> Any:
             importances=importances,
             importances_mean=importances.mean(axis=1),
             importances_std=importances.std(axis=1),
-            names=[trial.name for trial in trials],
+            names=names,
             baseline_score=baseline if by == "series" else float(baseline[0]),
             by=by,
         )

@@ -1,11 +1,19 @@
-"""Draw forecasts, training losses and errors per series.
+"""Draw forecasts, training losses, errors per series, and reasons for predictions.
 
 The displays work like those of scikit-learn: a class method computes the data and draws it, and
 `plot` draws it again. matplotlib is imported only when something is drawn.
 """
 
+from sklstm.plotting._attributions import AttributionDisplay
 from sklstm.plotting._forecast import ForecastDisplay
+from sklstm.plotting._importance import ImportanceDisplay
 from sklstm.plotting._series_report import SeriesReportDisplay
 from sklstm.plotting._training import TrainingDisplay
 
-__all__ = ["ForecastDisplay", "SeriesReportDisplay", "TrainingDisplay"]
+__all__ = [
+    "AttributionDisplay",
+    "ForecastDisplay",
+    "ImportanceDisplay",
+    "SeriesReportDisplay",
+    "TrainingDisplay",
+]
