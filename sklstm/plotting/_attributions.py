@@ -212,6 +212,8 @@ class AttributionDisplay:
             extent=(lags[0] + spacing / 2, -spacing / 2, len(names) - 0.5, -0.5),
         )
         self.ax_.set_yticks(np.arange(len(names)), names)
+        for border in range(1, len(names)):
+            self.ax_.axhline(border - 0.5, color="0.9", lw=0.5)
         self.ax_.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         self.ax_.set_xlabel("lag (rows before the predicted row)")
         self.ax_.tick_params(length=0)
@@ -228,13 +230,13 @@ class AttributionDisplay:
             begin = (lags[first - 1] + lags[first]) / 2
             self.ax_.axvline(begin, color=DARK, lw=1, ls="--")
             self.ax_.annotate(
-                "padding ",
-                (begin, 0),
-                (0, -2),
+                "padding",
+                (begin, 1),
+                (-4, -3),
+                xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 ha="right",
                 va="top",
-                xycoords=("data", "axes fraction"),
                 color=DARK,
                 size="small",
             )
