@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._panel.windows import Windows
 from sklstm.lstm._base import BaseLSTM
 from sklstm.meta import PerSeriesTargetRegressor
+from sklstm.meta._target_units import center_scale
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def find_network(estimator: Any, X: Any) -> Explained:
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, PerSeriesTargetRegressor):
         check_is_fitted(estimator)
-        units = estimator._center_scale(X)
+        units = center_scale(estimator, X)
         return replace(find_network(estimator.regressor_, X), units=units)
     if isinstance(estimator, Pipeline):
         steps = estimator[:-1]

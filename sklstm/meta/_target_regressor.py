@@ -234,8 +234,8 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
         scaler = TargetScaler(self.scaler, statistics="fit", unknown=self.unknown, series="series")
         scaler.set_output(transform="default")  # whatever scikit-learn's configuration names
         ids = self._ids(X)
-        scaler.fit(_panel_of_targets(np.where(weights[:, np.newaxis] > 0, y, np.nan), ids))
-        return scaler, np.asarray(scaler.transform(_panel_of_targets(y, ids)))
+        scaler.fit(panel_of_targets(np.where(weights[:, np.newaxis] > 0, y, np.nan), ids))
+        return scaler, np.asarray(scaler.transform(panel_of_targets(y, ids)))
 
     def _scale_by_column(self, X, y) -> tuple[TargetScaler, np.ndarray]:
         """Fit a scaler to the column `target` of X, and return it with the scaled targets."""
@@ -316,7 +316,7 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
             ids = self._ids(X)
 
             def unscale(scaled):
-                return np.asarray(self.scaler_.inverse_transform(_panel_of_targets(scaled, ids)))
+                return np.asarray(self.scaler_.inverse_transform(panel_of_targets(scaled, ids)))
         else:
             center, scale = self.scaler_.center_scale(X)
 
@@ -329,35 +329,6 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
             return unscale(scaled).astype(self._y_dtype, copy=False).reshape(predicted.shape)
 
         return in_units_of_y
-
-    def _center_scale(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """Return the center and scale that map scaled predictions of the rows of X to units of y.
-
-        Returns
-        -------
-        center, scale : ndarray of shape (n_rows, n_outputs) or (n_rows, 1)
-
-        Raises
-        ------
-        ValueError
-            If the scaler is a transformer, whose map may be of another kind.
-        """
-        self._check_unchanged(reset=False)
-        if not isinstance(self.scaler, str):
-            raise ValueError(
-                f"scaler={self.scaler!r} is a transformer, which may be no linear map, so "
-                f"attributions have no units of y. Pass the regressor_ of this "
-                f"{type(self).__name__}: its attributions are in scaled units."
-            )
-        if self.target is not None:
-            return self.scaler_.center_scale(X)
-        ids, n_outputs = self._ids(X), self.scaler_.n_features_in_
-        scaled = (np.full((len(ids), n_outputs), value) for value in (0.0, 1.0))
-        center, raised = (
-            np.asarray(self.scaler_.inverse_transform(_panel_of_targets(values, ids)))
-            for values in scaled
-        )
-        return center, raised - center
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the coefficient of determination, ignoring missing target elements.
@@ -417,6 +388,6 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
         return tags
 
 
-def _panel_of_targets(values, ids) -> pd.DataFrame:
+def panel_of_targets(values, ids) -> pd.DataFrame:
     """Return targets as a panel with the ids in the index."""
     return pd.DataFrame(values, index=ids.rename("series"))

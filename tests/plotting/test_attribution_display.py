@@ -63,7 +63,9 @@ def test_rows_without_attributions_raise():
 
 
 def test_constant_predictions_are_drawn():
-    display = AttributionDisplay.from_attributions(attributions_of(np.zeros((1, 1, 1))))
+    display = AttributionDisplay.from_attributions(
+        attributions_of(np.zeros((1, 1, 1)), n_observed=1)
+    )
     assert display.image_.get_clim() == (-1, 1)
 
 
