@@ -76,7 +76,7 @@ def synthetic():
             np.tanh(panel.groupby("series")[feature].shift(lag)) * 20 + 50
             for panel in (train, test)
         )
-        options = {"epochs": 40, "learning_rate": 0.005, "learning_rate_decay": "cosine"}
+        options = {"epochs": 80, "learning_rate": 0.005, "learning_rate_decay": "cosine"}
         net = MultiSeriesLSTMRegressor(32, random_state=seed, **options)
         pipe = make_pipeline(WindowTransformer(N_LAGS, **IDS), net).fit(train, y)
         rows = np.flatnonzero(test["time"] >= N_LAGS - 1)

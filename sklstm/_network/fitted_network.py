@@ -244,25 +244,27 @@ class FittedNetwork(PlainIds):
         spec = self._spec_for(windows)
         return prediction.attention_weights(self.model, spec, windows, embedding_indices)
 
-    def output_gradients(self, windows, embedding_indices, output):
-        """Compute one output per window and its gradient, in deviations of the training targets.
+    def output_gradients(self, windows, embedding_indices, weights):
+        """Compute a weighted sum of the outputs per window, and its gradient by the window.
+
+        Both are in deviations of the training targets.
 
         Parameters
         ----------
         windows : Windows, or an object with `gather`, `padding` and a length
             float32.
         embedding_indices : ndarray of shape (n_rows,) or None
-        output : tuple of int
-            Position of the output in ``spec.output_shape``.
+        weights : ndarray of shape spec.output_shape
+            float32.
 
         Returns
         -------
-        outputs : ndarray of shape (n_rows,)
+        sums : ndarray of shape (n_rows,)
         gradients : ndarray of shape (n_rows, window_length, n_features)
             0 for masked rows.
         """
         spec = self._spec_for(windows)
-        return output_gradients(self.model, spec, windows, embedding_indices, output)
+        return output_gradients(self.model, spec, windows, embedding_indices, weights)
 
     @property
     def output_map(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Compute the gradient of one output of a network with respect to its windows."""
+"""Compute the gradients of a network's outputs with respect to its windows."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sklstm._network.spec import NetworkSpec
 from sklstm._network.target_scale import values_in_deviations
 
 
-def output_gradients(model, spec: NetworkSpec, windows, embedding_indices, output):
-    """Compute one output per window, and its gradient with respect to the window.
+def output_gradients(model, spec: NetworkSpec, windows, embedding_indices, weights):
+    """Compute a weighted sum of the outputs per window, and its gradient by the window.
 
     Parameters
     ----------
@@ -32,25 +32,23 @@ def output_gradients(model, spec: NetworkSpec, windows, embedding_indices, outpu
         float32.
     embedding_indices : ndarray of shape (n_rows,) or None
         int32, for a network with series embedding.
-    output : tuple of int
-        Position of the output in `spec.output_shape`.
+    weights : ndarray of shape spec.output_shape
+        float32.
 
     Returns
     -------
-    outputs : ndarray of shape (n_rows,)
+    sums : ndarray of shape (n_rows,)
         float32, in deviations from the mean of the training targets: the precision does not depend
         on the level of the targets.
     gradients : ndarray of shape (n_rows, window_length, n_features)
         float32; 0 for masked rows.
     """
     spec = replace(spec, dtype_policy=precise_policy(spec.dtype_policy))
-    selector = np.zeros(spec.output_shape, np.float32)
-    selector[output] = 1
     window_shape = (spec.window_length, spec.n_features)
     found = apply_program(
         ("gradients", spec),
         partial(GradientProgram, spec),
-        methodcaller("with_weights_of", model, selector),
+        methodcaller("with_weights_of", model, weights),
         windows,
         embedding_indices,
         (1 + math.prod(window_shape),),
@@ -77,20 +75,20 @@ class GradientProgram:
         # One thread more than cores: it gathers windows while the others compute.
         self.n_threads = joblib.cpu_count() + 1 if ON_TENSORFLOW else 1
         compiled = COMPILED[keras.backend.backend()]
-        self.output_and_gradient = compiled(self._output)
+        self.output_and_gradient = compiled(self._weighted_sum)
 
-    def _output(self, window, others, values, selector):
-        """Compute the selected output of each window."""
+    def _weighted_sum(self, window, others, values, weights):
+        """Compute the weighted sum of the outputs of each window."""
         inputs = {"window": window, **others} if others else window
         outputs, _ = self.twin.stateless_call(*values, inputs, training=False)
-        outputs = keras.ops.reshape(outputs * selector, (-1, math.prod(selector.shape)))
+        outputs = keras.ops.reshape(outputs * weights, (-1, math.prod(weights.shape)))
         return keras.ops.sum(outputs, axis=1)
 
-    def with_weights_of(self, model, selector):
-        """Return a function that maps a batch to outputs and gradients, with `model`'s weights.
+    def with_weights_of(self, model, weights):
+        """Return a function that maps a batch to sums and gradients, with the weights of `model`.
 
-        Its arguments are the number of the batch and the inputs. Its results have one row per
-        window: the output that `selector` has as its 1, then the gradient.
+        Its arguments are the number of the batch and the inputs. Its result has one row per
+        window: the sum of the outputs, weighted by `weights`, then the gradient.
         """
         values = values_in_deviations(model)
 
@@ -98,7 +96,7 @@ class GradientProgram:
             others = dict(batch) if isinstance(batch, dict) else {}
             window = others.pop("window", batch)
             with keras.device(self.devices[number % len(self.devices)] or None):
-                output, gradient = self.output_and_gradient(window, others, values, selector)
+                output, gradient = self.output_and_gradient(window, others, values, weights)
             rows = (np.asarray(output)[:, np.newaxis], np.reshape(gradient, (len(window), -1)))
             return np.concatenate(rows, axis=1)
 

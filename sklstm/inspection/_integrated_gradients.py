@@ -10,16 +10,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, validate_params
 
 from sklstm._panel.user_warnings import warn_user
-from sklstm._panel.windows import Windows
 from sklstm.inspection._attributions import Attributions
+from sklstm.inspection._baseline import check_baseline, mean_row, warn_of_far_baseline
 from sklstm.inspection._explained import find_network
+from sklstm.inspection._explained_output import choose_output
 from sklstm.inspection._path import integrate
 from sklstm.inspection._rows import row_positions
-from sklstm.lstm._base import MEDIAN, BaseLSTM
 from sklstm.lstm._samples import embedding_indices
 
-# A baseline this many ranges of a feature beyond its values was probably not meant.
-FAR_RANGES = 10
 # A smaller spread of predictions, in deviations of the training targets, is not resolved.
 MIN_SPREAD = 0.01
 
@@ -56,15 +54,16 @@ def integrated_gradients(
     Parameters
     ----------
     estimator : estimator
-        A fitted :class:`MultiSeriesLSTMRegressor`, or a fitted pipeline, search or
-        :class:`PerSeriesTargetRegressor` around one.
+        A fitted :class:`MultiSeriesLSTMRegressor` or :class:`MultiSeriesLSTMClassifier`, or a
+        fitted pipeline, search or :class:`PerSeriesTargetRegressor` around one.
     X : Windows, DataFrame or array-like of shape (n_rows, ...)
         As in ``estimator.predict``: with the rows that the windows need as history.
     rows : slice, int or array-like, default=None
         The rows to explain: positions in X, or a mask of them. None: all rows. The result takes
         ``8 * window_length * n_features`` bytes per row.
     output : int, default=None
-        Position of the output to explain, if there are several.
+        Position of the output to explain, if there are several: of the target, or of one of more
+        than two classes.
     quantile : float, default=None
         Level of the quantile to explain, if the network predicts quantiles. None: the median.
     baseline : float or array-like, default=0.0
@@ -111,6 +110,9 @@ def integrated_gradients(
     columns if the steps before keep them, as :class:`PerSeriesScaler` does. Scaling a column by its
     statistics is not attributed further.
 
+    **Classes.** The predictions of a classifier are explained as log-odds of the second of two
+    classes. Of more classes, they are the logit of a class less the mean of all logits.
+
     **Target units.** With :class:`PerSeriesTargetRegressor`, attributions are in the units of the
     targets. Center and scale of the targets of a row are held fixed.
 
@@ -148,27 +150,26 @@ def integrated_gradients(
     positions = row_positions(rows, len(all_windows))
     windows = all_windows[positions]
     names = explained.feature_names(windows)
-    place = find_output(network, output, quantile)
+    explained_output = choose_output(network, output, quantile)
     if background is None:
-        start = _check_baseline(baseline, windows.shape[1:])
-        _warn_of_far_baseline(start, all_windows, names)
+        start = check_baseline(baseline, windows.shape[1:])
+        warn_of_far_baseline(start, all_windows, names)
     else:
-        start = _mean_row(estimator, background, baseline, windows.shape[1:])
+        start = mean_row(estimator, background, baseline, windows.shape[1:])
     indices = embedding_indices(windows, network.embedded_ids_)
 
     def gradients(points: Any, row_of_point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = None if indices is None else indices[row_of_point]
         found: tuple[np.ndarray, np.ndarray] = network._network.output_gradients(
-            points, chosen, place
+            points, chosen, explained_output.weights
         )
         return found
 
-    spread = _spread(network, windows, place)
-    integral = integrate(gradients, windows, start, tol * spread, max_nodes, network._y_dtype)
+    spread = max(explained_output.spread(network._predict_outputs(windows)), MIN_SPREAD)
+    integral = integrate(gradients, windows, start, tol * spread, max_nodes)
     _warn_of_missed_rows(integral.errors / spread, tol, max_nodes)
-    offset, deviation = (part[place[0]] for part in network._network.output_map)
-    center, scale = (part[:, place[0]] for part in explained.units_of(positions))
-    center, scale = center + scale * offset, scale * deviation
+    center, scale = (part[:, explained_output.place] for part in explained.units_of(positions))
+    center, scale = center + scale * explained_output.center, scale * explained_output.scale
     return Attributions(
         integral.values * scale[:, np.newaxis, np.newaxis],
         integral.end * scale + center,
@@ -179,86 +180,6 @@ def integrated_gradients(
         windows.series,
         windows.n_observed,
     )
-
-
-def find_output(network: BaseLSTM, output: int | None, quantile: float | None) -> tuple[int, ...]:
-    """Return the position of an output in the outputs of a network for one window."""
-    spec = network._network.spec
-    if output is None and spec.n_outputs > 1:
-        raise ValueError(
-            f"The network has {spec.n_outputs} outputs, and attributions explain one of them: pass "
-            f"output=0 to output={spec.n_outputs - 1}."
-        )
-    place = output or 0
-    if place >= spec.n_outputs:
-        raise ValueError(
-            f"output={output} is no position of an output: the network has {spec.n_outputs}, "
-            "counted from 0."
-        )
-    if spec.quantiles is None:
-        if quantile is not None:
-            raise ValueError(
-                f"quantile={quantile}, but the network was fitted without quantiles. Leave "
-                "quantile=None, or fit with quantiles."
-            )
-        return (place,)
-    level = MEDIAN if quantile is None else quantile
-    if level not in spec.quantiles:
-        raise ValueError(
-            f"quantile={quantile} is none of the levels that the network predicts: "
-            f"{list(spec.quantiles)}. Name one of these."
-        )
-    return (place, spec.quantiles.index(level))
-
-
-def _check_baseline(baseline: ArrayLike | float, shape: tuple[int, ...]) -> np.ndarray:
-    """Convert a baseline to a window."""
-    window_length, n_features = shape
-    values = np.asarray(baseline, dtype=np.float64)
-    if values.shape not in ((), (n_features,), shape):
-        raise ValueError(
-            f"baseline has shape {values.shape}: pass a number, one value per feature, "
-            f"({n_features},), or a window, ({window_length}, {n_features})."
-        )
-    if not np.isfinite(values).all():
-        raise ValueError("baseline contains NaN or infinity: pass finite values.")
-    return np.broadcast_to(values, shape)
-
-
-def _mean_row(
-    estimator: Any, background: Any, baseline: ArrayLike | float, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Return a window whose rows are the mean of the background rows."""
-    if np.ndim(baseline) or baseline != 0:
-        raise ValueError("baseline and background were both passed: use one of the two.")
-    found = find_network(estimator, background)
-    windows = found.network._read(found.X)
-    mean = windows.rows[windows.ends].mean(axis=0, dtype=np.float64)
-    return np.broadcast_to(mean, shape)
-
-
-def _warn_of_far_baseline(baseline: np.ndarray, windows: Windows, names: list[str]) -> None:
-    """Warn if the baseline is far from all values of a feature."""
-    values = windows.rows[windows.ends]
-    low, high = values.min(axis=0), values.max(axis=0)
-    reach = FAR_RANGES * (high - low)
-    too_low, too_high = (baseline < low - reach).any(axis=0), (baseline > high + reach).any(axis=0)
-    far = np.flatnonzero((too_low | too_high) & (high > low))
-    if len(far):
-        first = far[0]
-        warn_user(
-            f"The baseline is far from all values of {len(far)} of {len(names)} features: "
-            f"{names[first]!r} ranges from {low[first]:.3g} to {high[first]:.3g}, and its baseline "
-            f"is {baseline[-1, first]:.3g}. Scale the features, or pass typical rows as background."
-        )
-
-
-def _spread(network: BaseLSTM, windows: Windows, place: tuple[int, ...]) -> float:
-    """Return the spread of the predictions, in deviations of the training targets."""
-    column = np.ravel_multi_index(place, network._network.spec.output_shape)
-    predicted = network._predict_outputs(windows).reshape(len(windows), -1)[:, column]
-    deviation = predicted.std(dtype=np.float64) / network._network.output_map[1][place[0]]
-    return max(float(deviation), MIN_SPREAD)
 
 
 def _warn_of_missed_rows(errors: np.ndarray, tol: float, max_nodes: int) -> None:

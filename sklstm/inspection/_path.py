@@ -115,7 +115,7 @@ class Integral:
     @property
     def errors(self) -> np.ndarray:
         """Absolute difference of each sum from the difference of the two outputs."""
-        total = self.values.sum(axis=(1, 2), dtype=np.float64)
+        total = self.values.sum(axis=(1, 2))
         errors: np.ndarray = np.abs(total - (self.end - self.start))
         return errors
 
@@ -126,7 +126,6 @@ def integrate(
     baseline: np.ndarray,
     tolerance: float,
     max_nodes: int,
-    dtype: Any = np.float64,
 ) -> Integral:
     """Integrate the gradients of windows by adaptive Gauss-Legendre quadrature.
 
@@ -143,15 +142,13 @@ def integrate(
         Largest error of a row.
     max_nodes : int
         Number of nodes of a row after which its parts are no longer halved.
-    dtype : dtype, default=numpy.float64
-        Data type of the result.
 
     Returns
     -------
     Integral
     """
     n_rows = len(windows)
-    integral = Integral(np.zeros(windows.shape, dtype), *np.empty((2, n_rows)))
+    integral = Integral(np.zeros(windows.shape), *np.empty((2, n_rows)))
     n_nodes = np.full(n_rows, N_NODES)
     allowed = max(SHARE * tolerance, ROUNDING)
     size = max(1, BLOCK_BYTES // (4 * (N_NODES + 2) * windows.shape[1] * windows.shape[2]))
@@ -165,7 +162,7 @@ def integrate(
             integral.start[block.rows[is_whole]] = outputs[is_whole, 0]
             integral.end[block.rows[is_whole]] = outputs[is_whole, -1]
             accepted = (errors <= allowed) | (n_nodes[block.rows] + 2 * N_NODES > max_nodes)
-            np.add.at(integral.values, block.rows[accepted], values[accepted].astype(dtype))
+            np.add.at(integral.values, block.rows[accepted], values[accepted])
             np.add.at(n_nodes, block.rows[~accepted], 2 * N_NODES)
             rejected.append(block[~accepted].halves())
         parts = Parts.concatenate(rejected)

@@ -13,14 +13,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
 
 from sklstm import (
+    MultiSeriesLSTMClassifier,
     MultiSeriesLSTMRegressor,
     PerSeriesScaler,
     PerSeriesTargetRegressor,
     SeriesEnsembleRegressor,
     WindowTransformer,
 )
-from sklstm.inspection import Attributions, _path, integrated_gradients
-from sklstm.inspection._integrated_gradients import find_output
+from sklstm.inspection import (
+    Attributions,
+    _path,
+    integrated_gradients,
+    permutation_importance,
+)
+from sklstm.inspection._explained_output import choose_output
 from sklstm.inspection._path import integrate
 
 IDS = {"series": "unit", "time": "cycle"}
@@ -330,19 +336,46 @@ def test_a_far_baseline_warns(net):
         integrated_gradients(net, X, rows=0, baseline=[0.0, 500.0])
 
 
-def test_an_output_is_found():
-    def find(output, quantile, n_outputs=1, quantiles=None):
-        spec = SimpleNamespace(n_outputs=n_outputs, quantiles=quantiles)
-        network = SimpleNamespace(_network=SimpleNamespace(spec=spec))
-        return find_output(network, output, quantile)
+def test_an_output_is_chosen():
+    def choose(output, quantile, n_outputs=1, quantiles=None, logits=False):
+        shape = (n_outputs,) if quantiles is None else (n_outputs, len(quantiles))
+        spec = SimpleNamespace(
+            n_outputs=n_outputs, quantiles=quantiles, logits=logits, output_shape=shape
+        )
+        units = 10.0 + np.arange(n_outputs), 2.0 + np.arange(n_outputs)
+        chosen = choose_output(
+            SimpleNamespace(_network=SimpleNamespace(spec=spec, output_map=units)), output, quantile
+        )
+        return chosen.weights.tolist(), chosen.center, chosen.scale
 
     levels = (0.1, 0.5, 0.9)
-    assert find(None, None) == (0,) and find(2, None, 3) == (2,)
-    assert find(None, None, quantiles=levels) == (0, 1) and find(1, 0.9, 2, levels) == (1, 2)
+    assert choose(None, None) == ([1], 10, 2)
+    assert choose(2, None, 3) == ([0, 0, 1], 12, 4)
+    assert choose(None, None, quantiles=levels) == ([[0, 1, 0]], 10, 2)
+    assert choose(1, 0.9, 2, levels) == ([[0, 0, 0], [0, 0, 1]], 11, 3)
+    assert choose(None, None, logits=True) == ([1], 10, 2)
+    assert choose(3, None, 4, logits=True)[:2] == ([-0.25, -0.25, -0.25, 0.75], 1.5)
     with pytest.raises(ValueError, match="has 2 outputs, .* pass output=0 to output=1"):
-        find(None, None, 2)
+        choose(None, None, 2)
+    with pytest.raises(ValueError, match="has 2 classes, in the order of classes_, and"):
+        choose(None, None, 2, logits=True)
     with pytest.raises(ValueError, match=r"none of the levels .* \[0.1, 0.5, 0.9\]"):
-        find(None, 0.3, quantiles=levels)
+        choose(None, 0.3, quantiles=levels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_are_explained(n_classes):
+    labels = np.array(["low", "mid", "top"])[np.digitize(X[:, -1, 0], [-0.5, 0.5][: n_classes - 1])]
+    options = {"hidden_units": 4, "epochs": 5, "batch_size": 16, "random_state": 0}
+    net = MultiSeriesLSTMClassifier(**options).fit(X, labels)
+    found = integrated_gradients(net, X, output=n_classes - 2)
+    logits = net.predict_log_proba(X)
+    expected = logits[:, 1] - (logits[:, 0] if n_classes == 2 else logits.mean(axis=1))
+    assert_allclose(found.predictions, expected, atol=1e-5)
+    assert np.abs(found.errors).max() < 1e-3 * expected.std()
+    result = permutation_importance(net, X, labels, scoring=[None, "neg_log_loss"][n_classes - 2])
+    assert result.names[result.importances_mean.argmax()] == "x0"
 
 
 @pytest.mark.slow
