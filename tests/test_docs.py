@@ -21,7 +21,7 @@ GUIDES = sorted(
 # The blocks of all other guides train for long.
 FAST_GUIDES = ["panels.md", "windows.md"]
 # The blocks of these guides continue their first one.
-CONTINUED_GUIDES = ["clients.md", "scaling.md"]
+CONTINUED_GUIDES = ["clients.md", "inspection.md", "scaling.md"]
 
 
 def blocks_of(guide):
