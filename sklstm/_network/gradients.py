@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from operator import methodcaller
@@ -95,7 +96,8 @@ class GradientProgram:
         def on_batch(number, batch):
             others = dict(batch) if isinstance(batch, dict) else {}
             window = others.pop("window", batch)
-            with keras.device(self.devices[number % len(self.devices)] or None):
+            device = self.devices[number % len(self.devices)]
+            with tf.device(device) if ON_TENSORFLOW else nullcontext():
                 output, gradient = self.output_and_gradient(window, others, values, weights)
             rows = (np.asarray(output)[:, np.newaxis], np.reshape(gradient, (len(window), -1)))
             return np.concatenate(rows, axis=1)

@@ -149,6 +149,6 @@ def values_in_deviations(model):
         for variables in (model.trainable_variables, model.non_trainable_variables)
     )
     places = {variable.path: place for place, variable in enumerate(model.non_trainable_variables)}
-    others[places[layer.offset.path]] = keras.ops.zeros_like(layer.offset)
-    others[places[layer.scale.path]] = keras.ops.ones_like(layer.scale)
+    others[places[layer.offset.path]] = keras.ops.zeros_like(layer.offset.value)
+    others[places[layer.scale.path]] = keras.ops.ones_like(layer.scale.value)
     return trainable, others
