@@ -75,8 +75,7 @@ class GradientProgram:
         self.twin = build_network(spec, seed=0)
         # One thread more than cores: it gathers windows while the others compute.
         self.n_threads = joblib.cpu_count() + 1 if ON_TENSORFLOW else 1
-        compiled = COMPILED[keras.backend.backend()]
-        self.output_and_gradient = compiled(self._weighted_sum)
+        self.output_and_gradient = compiled_with_gradient(self._weighted_sum)
 
     def _weighted_sum(self, window, others, values, weights):
         """Compute the weighted sum of the outputs of each window."""
@@ -103,6 +102,18 @@ class GradientProgram:
             return np.concatenate(rows, axis=1)
 
         return on_batch
+
+
+def compiled_with_gradient(function):
+    """Compile a function of a batch, and its gradient, with the backend of Keras."""
+    backend = keras.backend.backend()
+    if backend not in COMPILED:
+        raise NotImplementedError(
+            f"Gradients by windows are computed on {' and '.join(COMPILED)}, and Keras runs on "
+            f"{backend}. Save the estimator (sklstm.save), and load it in a process with "
+            "KERAS_BACKEND=tensorflow."
+        )
+    return COMPILED[backend](function)
 
 
 def compiled_by_tensorflow(function):

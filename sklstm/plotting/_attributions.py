@@ -172,7 +172,7 @@ class AttributionDisplay:
         self._draw(table, names, is_single)
         if place is not None:
             self._mark_padding(place)
-            self.ax_.set_title(self._title(place), loc="left", size="medium")
+        self.ax_.set_title(self._title(place), loc="left", size="medium")
         return self
 
     def _place(self, row: int | None) -> int | None:
@@ -241,9 +241,11 @@ class AttributionDisplay:
                 size="small",
             )
 
-    def _title(self, place: int) -> str:
-        """Return the prediction of a row as the sum of its parts."""
+    def _title(self, place: int | None) -> str:
+        """Return the prediction of a row as the sum of its parts, or the number of rows."""
         parts = self.attributions
+        if place is None:
+            return f"{len(parts)} rows"
         start, end = parts.baseline_predictions[place], parts.predictions[place]
         return (
             f"row {parts.rows[place]}: baseline {start:.4g}, attributions {end - start:+.4g}, "

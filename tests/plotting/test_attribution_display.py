@@ -37,6 +37,7 @@ def test_the_map_of_several_rows_shows_mean_sizes():
     assert_allclose(np.sort(display.image_.get_array(), axis=None), np.sort(cells, axis=None))
     assert display.image_.get_clim()[0] == 0
     assert display.image_.get_extent()[:2] == [7, -1]
+    assert display.ax_.get_title(loc="left") == "3 rows"
 
 
 def test_many_features_share_the_last_place():
