@@ -142,7 +142,7 @@ def integrated_gradients(
     >>> pipe = make_pipeline(PerSeriesScaler(**ids), WindowTransformer(5, **ids), net).fit(X, y)
     >>> attributions = integrated_gradients(pipe, X, rows=[-1])
     >>> attributions.by_feature().columns.tolist()
-    ['x0', 'x1']
+    ['x0', 'x1', 'x2']
     """
     explained = find_network(estimator, X)
     network = explained.network
