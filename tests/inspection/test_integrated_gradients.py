@@ -367,15 +367,17 @@ def test_an_output_is_chosen():
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_classes_are_explained(n_classes):
     labels = np.array(["low", "mid", "top"])[np.digitize(X[:, -1, 0], [-0.5, 0.5][: n_classes - 1])]
-    options = {"hidden_units": 4, "epochs": 5, "batch_size": 16, "random_state": 0}
-    net = MultiSeriesLSTMClassifier(**options).fit(X, labels)
+    options = {"hidden_units": 4, "epochs": 20, "batch_size": 16, "learning_rate": 0.02}
+    net = MultiSeriesLSTMClassifier(**options, random_state=0).fit(X, labels)
     found = integrated_gradients(net, X, output=n_classes - 2)
     logits = net.predict_log_proba(X)
     expected = logits[:, 1] - (logits[:, 0] if n_classes == 2 else logits.mean(axis=1))
     assert_allclose(found.predictions, expected, atol=1e-5)
     assert np.abs(found.errors).max() < 1e-3 * expected.std()
-    result = permutation_importance(net, X, labels, scoring=[None, "neg_log_loss"][n_classes - 2])
+    result = permutation_importance(net, X, labels, scoring="neg_log_loss")
     assert result.names[result.importances_mean.argmax()] == "x0"
+    accuracy = permutation_importance(net, X, labels, n_repeats=1)
+    assert accuracy.baseline_score == net.score(X, labels)
 
 
 @pytest.mark.slow
