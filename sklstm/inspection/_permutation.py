@@ -8,11 +8,11 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions, validate_params
+from sklearn.utils.validation import _num_samples
 
 from sklstm._panel.frames import as_plain, take
 from sklstm._panel.windows import Windows
@@ -26,6 +26,7 @@ from sklstm.inspection._exchanges import (
 from sklstm.inspection._explained import Explained, find_network
 from sklstm.inspection._rows import row_positions
 from sklstm.inspection._substitute import Responses, Substitute
+from sklstm.lstm._base import BaseLSTM
 
 # Name of the score where the scorer returns a number.
 SINGLE = "score"
@@ -152,7 +153,7 @@ def permutation_importance(
     explained = find_network(estimator, X)
     windows = _read_windows(explained)
     random = check_random_state(random_state)
-    chosen = _choose_rows(rows, y, len(windows), max_samples, random)
+    chosen = choose_rows(explained.network, y, rows, len(windows), max_samples, random)
     scorer = check_scoring(estimator, scoring)
     sample = Sample(explained, scorer, X, as_plain(y), sample_weight, chosen, windows[chosen])
     orders = [random.permutation(len(chosen)) for _ in range(n_repeats)]
@@ -175,15 +176,24 @@ def _read_windows(explained: Explained) -> Windows:
     return explained.network._read(explained.X)
 
 
-def _choose_rows(
-    rows: Any, y: Any, n_rows: int, max_samples: float, random: np.random.RandomState
+def choose_rows(
+    network: BaseLSTM,
+    y: Any,
+    rows: Any,
+    n_rows: int,
+    max_samples: float,
+    random: np.random.RandomState,
 ) -> np.ndarray:
     """Choose the rows to score: those with a known target, or as many of them as asked for."""
-    missing = pd.isna(np.asarray(as_plain(y)))
-    if len(missing) != n_rows:
-        raise ValueError(f"y has {len(missing)} rows, and X has {n_rows}: pass a target per row.")
+    y = as_plain(y)
+    if _num_samples(y) != n_rows:
+        raise ValueError(
+            f"y has {_num_samples(y)} rows, and X has {n_rows}: pass a target per row."
+        )
+    targets, *_ = network._read_targets(y, n_rows, allow_unknown=True)
+    is_known = ~np.isnan(targets).all(axis=1)
     chosen = row_positions(rows, n_rows)
-    chosen = chosen[~missing.reshape(n_rows, -1).all(axis=1)[chosen]]
+    chosen = chosen[is_known[chosen]]
     if not len(chosen):
         raise ValueError("No row has a known target: choose rows whose y is not missing.")
     n_drawn = max_samples if isinstance(max_samples, Integral) else int(max_samples * len(chosen))

@@ -164,6 +164,12 @@ def test_rows_are_chosen_and_sampled(net):
         assert found.baseline_score == n_rows
 
 
+def test_lives_without_an_event_are_left_out_of_the_score(net):
+    lives = np.array(list(zip(np.arange(80) % 3 > 0, Y, strict=True)), dtype="?, f8")
+    found = permutation_importance(net, X, lives, n_repeats=1, random_state=0)
+    assert_allclose(found.baseline_score, net.score(X, lives))
+
+
 def test_results_are_reproducible(net):
     first, second = (permutation_importance(net, X, Y, random_state=3) for _ in range(2))
     assert_array_equal(first.importances, second.importances)
