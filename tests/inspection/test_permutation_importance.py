@@ -190,7 +190,7 @@ def test_wrong_choices_raise(options, message, net):
         permutation_importance(net, X, **{"y": Y} | options)
 
 
-def test_windows_of_one_row_in_a_table_raise():
+def test_windows_of_one_row_in_a_table_raise(net):
     table = pd.DataFrame(X[:, -1], columns=["p", "q"])
     with pytest.raises(ValueError, match="use sklearn.inspection.permutation_importance"):
-        permutation_importance(lstm().fit(table, Y), table, Y)
+        permutation_importance(net, table, Y)

@@ -4,10 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from attribution_examples import VALUES, attributions_of
-from helpers import lstm
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm.inspection import integrated_gradients
 from sklstm.plotting import AttributionDisplay
 
 
@@ -70,11 +68,16 @@ def test_constant_predictions_are_drawn():
     assert display.image_.get_clim() == (-1, 1)
 
 
-def test_an_estimator_is_explained_and_drawn():
-    X = np.random.default_rng(0).normal(size=(60, 4, 2))
-    net = lstm().fit(X, X[:, -1, 0])
+def test_an_estimator_is_explained_and_drawn(monkeypatch):
+    passed = {}
+
+    def explain(estimator, X, **options):
+        passed.update(estimator=estimator, X=X, **options)
+        return attributions_of(VALUES[:1])
+
+    monkeypatch.setattr("sklstm.plotting._attributions.integrated_gradients", explain)
     _, ax = plt.subplots()
-    display = AttributionDisplay.from_estimator(net, X, rows=[7], ax=ax)
-    assert display.ax_ is ax
-    expected = integrated_gradients(net, X, rows=[7]).values
-    assert_allclose(np.sort(display.image_.get_array(), axis=None), np.sort(expected, axis=None))
+    options = {"rows": [7], "output": 1, "quantile": 0.9, "baseline": 2.0, "background": "B"}
+    display = AttributionDisplay.from_estimator("net", "X", **options, max_features=3, ax=ax)
+    assert passed == {"estimator": "net", "X": "X", **options}
+    assert display.ax_ is ax and display.image_.get_array().shape == (3, 4)

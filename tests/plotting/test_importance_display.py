@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_examples import VALUES, attributions_of
-from helpers import lstm
 from numpy.testing import assert_allclose
+from sklearn.utils import Bunch
 
-from sklstm.inspection import permutation_importance
 from sklstm.plotting import ImportanceDisplay
 
 TABLE = pd.DataFrame([[1.0, 5.0, -1.0, 3.0], [3.0, 6.0, -2.0, 3.0]], columns=list("abcd"))
@@ -52,17 +51,24 @@ def test_attributions_are_drawn_by_feature_and_by_lag():
         ImportanceDisplay.from_attributions(attributions, by="series")
 
 
-def test_an_estimator_is_inspected_and_drawn():
-    X = np.random.default_rng(0).normal(size=(60, 4, 2))
-    net = lstm().fit(X, X[:, -1, 0])
-    options = {"by": "lag", "lag_groups": 2, "n_repeats": 2, "random_state": 0}
-    display = ImportanceDisplay.from_estimator(net, X, X[:, -1, 0], **options)
+def test_an_estimator_is_inspected_and_drawn(monkeypatch):
+    passed = {}
+    result = Bunch(importances=np.array([[1.0, 2.0], [0.5, 0.5]]), names=["0-1", "2-3"], by="lag")
+
+    def inspect(estimator, X, y, **options):
+        passed.update(estimator=estimator, X=X, y=y, **options)
+        return result
+
+    monkeypatch.setattr("sklstm.plotting._importance.permutation_importance", inspect)
+    options = {
+        **{"by": "lag", "lag_groups": 2, "scoring": "r2", "n_repeats": 2},
+        **{"max_samples": 0.5, "random_state": 0},
+    }
+    display = ImportanceDisplay.from_estimator("net", "X", "y", **options)
+    assert passed == {"estimator": "net", "X": "X", "y": "y", **options}
     ticks = [label.get_text() for label in display.ax_.get_xticklabels()]
     assert ticks == ["0-1", "2-3"] and display.ax_.xaxis_inverted()
-    result = permutation_importance(net, X, X[:, -1, 0], **options)
-    heights = [bar.get_height() for bar in display.ax_.patches]
-    assert_allclose(heights, result.importances_mean)
+    assert [bar.get_height() for bar in display.ax_.patches] == [1.5, 0.5]
     assert display.ax_.get_ylabel() == "fall of the score"
-    several = permutation_importance(net, X, X[:, -1, 0], scoring=["r2"], n_repeats=1)
     with pytest.raises(ValueError, match=r"several scores, \['r2'\]: pass one"):
-        ImportanceDisplay.from_importances(several)
+        ImportanceDisplay.from_importances({"r2": result})
