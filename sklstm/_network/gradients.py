@@ -123,7 +123,7 @@ def compiled_by_tensorflow(function):
         with tf.GradientTape() as tape:
             tape.watch(window)
             output = function(window, *arguments)
-        return output, tape.gradient(output, window)
+        return output, tape.gradient(output, window, unconnected_gradients="zero")
 
     return tf.function(output_and_gradient, jit_compile=JIT)
 

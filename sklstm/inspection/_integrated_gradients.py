@@ -119,9 +119,9 @@ def integrated_gradients(
     **Padding.** Masked padding (``padding="nan"``) stays masked in the baseline, and has
     attribution 0. Other padding enters the network as values and has attributions of its own.
 
-    **Other inputs.** The series of a row is held fixed: the baseline has its embedding vector.
-    Static features enter the network once, from the last row of the window, where they have their
-    attribution.
+    **Other inputs.** The series and the categories of a row are held fixed: the baseline has their
+    embedding vectors, and categorical features have attribution 0. Static features enter the
+    network once, from the last row of the window, where they have their attribution.
 
     **Precision.** Gradients are computed in float32, also for a network that was trained with a
     mixed dtype policy.
@@ -166,7 +166,8 @@ def integrated_gradients(
         return found
 
     spread = max(explained_output.spread(network._predict_outputs(windows)), MIN_SPREAD)
-    integral = integrate(gradients, windows, start, tol * spread, max_nodes)
+    categories = [place for place, _ in network._network.spec.categories]
+    integral = integrate(gradients, windows, start, tol * spread, max_nodes, categories)
     _warn_of_missed_rows(integral.errors / spread, tol, max_nodes)
     center, scale = (part[:, explained_output.place] for part in explained.units_of(positions))
     center, scale = center + scale * explained_output.center, scale * explained_output.scale

@@ -32,11 +32,14 @@ class PathPoints:
     baseline : ndarray of shape (window_length, n_features)
     places : ndarray of shape (n_paths, n_points)
         Places of the points on the path to each window: 0 is the baseline, 1 the window.
+    fixed : list of int
+        Positions of features that have the values of the window at all points.
     """
 
     windows: Windows
     baseline: np.ndarray
     places: np.ndarray
+    fixed: list[int]
 
     @property
     def padding(self) -> str:
@@ -50,8 +53,9 @@ class PathPoints:
         """Compute the points at these positions."""
         values = self.windows.gather(positions // self.places.shape[1])
         place = self.places.ravel()[positions][:, np.newaxis, np.newaxis]
-        mixed: np.ndarray = (1 - place) * self.baseline + place * values
-        return mixed.astype(values.dtype)
+        mixed: np.ndarray = ((1 - place) * self.baseline + place * values).astype(values.dtype)
+        mixed[:, :, self.fixed] = values[:, :, self.fixed]
+        return mixed
 
 
 @dataclass
@@ -126,6 +130,7 @@ def integrate(
     baseline: np.ndarray,
     tolerance: float,
     max_nodes: int,
+    fixed: list[int],
 ) -> Integral:
     """Integrate the gradients of windows by adaptive Gauss-Legendre quadrature.
 
@@ -142,6 +147,8 @@ def integrate(
         Largest error of a row.
     max_nodes : int
         Number of nodes of a row after which its parts are no longer halved.
+    fixed : list of int
+        Positions of features that are the same in the baseline as in the window.
 
     Returns
     -------
@@ -156,7 +163,7 @@ def integrate(
     while len(parts):
         rejected = []
         for block in parts.blocks(size):
-            values, outputs = _integrate_parts(gradients, windows, baseline, block)
+            values, outputs = _integrate_parts(gradients, windows, baseline, block, fixed)
             errors = np.abs(values.sum(axis=(1, 2)) - (outputs[:, -1] - outputs[:, 0]))
             is_whole = block.stops - block.starts == 1
             integral.start[block.rows[is_whole]] = outputs[is_whole, 0]
@@ -170,7 +177,7 @@ def integrate(
 
 
 def _integrate_parts(
-    gradients: Gradients, windows: Windows, baseline: np.ndarray, parts: Parts
+    gradients: Gradients, windows: Windows, baseline: np.ndarray, parts: Parts, fixed: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Integrate the gradients over parts of paths.
 
@@ -186,9 +193,10 @@ def _integrate_parts(
     weights = np.concatenate([[0.0], weights / 2, [0.0]])
     lengths = parts.stops - parts.starts
     chosen = windows[parts.rows]
-    path = PathPoints(chosen, baseline, parts.starts[:, None] + lengths[:, None] * points)
+    path = PathPoints(chosen, baseline, parts.starts[:, None] + lengths[:, None] * points, fixed)
     outputs, slopes = gradients(path, np.repeat(parts.rows, len(points)))
     slopes = slopes.reshape(len(parts), len(points), *slopes.shape[1:])
     steps = np.nan_to_num(chosen.gather(slice(None)).astype(np.float64) - baseline, nan=0.0)
+    steps[:, :, fixed] = 0
     values = np.einsum("p,k,pklf->plf", lengths, weights, slopes) * steps
     return values, outputs.reshape(len(parts), -1).astype(np.float64)

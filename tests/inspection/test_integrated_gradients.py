@@ -124,12 +124,12 @@ def test_the_integral_is_exact_where_a_few_nodes_are_not(function):
         n_nodes.append(len(x))
         return output(x)[:, 0, 0], slope(x)
 
-    found = integrate(gradients, Cells([1.0]), np.zeros((1, 1)), 1e-3, 10_000)
+    found = integrate(gradients, Cells([1.0]), np.zeros((1, 1)), 1e-3, 10_000, [])
     assert found.errors[0] <= 1e-3
     assert_allclose(found.values[0, 0, 0], output(1.0) - output(0.0), atol=1e-3)
     assert len(n_nodes) > 1 and sum(n_nodes) < most
     n_nodes.clear()
-    short = integrate(gradients, Cells([1.0, -1.0]), np.zeros((1, 1)), 1e-3, 8)
+    short = integrate(gradients, Cells([1.0, -1.0]), np.zeros((1, 1)), 1e-3, 8, [])
     assert n_nodes == [20] and short.errors.max() > 1e-3
     assert_allclose(short.end, output(np.array([1.0, -1.0])))
 
@@ -189,6 +189,22 @@ def test_attributions_sum_to_the_difference_of_predictions(name, padding):
     if name == "rich":
         place = found.feature_names.index("size")
         assert not found.values[:, :-1, place].any() and found.values[:, -1, place].all()
+
+
+@pytest.mark.slow
+def test_categories_are_held_fixed():
+    panel = PANEL.assign(size=PANEL["unit"].astype("category"))
+    net = lstm(min_observed=1, epochs=5)
+    pipe = make_pipeline(WindowTransformer(4, categorical_features=["size"], **IDS), net)
+    pipe.fit(panel, PANEL_Y)
+    found = integrated_gradients(pipe, panel)
+    assert np.abs(found.errors).max() < 1e-3 * found.predictions.std()
+    assert_allclose(found.predictions, pipe.predict(panel), rtol=1e-5)
+    assert not found.by_feature()["size"].any() and found.by_feature()["p"].all()
+    windows = pipe[:-1].transform(panel)
+    rows = np.where([name == "size" for name in windows.names], windows.rows, 0)
+    expected = net.predict(windows.with_rows(rows))
+    assert_allclose(found.baseline_predictions, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
