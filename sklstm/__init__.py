@@ -11,6 +11,7 @@ from sklstm._panel.events import make_event_targets, make_remaining_life
 from sklstm._panel.reshape import stack_series, unstack_series
 from sklstm._panel.series_targets import make_series_targets
 from sklstm._panel.targets import make_targets
+from sklstm._panel.time_weights import time_weights
 from sklstm._panel.weights import series_weights
 from sklstm._panel.windows import Windows
 from sklstm._streaming.panel_dataset import PanelDataset
@@ -23,11 +24,12 @@ from sklstm.meta import (
     SeriesEnsembleClassifier,
     SeriesEnsembleRegressor,
     predict_quantiles,
+    prediction_interval,
     series_report,
 )
 from sklstm.model_selection import PerSeriesTimeSplit, backtest, make_series_scorer
 from sklstm.persistence import load, save
-from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
+from sklstm.preprocessing import PerSeriesImputer, PerSeriesScaler, WindowTransformer
 
 __all__ = [
     "Checkpoint",
@@ -35,6 +37,7 @@ __all__ = [
     "MultiSeriesLSTMClassifier",
     "MultiSeriesLSTMRegressor",
     "PanelDataset",
+    "PerSeriesImputer",
     "PerSeriesScaler",
     "PerSeriesTargetRegressor",
     "PerSeriesTimeSplit",
@@ -50,11 +53,13 @@ __all__ = [
     "make_series_targets",
     "make_targets",
     "predict_quantiles",
+    "prediction_interval",
     "save",
     "series_report",
     "series_weights",
     "stack_series",
     "suggest_season_length",
+    "time_weights",
     "unstack_series",
     "write_predictions",
 ]

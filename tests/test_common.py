@@ -30,6 +30,7 @@ from sklstm import (
     MultiSeriesForecaster,
     MultiSeriesLSTMClassifier,
     MultiSeriesLSTMRegressor,
+    PerSeriesImputer,
     PerSeriesScaler,
     PerSeriesTargetRegressor,
     SeriesEnsembleClassifier,
@@ -42,6 +43,8 @@ FAST = {"epochs": 5, "learning_rate": 0.05, "random_state": 0}
 ESTIMATORS = [
     MultiSeriesForecaster(horizon=2, window_length=4, regressor=Ridge(), random_state=0),
     MultiSeriesLSTMRegressor(hidden_units=4, **FAST),
+    PerSeriesImputer(),
+    PerSeriesImputer("constant", fill_value="median", add_indicator=True),
     PerSeriesScaler(),
     PerSeriesScaler(scaler="robust"),
     PerSeriesScaler(scaler="minmax", statistics="fit"),
@@ -72,6 +75,13 @@ NETWORKS = [
     MultiSeriesLSTMClassifier(hidden_units=4, **FAST),
     MultiSeriesLSTMClassifier(hidden_units=4, class_weight="balanced", **FAST),
     MultiSeriesLSTMRegressor(hidden_units=4, quantiles=(0.1, 0.5, 0.9), **FAST),
+    MultiSeriesLSTMRegressor(
+        hidden_units=4,
+        quantiles=(0.1, 0.5, 0.9),
+        calibration="time",
+        validation_fraction=0.3,
+        **FAST,
+    ),
     MultiSeriesLSTMRegressor(
         hidden_units=4, attention=2, bidirectional=True, layer_norm=True, skip=True, **FAST
     ),
@@ -129,8 +139,16 @@ def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
 
+# The checks fit few rows, and continue fits.
+without_calibration = pytest.mark.filterwarnings(
+    "ignore:The quantiles .* cannot be calibrated:UserWarning",
+    "ignore:calibration='time' has no effect:UserWarning",
+)
+
+
 @pytest.mark.slow
 @without_ids
+@without_calibration
 @parametrize_with_checks(NETWORKS, expected_failed_checks=expected_failed_checks)
 def test_scikit_learn_contract_of_further_networks(estimator, check):
     if "sample_weight_equivalence" in check.func.__name__ and (
@@ -247,7 +265,11 @@ def test_tables_have_names_and_a_container(estimator, check):
 
 
 def test_classes_of_tables():
-    assert {type(estimator) for estimator in TABLES} == {PerSeriesScaler, WindowTransformer}
+    assert {type(estimator) for estimator in TABLES} == {
+        PerSeriesImputer,
+        PerSeriesScaler,
+        WindowTransformer,
+    }
 
 
 # --------------------------------------------------------------------------- tags and classes
@@ -260,7 +282,7 @@ def test_tags():
     forecaster = get_tags(MultiSeriesForecaster(2))
     assert forecaster.input_tags.allow_nan and forecaster.requires_fit
     assert not forecaster.target_tags.required
-    for transformer in (PerSeriesScaler(), WindowTransformer()):
+    for transformer in (PerSeriesImputer(), PerSeriesScaler(), WindowTransformer()):
         tags = get_tags(transformer)
         assert tags.input_tags.allow_nan and tags.requires_fit
         assert tags.transformer_tags is not None

@@ -134,9 +134,26 @@ def with_values(X: Any, positions: Sequence[int], values: np.ndarray) -> Any:
     DataFrame of shape (n_rows, n_columns)
         The other columns are those of `X`, whatever their type.
     """
+    return with_columns(X, [_frame(X).columns[position] for position in positions], values)
+
+
+def with_columns(X: Any, names: Sequence[str], values: np.ndarray) -> Any:
+    """Return a DataFrame of another library than pandas with other or further columns.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+    names : list of str
+        Names of columns, which are replaced, or appended where X does not have them.
+    values : ndarray of shape (n_rows, n_names)
+        NaN becomes null.
+
+    Returns
+    -------
+    DataFrame
+    """
     frame = _frame(X)
-    table = pd.DataFrame(values, columns=[frame.columns[position] for position in positions])
-    new = _from_pandas(table, frame.implementation.value)
+    new = _from_pandas(pd.DataFrame(values, columns=names), frame.implementation.value)
     return frame.with_columns(*new.iter_columns()).to_native()
 
 

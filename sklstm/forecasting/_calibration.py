@@ -1,4 +1,4 @@
-"""Calibrate quantiles on held-out targets (conformal prediction)."""
+"""Hold targets out of training, on which quantiles are calibrated."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from sklstm._panel.rows import row_blocks
 from sklstm.forecasting._estimators import predict_outputs
 from sklstm.forecasting._normalized_windows import NormalizedWindows
+from sklstm.lstm._conformal import series_folds
 
 # Each estimator leaves out at most a fifth of the series, and predicts at most so many windows.
 MIN_FOLDS = 5
@@ -93,15 +94,9 @@ def hold_out(calibration, codes, n_series, horizon, seeds) -> list[HeldOut]:
         return [HeldOut()] * len(seeds)
     if calibration == "time":
         return [HeldOut(n_last=horizon)] * len(seeds)
-    present = np.unique(codes)
-    if len(present) < 2:
-        raise ValueError(
-            f"calibration='series' needs at least two series, got {len(present)}. Choose "
-            "calibration='time', or pass more series."
-        )
-    n_folds = min(max(MIN_FOLDS, len(seeds)), len(present))
-    fold = np.full(n_series, -1)
-    fold[np.random.default_rng(seeds[0]).permutation(present)] = np.arange(len(present)) % n_folds
+    n_folds = max(MIN_FOLDS, len(seeds))
+    fold = series_folds(codes, n_series, n_folds, np.random.default_rng(seeds[0]))
+    n_folds = fold.max() + 1
     return [HeldOut(fold == number % n_folds) for number in range(len(seeds))]
 
 
@@ -131,35 +126,3 @@ def held_out_errors(regressor, prepared: NormalizedWindows, held_out, quantiles,
     used = prepared[rows[:: -(-len(rows) // MAX_CALIBRATION_ROWS)]]
     y = held_out.targets(used, held_out=True)
     return y[:, :, np.newaxis] - predict_outputs(regressor, used.windows, quantiles)[..., 1:]
-
-
-def conformal_shifts(errors, levels):
-    """Compute the shift of each quantile that gives it its share of smaller held-out values.
-
-    Parameters
-    ----------
-    errors : ndarray of shape (n_rows, n_outputs, n_quantiles)
-        Held-out values minus predicted quantiles; NaN where they are missing.
-    levels : ndarray of shape (n_quantiles,)
-
-    Returns
-    -------
-    ndarray of shape (n_outputs, n_quantiles)
-        0 for the median, and for outputs without held-out values.
-
-    References
-    ----------
-    Y. Romano, E. Patterson, E. Candes, "Conformalized quantile regression", NeurIPS 2019.
-    """
-    shifts = np.zeros(errors.shape[1:])
-    for i, level in enumerate(levels):
-        if level == 0.5:
-            continue
-        ordered = np.sort(errors[..., i], axis=0)  # NaN comes last
-        count = (~np.isnan(ordered)).sum(axis=0)
-        # The new value counts as one more. Ranks are rounded away from the median.
-        rank = np.ceil((count + 1) * level) if level > 0.5 else np.floor((count + 1) * level)
-        position = np.clip(rank - 1, 0, np.maximum(count - 1, 0)).astype(np.intp)
-        found = np.take_along_axis(ordered, position[np.newaxis], axis=0)[0]
-        shifts[:, i] = np.where(count > 0, found, 0.0)
-    return shifts

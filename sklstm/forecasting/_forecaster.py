@@ -44,12 +44,7 @@ from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.methods import check_block_series
 from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm.forecasting import _recipe as recipe
-from sklstm.forecasting._calibration import (
-    HeldOut,
-    conformal_shifts,
-    held_out_errors,
-    hold_out,
-)
+from sklstm.forecasting._calibration import HeldOut, held_out_errors, hold_out
 from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
 from sklstm.forecasting._context import (
     FittedContext,
@@ -68,6 +63,7 @@ from sklstm.forecasting._estimators import (
 from sklstm.forecasting._grid import RegularGrid
 from sklstm.forecasting._normalization import next_values
 from sklstm.forecasting._window_builder import WindowBuilder
+from sklstm.lstm._conformal import check_calibration, conformal_shifts
 from sklstm.lstm._targets import check_quantiles
 from sklstm.metrics import mase, seasonal_scale
 
@@ -361,14 +357,8 @@ class MultiSeriesForecaster(PanelEstimator):
         return self._builder.build(grid, self._training_origins(grid))
 
     def _check_quantiles(self):
-        if self.quantiles is not None:
-            return check_quantiles(self.quantiles)
-        if self.calibration is not None:
-            raise ValueError(
-                f"calibration={self.calibration!r} shifts quantiles, but quantiles is None. Pass "
-                "quantiles, or calibration=None."
-            )
-        return None
+        check_calibration(self.calibration, self.quantiles)
+        return None if self.quantiles is None else check_quantiles(self.quantiles)
 
     def _check_step_weight(self):
         """Return the weight of each step, with mean 1."""

@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,11 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._files.checkpoint import as_checkpoint
+from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
 from sklstm._network.lazy_import import load_network
 from sklstm._network.spec import NetworkSpec
 from sklstm._panel.lives import check_some_event
+from sklstm._panel.time_weights import decay
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm._progress import fit_task, with_callbacks
@@ -42,6 +43,7 @@ from sklstm.lstm._outliers import warn_of_outliers
 from sklstm.lstm._parameters import LSTMParameters
 from sklstm.lstm._report import mean_by_series, report_by_series, report_weights
 from sklstm.lstm._samples import Samples, SplitRule, embedding_indices, rows_with_loss
+from sklstm.lstm._splits import rows_from_end
 from sklstm.lstm._state import restored_on_error
 from sklstm.lstm._streamed_samples import StreamedSamples, UndividedRows
 from sklstm.lstm._transfer import frozen_source, transfer_weights
@@ -109,12 +111,14 @@ class BaseLSTM(LSTMParameters):
         """
         self._validate_params()
         self._check_validation(X_val, y_val)
+        earlier = getattr(self, "_network", None) if self.warm_start else None
         return self._fit(
             X,
             y,
             sample_weight,
             series_ids,
-            earlier=getattr(self, "_network", None) if self.warm_start else None,
+            earlier=earlier,
+            calibrates=earlier is None,
             given=None if X_val is None else (X_val, y_val),
             epochs=self.epochs,
             patience=self.n_iter_no_change if self.early_stopping else None,
@@ -152,7 +156,18 @@ class BaseLSTM(LSTMParameters):
 
     @with_callbacks
     def _fit(
-        self, X, y, sample_weight, series_ids, *, earlier, given=None, decay=None, epochs, **options
+        self,
+        X,
+        y,
+        sample_weight,
+        series_ids,
+        *,
+        earlier,
+        calibrates=False,
+        given=None,
+        decay=None,
+        epochs,
+        **options,
     ) -> Self:
         """Train a new network, or continue `earlier`, a FittedNetwork.
 
@@ -167,6 +182,7 @@ class BaseLSTM(LSTMParameters):
         ):
             # All checks of the input come before TensorFlow is loaded.
             self._check_learning_rate(decay)
+            self._check_calibration(calibrates)
             source = self._source()
             samples, form = self._read_training(X, y, sample_weight, series_ids, earlier)
             spec = self._specify_network(samples.example, earlier)
@@ -175,7 +191,8 @@ class BaseLSTM(LSTMParameters):
             holds_out = options.get("patience") is not None and not given
             training, validation = samples.divide(self._split_rule(), holds_out, split_seed)
             warn_of_outliers(training.example)
-            network, settings = self._start_network(spec, training, earlier, source, int(seed))
+            start = partial(self._start_network, spec, source=source, seed=int(seed))
+            network, settings = start(training, earlier)
             past = TrainingHistory()
             if earlier is not None:
                 past = TrainingHistory(self.history_, self.n_iter_)
@@ -188,22 +205,44 @@ class BaseLSTM(LSTMParameters):
 
             if given:
                 validation = self._read_validation(given, attributes(network, past), training)
-            losses = network.train(
+            options |= {"epochs": epochs, "decay": decay == "cosine", "seed": int(order_seed)}
+            if calibrates:
+                # Callbacks of Keras see the networks that calibrate first, and the network last.
+                train = partial(self._train_part, start, validation, options)
+                form |= self._calibrate(train, training, split_seed)
+            losses = self._train(
+                network,
                 settings,
-                training.with_embedding(network.embedded_ids),
-                None if validation is None else validation.with_embedding(network.embedded_ids),
-                n_steps=self.steps_per_epoch,
-                seed=int(order_seed),
+                training,
+                validation,
                 first_epoch=past.n_epochs,
-                epochs=epochs,
-                decay=decay == "cosine",
-                callbacks=self.callbacks or (),
                 reported=EpochTasks(task, attributes_so_far),
-                verbose=int(self.verbose),
                 **options,
             )
             self.__dict__.update(attributes(network, past.extend(losses)))
         return self
+
+    def _train(self, network, settings, training, validation, **options) -> dict[str, list[float]]:
+        """Train a network on rows, and return its losses by epoch."""
+        losses: dict[str, list[float]] = network.train(
+            settings,
+            training.with_embedding(network.embedded_ids),
+            None if validation is None else validation.with_embedding(network.embedded_ids),
+            n_steps=self.steps_per_epoch,
+            callbacks=self.callbacks or (),
+            verbose=int(self.verbose),
+            **options,
+        )
+        return losses
+
+    def _train_part(self, start, validation, options, rows, number) -> FittedNetwork:
+        """Train one of several further networks, each on a part of the rows."""
+        network, settings = start(rows, None)
+        checkpoint = options.get("checkpoint")
+        if checkpoint is not None:
+            options = options | {"checkpoint": member_checkpoint(checkpoint, number)}
+        self._train(network, settings, rows, validation, **options)
+        return cast("FittedNetwork", network)
 
     def _read_training(
         self, X, y, sample_weight, series_ids, earlier
@@ -243,6 +282,9 @@ class BaseLSTM(LSTMParameters):
             warn_of_lost_digits(targets, "y")
         weights = check_weights(sample_weight, len(targets), allow_zero=is_block)
         windows = read_windows(self, X, series_ids, reset=reset, warn=warn and reset)
+        if self.half_life is not None:
+            age = rows_from_end(windows.series_rows, windows.ends)
+            weights = weights * decay(age, self.half_life)
         return Samples(windows, targets, weights, censored=censored), form
 
     def _reader(self, **attributes) -> Self:
@@ -282,6 +324,16 @@ class BaseLSTM(LSTMParameters):
         if self.init_from is None:
             return None
         return frozen_source(self.init_from, BaseLSTM)
+
+    def _check_calibration(self, calibrates: bool) -> None:
+        """Check the parameters of the calibration; `calibrates` is whether this fit does."""
+
+    def _calibrate(self, train, training, seed) -> dict[str, Any]:
+        """Calibrate predictions by further networks, and return attributes.
+
+        ``train(rows, number)`` trains one of them.
+        """
+        return {}
 
     def _read_validation(self, given, attributes, training) -> Samples | StreamedSamples:
         """Read the validation rows that were passed to `fit`, and weight them.
@@ -347,7 +399,7 @@ class BaseLSTM(LSTMParameters):
             **self._output_spec(),
         )
 
-    def _start_network(self, spec, training: Samples | StreamedSamples, earlier, source, seed):
+    def _start_network(self, spec, training: Samples | StreamedSamples, earlier, *, source, seed):
         """Start a new network, one with transferred weights, or the earlier one.
 
         Returns

@@ -144,8 +144,8 @@ def _check_values(windows, estimator):
         missing = np.isnan(windows.rows).any()
         raise ValueError(
             f"Input X contains {'NaN' if missing else 'infinity'}{_not_finite_in(windows)}: {name} "
-            "needs finite features. Impute before the windows, for example by the last known value "
-            "of the series: X.groupby(id)[columns].ffill().fillna(0)."
+            "needs finite features. Impute before the windows: PerSeriesImputer carries the last "
+            "known value of the series forward, or fills in a constant with an indicator."
         )
 
 

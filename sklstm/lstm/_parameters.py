@@ -43,6 +43,7 @@ class LSTMParameters(PanelEstimator):
         "steps_per_epoch": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "series_weight": "no_validation",
+        "half_life": [Interval(Real, 0, None, closed="neither"), None],
         "min_observed": [Interval(Integral, 1, None, closed="left"), None],
         "embargo": [Interval(Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -79,6 +80,7 @@ class LSTMParameters(PanelEstimator):
     steps_per_epoch: int | None = None
     batch_size: int = 64
     series_weight: Any = "balanced"
+    half_life: float | None = None
     min_observed: int | None = None
     embargo: int = 0
     early_stopping: bool = False

@@ -1,19 +1,26 @@
-"""One LSTM over the windows of many series, as a scikit-learn regressor."""
+"""One LSTM over the windows of many series, as a scikit-learn regressor.
+
+This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._network.lazy_import import load_network
 from sklstm._panel.lives import separate_lives, without_censored
+from sklstm._panel.user_warnings import warn_user
 from sklstm._streaming.methods import concatenates_blocks
 from sklstm.lstm._base import BaseLSTM, Inputs
+from sklstm.lstm._conformal import central_interval, check_calibration, shift_quantiles
+from sklstm.lstm._held_out import Errors, errors_of, held_out_parts
 from sklstm.lstm._targets import check_quantiles, check_targets, r2_score_known
 
 MEDIAN = 0.5
@@ -35,7 +42,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     - early stopping: `early_stopping` to `n_iter_no_change`;
     - continuation of earlier fits: `init_from`, `trainable` and `warm_start`;
     - reporting, seed and ids: `callbacks` to `time`;
-    - loss: `loss` and `quantiles`.
+    - loss and quantiles: `loss` to `calibration`.
 
     Parameters
     ----------
@@ -91,6 +98,11 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     series_weight : "balanced", float, dict, Series, callable or None, default="balanced"
         Weights of the series in training and validation loss; see
         :func:`sklstm.series_weights`. They are multiplied by `sample_weight`.
+    half_life : float, default=None
+        Number of rows after which the weight of a row has halved, counted from the last row of its
+        series that is passed: recent rows count more. The weights multiply `sample_weight`, so
+        that with "balanced" every series still counts the same. :func:`sklstm.time_weights` has
+        such weights by time. None: age does not matter.
     min_observed : int, default=None
         Number of observed rows that a window needs to enter the loss. None: only full windows enter
         it, or all windows if padding is masked.
@@ -146,6 +158,17 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         quantiles of the target and minimises the mean of their pinball losses, in units of y.
         `predict` returns the median, which the network also predicts if 0.5 is not among the
         levels, and `predict_quantiles` returns the given levels.
+    calibration : {"series", "time"} or None, default=None
+        Whether to shift the quantiles so that each has its share of smaller targets among rows that
+        were not in training (conformal prediction). Further networks leave out such rows, and
+        train as the network itself does, which is trained on all rows and predicts the same median.
+
+        - "series": shares that hold for series never seen. Each of up to five networks leaves out
+          a fifth of the series, until 200 series have been left out.
+        - "time": shares that hold for the next rows of the series in fit. One network leaves out
+          the last rows of each series, a share of `validation_fraction`, and the `embargo` before.
+
+        See *Calibration* in the notes.
 
     Attributes
     ----------
@@ -166,6 +189,9 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         Number of outputs per row.
     quantiles_ : ndarray of shape (n_quantiles,) or None
         Levels of `predict_quantiles`, as floats.
+    shifts_ : ndarray of shape (n_outputs, n_levels) or None
+        With `calibration`, what is added to the quantiles of the network, in units of y. The
+        levels are `quantiles` and the median, whose shift is 0.
     embedded_ids_ : pandas.Index or None
         The series with an embedding vector of their own: those with rows in the training loss.
     reinitialized_weights_ : list of str
@@ -204,6 +230,17 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
 
     A fit that fails leaves the attributes of the earlier fit unchanged.
 
+    **Calibration.** The held-out rows are those that would enter the loss, with the weights that
+    they have there. So by default every held-out series counts the same, however long it is, and
+    the shares hold for a random row of a random series: for remaining life, for a machine at a
+    random time of its life. Censored lives are left out: those with an event must be typical. A
+    quantile is a bound for a new series among n held-out ones, so its level can be at most n / (n +
+    1); a warning names levels beyond. All rows are shifted alike. The share in all rows is
+    therefore right, and the share in a part of them, such as the rows of young machines, may not
+    be. Where a fit continues an earlier one (`warm_start`, `partial_fit`), the quantiles are no
+    longer calibrated, and a warning says so. Callbacks of Keras are called in the further networks
+    too, callbacks of scikit-learn are not.
+
     **Progress.** `set_callbacks` sets callbacks of scikit-learn (version 1.9 or later), such as
     ``sklearn.callback.ProgressBar``. They are called at each epoch, receive a regressor that is
     fitted so far if they ask for it, and end the training if they return True. Unlike `callbacks`,
@@ -227,10 +264,12 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     _parameter_constraints: ClassVar[dict[str, Any]] = BaseLSTM._parameter_constraints | {
         "loss": "no_validation",
         "quantiles": ["array-like", None],
+        "calibration": [StrOptions({"series", "time"}), None],
     }
 
     loss: Any = "mse"
     quantiles: npt.ArrayLike | None = None
+    calibration: Literal["series", "time"] | None = None
 
     @concatenates_blocks
     def predict(self, X: Inputs) -> np.ndarray:
@@ -249,7 +288,6 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         check_is_fitted(self, "model_")
         return self._ravel_outputs(self._median(self._predict_outputs(self._read(X))))
 
-    @concatenates_blocks
     def predict_quantiles(self, X: Inputs) -> np.ndarray:
         """Predict the quantiles of every row. They never cross.
 
@@ -278,15 +316,69 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
         >>> bool((low <= net.predict(X)).all() and (net.predict(X) <= high).all())
         True
         """
+        quantiles = self._predict_levels(X)
+        chosen = np.isin(self._network_levels(), np.asarray(self.quantiles_, float))
+        return quantiles[..., np.flatnonzero(chosen)]
+
+    def prediction_interval(
+        self, X: Inputs, coverage: float = 0.8
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict a central interval for every row.
+
+        Parameters
+        ----------
+        X : Windows, 3-D array or 2-D table
+            As in `fit`. With a pipeline, call :func:`sklstm.prediction_interval`.
+        coverage : float, default=0.8
+            Share of the targets in the interval: as many are below as above. See `calibration`,
+            without which the share is only what the network learned.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            The quantiles (1 - coverage) / 2 and (1 + coverage) / 2. A level that is none of
+            `quantiles` is interpolated between its two neighbours, of which the median is always
+            one, linearly in the normal score of the level: exactly so for normal distributions.
+
+        Raises
+        ------
+        ValueError
+            If the regressor was fitted without `quantiles`, or if the interval reaches beyond the
+            lowest or the highest of them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import MultiSeriesLSTMRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 4, 1))
+        >>> net = MultiSeriesLSTMRegressor(8, quantiles=(0.1, 0.9), epochs=2, random_state=0)
+        >>> low, high = net.fit(X, X[:, -1, 0]).prediction_interval(X, coverage=0.5)
+        >>> bool((low <= net.predict(X)).all() and (net.predict(X) <= high).all())
+        True
+        """
+        quantiles = self._predict_levels(X)
+        interval = central_interval(quantiles, self._network_levels(), coverage)
+        return interval[..., 0], interval[..., 1]
+
+    @concatenates_blocks
+    def _predict_levels(self, X: Inputs) -> np.ndarray:
+        """Predict all quantiles of the network, the median among them, with their calibration."""
         check_is_fitted(self, "model_")
         if self.quantiles_ is None:
             raise ValueError(
                 f"This {type(self).__name__} was fitted without quantiles: set quantiles, to "
                 "(0.1, 0.5, 0.9) for example, and fit again."
             )
-        predicted = self._predict_outputs(self._read(X))
-        levels = np.asarray(self._network.spec.quantiles)
-        return self._ravel_outputs(predicted[..., np.isin(levels, self.quantiles_)])
+        quantiles = self._predict_outputs(self._read(X))
+        shifts = getattr(self, "shifts_", None)  # pickles of earlier versions have none
+        if shifts is not None:
+            median = int(np.searchsorted(self._network_levels(), MEDIAN))
+            quantiles = shift_quantiles(quantiles, shifts.astype(quantiles.dtype), median)
+        return self._ravel_outputs(quantiles)
+
+    def _network_levels(self) -> np.ndarray:
+        """Return the levels that the network predicts: `quantiles` and the median."""
+        return np.asarray(self._network.spec.quantiles, float)
 
     def score(
         self, X: Inputs, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -338,7 +430,31 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
 
     def _fitted_attributes(self, network, history):
         levels = None if self.quantiles is None else check_quantiles(self.quantiles)
-        return super()._fitted_attributes(network, history) | {"quantiles_": levels}
+        own = {"quantiles_": levels, "shifts_": None}
+        return super()._fitted_attributes(network, history) | own
+
+    def _check_calibration(self, calibrates):
+        check_calibration(self.calibration, self.quantiles)
+        if self.calibration is not None and not calibrates:
+            warn_user(
+                f"calibration={self.calibration!r} has no effect in partial_fit, and where "
+                "warm_start continues an earlier fit: the network has been trained on rows that "
+                "would be held out. The quantiles are not calibrated now. To calibrate them, set "
+                "warm_start=False and fit on all rows."
+            )
+
+    def _calibrate(self, train, training, seed):
+        """Train networks that leave out a part of the rows, and compute the shifts of quantiles."""
+        if self.calibration is None:
+            return {}
+        rng = np.random.default_rng(seed)
+        parts = held_out_parts(training, self.calibration, self._split_rule(), rng)
+        errors = [
+            errors_of(train(rows, number), held_out)
+            for number, (rows, held_out) in enumerate(parts)
+        ]
+        levels = np.union1d(check_quantiles(self.quantiles), MEDIAN)
+        return {"shifts_": Errors.concatenate(errors).shifts(self.calibration, levels)}
 
     def _predict_outputs(self, windows):
         """Apply the network, and convert its outputs to the precision of y."""

@@ -48,9 +48,14 @@ class Samples(WeightedWindows):
         return self.windows.codes
 
     @property
+    def present_codes(self) -> np.ndarray:
+        """Codes of the series that have rows, in ascending order."""
+        return np.unique(self.codes)
+
+    @property
     def present_ids(self) -> pd.Index:
         """Ids of the series that have rows."""
-        return self.windows.ids[np.unique(self.codes)]
+        return self.windows.ids[self.present_codes]
 
     def divide(self, rule: SplitRule, holds_out, seed) -> tuple[Samples, Samples | None]:
         """Select and weight the training rows and, with `holds_out`, the validation rows."""
@@ -101,6 +106,14 @@ class Samples(WeightedWindows):
         """Multiply the weights by those of the series; see :func:`sklstm.series_weights`."""
         weights = weights_by_code(self.codes, self.windows.ids, series_weight, self.weights)
         return replace(self, weights=weights)
+
+    def of_series(self, codes) -> Samples:
+        """Select the rows of the series with these codes."""
+        return self.select(np.isin(self.codes, codes))
+
+    def normalized(self) -> Samples:
+        """Divide the weights by their mean."""
+        return self.weighted(None)
 
     def with_embedding(self, embedded_ids) -> Samples:
         """Set the embedding indices; None: no embedding."""

@@ -85,9 +85,25 @@ class StreamedSamples:
         return np.bincount(sums.block, sums.n_rows, minlength=n_blocks).astype(np.int64)
 
     @property
+    def present_codes(self) -> np.ndarray:
+        """Positions in `sums` of the series that have rows, in ascending order."""
+        return np.flatnonzero(self.sums.n_rows > 0)
+
+    @property
     def present_ids(self) -> pd.Index:
         """Ids of the series that have rows."""
-        return self.sums.ids[self.sums.n_rows > 0]
+        return self.sums.ids[self.present_codes]
+
+    def of_series(self, codes) -> StreamedSamples:
+        """Select the rows of the series at these positions in `sums`."""
+        chosen = np.isin(np.arange(len(self.factors)), codes)
+        return replace(self, sums=self.sums.of(chosen), factors=self.factors * chosen)
+
+    def normalized(self) -> StreamedSamples:
+        """Divide the weights by their mean."""
+        total = (self.factors * self.sums.weights).sum()
+        factor = factor_to_mean_one(total, self.sums.n_rows.sum())
+        return replace(self, factors=self.factors * factor)
 
     def read(self, blocks: Sequence[int]) -> Samples:
         """Read the rows of chosen blocks."""
@@ -208,5 +224,4 @@ class UndividedRows:
         """Weight the rows of a part."""
         factors = series_factors(rule.series_weight, sums.weights, sums.ids)
         factors = np.where(sums.n_rows > 0, factors, 0.0)
-        factors *= factor_to_mean_one((factors * sums.weights).sum(), sums.n_rows.sum())
-        return StreamedSamples(self.blocks.map(part), sums, factors)
+        return StreamedSamples(self.blocks.map(part), sums, factors).normalized()

@@ -2,7 +2,7 @@
 
 from sklstm.meta._ensemble_classifier import SeriesEnsembleClassifier
 from sklstm.meta._ensemble_regressor import SeriesEnsembleRegressor
-from sklstm.meta._last_step import predict_quantiles, series_report
+from sklstm.meta._last_step import predict_quantiles, prediction_interval, series_report
 from sklstm.meta._target_regressor import PerSeriesTargetRegressor
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "SeriesEnsembleClassifier",
     "SeriesEnsembleRegressor",
     "predict_quantiles",
+    "prediction_interval",
     "series_report",
 ]

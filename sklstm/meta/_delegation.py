@@ -127,6 +127,11 @@ def has_quantiles(estimator) -> bool:
     return callable(last_step(estimator).predict_quantiles)
 
 
+def has_intervals(estimator) -> bool:
+    """Whether an estimator predicts intervals; raises its own AttributeError if not."""
+    return callable(last_step(estimator).prediction_interval)
+
+
 def score_known(predicted, y, sample_weight, name: str) -> float:
     """Compute R2 of predictions, ignoring missing target elements.
 

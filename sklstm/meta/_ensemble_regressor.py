@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,28 @@ from sklstm._panel.lives import separate_lives, with_times
 from sklstm.lstm._targets import check_targets
 from sklstm.meta._base_ensemble import BaseSeriesEnsemble
 from sklstm.meta._combination import mean_squared_errors
-from sklstm.meta._delegation import has_quantiles, score_known
-from sklstm.meta._last_step import predict_quantiles
+from sklstm.meta._delegation import has_intervals, has_quantiles, score_known
+from sklstm.meta._last_step import predict_quantiles, prediction_interval
 
 
 def _predict(member, X):
     return member.predict(X)
 
 
+def _bounds(member, X, coverage):
+    return np.stack(prediction_interval(member, X, coverage), axis=-1)
+
+
+def _first_member(ensemble):
+    return getattr(ensemble, "estimators_", [ensemble.estimator])[0]
+
+
 def _members_have_quantiles(ensemble):
-    return has_quantiles(getattr(ensemble, "estimators_", [ensemble.estimator])[0])
+    return has_quantiles(_first_member(ensemble))
+
+
+def _members_have_intervals(ensemble):
+    return has_intervals(_first_member(ensemble))
 
 
 class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
@@ -214,6 +227,33 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
             In the order of X.
         """
         return self._combine(X, series_ids, predict_quantiles)[0]
+
+    @available_if(_members_have_intervals)
+    def prediction_interval(
+        self, X: Any, coverage: float = 0.8, series_ids: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict a central interval per row, whose bounds are combined over the members.
+
+        The method exists if the estimator, or the last step of a pipeline, has it. If the members
+        are calibrated, the share of targets in their combined interval is rather above `coverage`
+        than below: their errors cancel in part.
+
+        Parameters
+        ----------
+        X : Windows, DataFrame or array-like of shape (n_rows, ...)
+            As in `fit`.
+        coverage : float, default=0.8
+            Share of the targets in the interval.
+        series_ids : array-like of shape (n_rows,), default=None
+            Ids of the series, if they were passed to `fit`.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            In the order of X.
+        """
+        bounds = self._combine(X, series_ids, partial(_bounds, coverage=coverage))[0]
+        return bounds[..., 0], bounds[..., 1]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, series_ids: Any = None) -> float:
         """Compute the coefficient of determination, ignoring missing target elements.

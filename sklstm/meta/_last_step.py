@@ -56,6 +56,57 @@ def predict_quantiles(estimator: Any, X: Any) -> np.ndarray:
     return quantiles
 
 
+def prediction_interval(
+    estimator: Any, X: Any, coverage: float = 0.8
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict a central interval per row by a regressor, a pipeline or a search.
+
+    It transforms X by the steps before the last one, and calls its ``prediction_interval``, as
+    :func:`predict_quantiles` does with the method of that name.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As in :func:`predict_quantiles`.
+    X : Windows, DataFrame or array-like of shape (n_rows, ...)
+        As in ``estimator.predict``.
+    coverage : float, default=0.8
+        Share of the targets in the interval, within what the `quantiles` of the network span.
+
+    Returns
+    -------
+    lower, upper : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        In the order of X.
+
+    Raises
+    ------
+    AttributeError
+        If the last step does not predict intervals.
+
+    See Also
+    --------
+    MultiSeriesLSTMRegressor : Its `calibration` makes the share hold for series never seen.
+    sklstm.metrics.coverage : Share of the targets in intervals.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklstm import MultiSeriesLSTMRegressor, WindowTransformer, prediction_interval
+    >>> from sklstm.datasets import make_series_panel
+    >>> X, y = make_series_panel(n_series=5, random_state=0)
+    >>> pipe = make_pipeline(
+    ...     WindowTransformer(4, series="series", time="time"),
+    ...     MultiSeriesLSTMRegressor(8, epochs=2, quantiles=(0.1, 0.9), random_state=0),
+    ... )
+    >>> lower, upper = prediction_interval(pipe.fit(X, y), X, coverage=0.5)
+    >>> bool((lower <= upper).all())
+    True
+    """
+    step, X = _input_of_last_step(estimator, X, "prediction_interval")
+    interval: tuple[np.ndarray, np.ndarray] = step.prediction_interval(X, coverage)
+    return interval
+
+
 def series_report(
     estimator: Any, X: Any, y: Any, sample_weight: Any = None, series_ids: Any = None
 ) -> pd.DataFrame:

@@ -1,4 +1,7 @@
-"""Fit a regressor on targets that are scaled by series."""
+"""Fit a regressor on targets that are scaled by series.
+
+This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ from sklstm.lstm._targets import check_targets
 from sklstm.meta._delegation import (
     check_no_validation_targets,
     copy_tags,
+    has_intervals,
     has_quantiles,
     inner_fit_params,
     route_fit,
@@ -36,13 +40,17 @@ from sklstm.meta._delegation import (
     set_seeds,
 )
 from sklstm.meta._ids import warn_of_ids_as_features
-from sklstm.meta._last_step import predict_quantiles
+from sklstm.meta._last_step import predict_quantiles, prediction_interval
 from sklstm.meta._target_scaler import TargetScaler
 from sklstm.preprocessing._scaler import PerSeriesScaler
 
 
 def _regressor_has_quantiles(estimator):
     return has_quantiles(getattr(estimator, "regressor_", estimator.regressor))
+
+
+def _regressor_has_intervals(estimator):
+    return has_intervals(getattr(estimator, "regressor_", estimator.regressor))
 
 
 class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
@@ -308,6 +316,31 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
         predicted = predict_quantiles(self.regressor_, X)
         levels = range(predicted.shape[-1])
         return np.stack([unscale(predicted[..., level]) for level in levels], axis=-1)
+
+    @available_if(_regressor_has_intervals)
+    def prediction_interval(self, X: Any, coverage: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
+        """Predict a central interval per row, in the units of y.
+
+        The method exists if the regressor, or the last step of a pipeline, has it. The regressor's
+        `calibration` is that of scaled targets: intervals are shifted in units of the scale of each
+        series.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            As in `fit`.
+        coverage : float, default=0.8
+            Share of the targets in the interval.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            In the order of X.
+        """
+        check_is_fitted(self)
+        unscale = self._unscaler(X)
+        lower, upper = prediction_interval(self.regressor_, X, coverage)
+        return unscale(lower), unscale(upper)
 
     def _unscaler(self, X) -> Callable[[Any], np.ndarray]:
         """Return a function that converts scaled predictions of the rows of X to units of y."""

@@ -33,13 +33,13 @@ from sklstm.meta import (
 from sklstm.meta._target_scaler import TargetScaler
 from sklstm.persistence._graph import Codec, Decoder, Encoder, Entry, Place
 from sklstm.persistence._hints import check_fields, check_hints
-from sklstm.preprocessing import PerSeriesScaler, WindowTransformer
+from sklstm.preprocessing import PerSeriesImputer, PerSeriesScaler, WindowTransformer
 
 OWN = {
     kind.__name__: kind
     for kind in (
         *(MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor, MultiSeriesForecaster),
-        *(PerSeriesScaler, WindowTransformer),
+        *(PerSeriesImputer, PerSeriesScaler, WindowTransformer),
         *(PerSeriesTargetRegressor, SeriesEnsembleClassifier, SeriesEnsembleRegressor),
         TargetScaler,
     )

@@ -1,6 +1,7 @@
-"""Transformers that scale series and make windows."""
+"""Transformers that scale series, fill missing values and make windows."""
 
+from sklstm.preprocessing._imputer import PerSeriesImputer
 from sklstm.preprocessing._scaler import PerSeriesScaler
 from sklstm.preprocessing._window_transformer import WindowTransformer
 
-__all__ = ["PerSeriesScaler", "WindowTransformer"]
+__all__ = ["PerSeriesImputer", "PerSeriesScaler", "WindowTransformer"]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from sklstm._panel.frames import COPY_ON_WRITE, as_plain, is_foreign, with_values
+from sklstm._panel.frames import COPY_ON_WRITE, as_plain, is_foreign, with_columns, with_values
 from sklstm._panel.read import Panel, as_slice
 from sklstm._panel.run_statistics import block_rows, read_block, repeat_by_code
 
@@ -188,6 +188,28 @@ def replace_columns(X, positions, values, as_frame: bool):
             "scaled array. Pass a DataFrame, or an array of dtype object."
         )
     out[:, as_slice(positions)] = values
+    return out
+
+
+def append_columns(X, names, values):
+    """Return X with further columns behind its own.
+
+    Parameters
+    ----------
+    X : DataFrame of any library, or ndarray, of shape (n_rows, n_columns)
+    names : list of str
+    values : ndarray of shape (n_rows, n_names)
+
+    Returns
+    -------
+    DataFrame or ndarray of shape (n_rows, n_columns + n_names)
+    """
+    if is_foreign(X):
+        return with_columns(X, names, values)
+    if not isinstance(X, pd.DataFrame):
+        return np.hstack([X, values])
+    out = pd.concat([X, pd.DataFrame(values, index=X.index, columns=names)], axis=1)
+    out.attrs = X.attrs
     return out
 
 

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.categories import CategoricalFeature, in_window
 from sklstm._panel.concatenate import concatenate_series
+from sklstm._panel.elapsed import log_elapsed, typical_step
 from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, learn_categories
 from sklstm._panel.forgotten import warn_of_unsorted_rows
@@ -44,6 +45,9 @@ from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.methods import check_block_series, transforms_blocks
 
+# The name of the feature that `elapsed` adds.
+ELAPSED = "elapsed"
+
 
 # scikit-learn's own wrapping of outputs would make a DataFrame of lazy windows, too.
 class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -66,6 +70,10 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
     max_gap : number, timedelta or str, default=None
         Largest gap in time that a window may cross, in units of `time`; for dates, anything that
         pandas.Timedelta accepts. Requires `time`. None: no limit.
+    elapsed : bool, default=False
+        Whether windows get one more feature, ``elapsed``: the time since the row before in the same
+        series, for rows at irregular times. It is ``log(1 + time / time_step_)``, and 0 in the
+        first row of a series, so it needs no scaling. Requires `time`.
     output : {"windows", "3d", "2d"}, default="windows"
         Type of the result: lazy :class:`Windows`, a 3-D array, or a 2-D lag table with column
         names such as ``pressure_lag3``, for other regressors. Arrays contain neither the series
@@ -85,6 +93,9 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
     ----------
     window_length_ : int
         Number of rows in a window.
+    time_step_ : float or None
+        With `elapsed`, the typical time between rows in `fit`, in units of `time` (nanoseconds for
+        dates): the median over series of the median of each series.
     n_features_in_ : int
         Number of columns in `fit`, ids included.
     feature_names_in_ : ndarray of str
@@ -171,6 +182,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         "spacing": [Interval(Integral, 1, None, closed="left")],
         "padding": [StrOptions({"edge", "zero", "nan"})],
         "max_gap": "no_validation",
+        "elapsed": ["boolean"],
         "output": [StrOptions({"windows", "3d", "2d"})],
         "columns": ["array-like", str, Integral, None],
         "categorical_features": CATEGORICAL_FEATURES,
@@ -185,6 +197,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         spacing: int = 1,
         padding: str = "edge",
         max_gap: Any = None,
+        elapsed: bool = False,
         output: str = "windows",
         columns: Any = None,
         categorical_features: Any = FROM_DTYPE,
@@ -195,6 +208,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         self.spacing = spacing
         self.padding = padding
         self.max_gap = max_gap
+        self.elapsed = elapsed
         self.output = output
         self.columns = columns
         self.categorical_features = categorical_features
@@ -253,6 +267,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             self._names = panel.names
             gap = gap_number(self.max_gap, panel.time_kind)
             self.window_length_ = self._length(panels, gap)
+            self.time_step_ = self._find_time_step(panels) if self.elapsed else None
             self.context_: Any = None
             if self.time is not None:
                 self._keep_context(panels)
@@ -274,7 +289,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             # At least one row per series, since later rows are recognised by its time.
             kept = panel.tail(max(self._reach(), 1))
             rows.append(panel.take(kept))
-            values.append(take_blocks(panel.values, kept))
+            values.append(take_blocks(self._with_elapsed(panel, panel.values), kept))
         self.context_ = concatenate_series(rows)
         self._context_values = values[0] if len(values) == 1 else np.concatenate(values)
 
@@ -341,6 +356,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
                 )
             if known is None:
                 names = [str(input_features[position]) for position in self._positions]
+        names = self._features(names)
         if self.output != "2d":
             return np.asarray(names, dtype=object)
         lags = range(self._reach(), -1, -self.spacing)
@@ -373,8 +389,9 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         return {self._names[each.position]: each.categories for each in features}
 
     def _read(self, X: Any, reset: bool, categories: tuple[CategoricalFeature, ...]) -> Panel:
-        names = ["window_length", "spacing", "max_gap", "columns", "categorical_features"]
-        check_unchanged(self, [*names, "series", "time"], reset=reset)
+        names = ["window_length", "spacing", "max_gap", "elapsed", "columns"]
+        names += ["categorical_features", "series", "time"]
+        check_unchanged(self, names, reset=reset)
         panel = read_panel(
             X,
             columns=self.columns,
@@ -407,7 +424,10 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             n_context = len(chosen)
             if n_context:
                 context = self._context_values[chosen].astype(values.dtype, copy=False)
-                values = np.concatenate([context, values])
+                values = np.concatenate([context[:, : values.shape[1]], values])
+        values = self._with_elapsed(rows, values)
+        if n_context and self.elapsed:
+            values[:n_context, -1] = context[:, -1]  # the rows before them are not remembered
         # Values are sorted last, when the temporary arrays of the other steps are freed.
         observed = self._count_observed(rows, gap)[n_context:]
         if gap is not None:
@@ -428,9 +448,36 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             padding=self.padding,
             codes=panel.codes,
             ids=panel.ids,
-            names=self._names if hasattr(self, "feature_names_in_") else None,
+            names=self._features(self._names) if hasattr(self, "feature_names_in_") else None,
             categories=in_window(self._categories, self._positions),
         )
+
+    def _find_time_step(self, panels: Iterable[Panel]) -> float:
+        """Return the typical time between rows."""
+        if self.time is None:
+            raise ValueError("elapsed=True needs the time of the rows. Name it with time=.")
+        if ELAPSED in self._names:
+            raise ValueError(
+                f"elapsed=True adds a feature {ELAPSED!r}, and X has one of that name. Rename it."
+            )
+        step = typical_step(panels)
+        if np.isnan(step):
+            raise ValueError(
+                "elapsed=True needs a series with at least two rows in fit, from which the typical "
+                "time between rows is found. Pass longer series, or set elapsed=False."
+            )
+        return step
+
+    def _with_elapsed(self, rows: SeriesRows, values: np.ndarray) -> np.ndarray:
+        """Append the time since the row before, with `elapsed`."""
+        if self.time_step_ is None:
+            return values
+        elapsed = log_elapsed(rows, self.time_step_).astype(values.dtype)
+        return np.column_stack([values, elapsed])
+
+    def _features(self, names: list[str]) -> list[str]:
+        """Return the names of the features of a window."""
+        return [*names, ELAPSED] if self.elapsed else names
 
     def _count_observed(self, rows: SeriesRows, gap: float | None) -> np.ndarray:
         """Count the observed rows in the window of each row, in the order of the rows."""

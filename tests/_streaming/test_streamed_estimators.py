@@ -148,6 +148,21 @@ def test_blocks_give_each_row_the_weight_that_it_has_in_memory(
         np.testing.assert_allclose(streamed[-1].history_[name], losses, rtol=1e-5)
 
 
+def test_blocks_calibrate_what_memory_calibrates(panel, tmp_path):
+    # Networks that hardly move have the errors of their first weights.
+    fixed = {"optimizer": "sgd", "learning_rate": 1e-9, "epochs": 1, "min_observed": 1}
+    options = {"quantiles": (0.25, 0.75), "calibration": "series"}
+    in_memory, streamed, dataset = fit_both(panel, tmp_path, 15, **fixed, **options)
+    assert dataset.n_blocks > 4
+    np.testing.assert_allclose(streamed[-1].shifts_, in_memory[-1].shifts_, rtol=1e-4)
+    X = panel.drop(columns="y")
+    found = sklstm.prediction_interval(streamed, dataset.drop("y"), 0.5)
+    expected = sklstm.prediction_interval(in_memory, X, 0.5)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="calibration='time' needs all rows in memory"):
+        make_pipe(**options | {"calibration": "time"}).fit(dataset.drop("y"), dataset["y"])
+
+
 def test_groups_of_blocks_train_in_one_step_what_memory_trains(panel, tmp_path):
     options = {"batch_size": 64, "epochs": 4, "dropout": 0.0, "optimizer": "sgd"}
     in_memory, streamed, dataset = fit_both(panel, tmp_path, 26, **options)
