@@ -13,6 +13,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sklstm._panel.estimator import PanelEstimator
+from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
 from sklstm._panel.forgotten import remember_ids, warn_of_unsorted_rows
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import Panel, check_unchanged, feature_names, read_panel
@@ -47,7 +48,8 @@ class PerSeriesImputer(TransformerMixin, PanelEstimator):
         was missing, else 0, as in :class:`sklearn.impute.SimpleImputer`. The network can then tell
         filled values from known ones.
     columns : list of str or int, default=None
-        The features to fill, by default all. The other columns are returned unchanged.
+        The features to fill, by default all but those of dtype "category", which windows read with
+        their missing values. The other columns are returned unchanged.
     series : str, int or None, default=None
         Column name, index level name or column position of the ids. With None, all rows are one
         series.
@@ -240,7 +242,7 @@ class PerSeriesImputer(TransformerMixin, PanelEstimator):
             X = as_plain(X)  # scikit-learn would convert other frames to columns of objects
         as_frame = self._labels is not None
         filled = replace_columns(X, panel.positions, values, as_frame=as_frame)
-        remember_ids(filled, panel.positions, self)
+        remember_ids(filled, panel.positions + self._categorical, self)
         if not len(self.indicator_features_):
             return filled
         indicated = missing[:, np.isin(panel.positions, self.indicator_features_)]
@@ -288,9 +290,15 @@ class PerSeriesImputer(TransformerMixin, PanelEstimator):
     def _read(self, X, reset) -> Panel:
         names = ["strategy", "fill_value", "add_indicator", "columns", "series", "time"]
         check_unchanged(self, names, reset=reset)
+        X = as_plain(X)
+        if reset:
+            by_dtype = FROM_DTYPE if self.columns is None else None
+            ids = {"series": self.series, "time": self.time}
+            self._categorical = find_categorical(X, by_dtype, **ids)
         panel = read_panel(
             X,
             columns=self.columns,
+            skipped=self._categorical,
             series=self.series,
             time=self.time,
             estimator=self,

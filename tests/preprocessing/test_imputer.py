@@ -114,6 +114,8 @@ def test_fill_values_and_indicators_are_those_of_scikit_learn(fill_value):
 def test_other_columns_and_types_stay():
     panel = make_panel((4, 4)).astype({"p": "float32", "q": "float32"})
     panel["site"], panel.loc[1, "q"] = "north", nan
+    panel["site"] = panel["site"].astype("category")
+    assert PerSeriesImputer(**IDS).fit_transform(panel)["site"].equals(panel["site"])
     found = PerSeriesImputer(columns=["q"], **IDS).fit_transform(panel)
     assert found.dtypes.equals(panel.dtypes)
     pd.testing.assert_frame_equal(found.drop(columns="q"), panel.drop(columns="q"))
