@@ -11,6 +11,8 @@ from sklearn.pipeline import make_pipeline
 import sklstm
 from sklstm import PanelDataset, WindowTransformer
 
+# The panels that are drawn pass rows between those of fit; tests/_panel/test_torn.py tests that.
+pytestmark = pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw")
 IDS = {"series": "unit", "time": "cycle"}
 
 
