@@ -18,7 +18,7 @@ class CosineDecay(keras.callbacks.Callback):
 
     def __init__(self, batches, epochs):
         super().__init__()
-        self.at_once = batches.at_once
+        self.batches = batches
         self.steps_per_epoch, self.n_steps = batches.n_steps, epochs * batches.n_steps
         self.n_done = 0
 
@@ -34,7 +34,8 @@ class CosineDecay(keras.callbacks.Callback):
         """Set the learning rate of the next steps."""
         # Keras calls this per group of steps, or per step if the user has callbacks: the rate is
         # the same in both cases.
-        step = batch * self.at_once
+        # The number of batches per call is set after this callback has been made.
+        step = batch * self.batches.at_once
         progress = (self.n_done + step - step % STEPS_PER_CALL) / self.n_steps
         rate = self.initial_rate * (1 + math.cos(math.pi * progress)) / 2
         self.model.optimizer.learning_rate = rate
