@@ -156,12 +156,13 @@ def figures_of(truth, probability):
     }
 
 
-def measure_engines(n_seeds):
-    """Fit each model with each seed, and yield its figures on the test engines."""
+def measure_engines(n_seeds, names):
+    """Fit the named models with each seed, and yield their figures on the test engines."""
     data = load()
     y, truth = data.train_rul <= HORIZON, (data.test_rul <= HORIZON).to_numpy()
     last = last_rows(data.test)
-    for name, make in ENGINE_MODELS.items():
+    for name in names:
+        make = ENGINE_MODELS[name]
         for seed in range(1 if name in WITHOUT_SEED else n_seeds):
             started = time.perf_counter()
             model = make(seed).fit(data.train, y)
@@ -298,11 +299,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", choices=["engines", "series", "search"], default="engines")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--models", nargs="+", choices=ENGINE_MODELS, default=list(ENGINE_MODELS))
     parser.add_argument("--aeon", default=".envs/aeon/bin/python", help="Python with aeon")
     parser.add_argument("--epochs", type=int, default=100, help="of InceptionTime; 0: not fitted")
     options = parser.parse_args()
     if options.part == "engines":
-        measured = measure_engines(options.seeds)
+        measured = measure_engines(options.seeds, options.models)
     elif options.part == "series":
         measured = measure_series(options.seeds, options.aeon, options.epochs)
     else:

@@ -20,17 +20,21 @@ from global_state import changed_names, keras_state, process_state
 from helpers import lstm, make_panel
 from joblib import Parallel, delayed, parallel_config
 from numpy.testing import assert_array_equal
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 import sklstm
 from sklstm import (
     MultiSeriesForecaster,
+    MultiSeriesLSTMClassifier,
     MultiSeriesLSTMRegressor,
+    PerSeriesImputer,
     PerSeriesScaler,
     PerSeriesTargetRegressor,
     PerSeriesTimeSplit,
+    SeriesEnsembleClassifier,
     SeriesEnsembleRegressor,
     WindowTransformer,
     backtest,
@@ -243,10 +247,20 @@ def test_one_core_equals_two_up_to_rounding(tmp_path):
 # --------------------------------------------------------------------------- global state
 TARGETS = {
     MultiSeriesForecaster: FORECASTER,
+    MultiSeriesLSTMClassifier: MultiSeriesLSTMClassifier(4, epochs=1, random_state=0),
     MultiSeriesLSTMRegressor: lstm(dropout=0.2, early_stopping=True),
+    PerSeriesImputer: PerSeriesImputer(**IDS),
     PerSeriesScaler: PerSeriesScaler(**IDS),
     PerSeriesTargetRegressor: PerSeriesTargetRegressor(PIPELINE, target="p", **IDS),
     PerSeriesTimeSplit: PerSeriesTimeSplit(2, **IDS),
+    SeriesEnsembleClassifier: SeriesEnsembleClassifier(
+        make_pipeline(
+            PerSeriesScaler(**IDS), WindowTransformer(2, output="2d", **IDS), LogisticRegression()
+        ),
+        n_estimators=2,
+        random_state=0,
+        series="unit",
+    ),
     SeriesEnsembleRegressor: SeriesEnsembleRegressor(PIPELINE, 2, random_state=0, series="unit"),
     WindowTransformer: WindowTransformer(3, **IDS),
 }
@@ -262,9 +276,11 @@ def use(instance):
     if isinstance(instance, PerSeriesTimeSplit):
         return list(instance.split(PANEL))
     X = WindowTransformer(3, **IDS).fit_transform(PANEL)
-    X = X if isinstance(instance, MultiSeriesLSTMRegressor) else PANEL
+    is_network = isinstance(instance, (MultiSeriesLSTMClassifier, MultiSeriesLSTMRegressor))
+    X = X if is_network else PANEL
+    y = Y > np.median(Y) if is_classifier(instance) else Y
     instance = (
-        instance.fit(X) if isinstance(instance, MultiSeriesForecaster) else instance.fit(X, Y)
+        instance.fit(X) if isinstance(instance, MultiSeriesForecaster) else instance.fit(X, y)
     )
     for _ in range(2):
         for method in ("transform", "predict", "forecast"):

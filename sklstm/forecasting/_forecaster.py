@@ -234,7 +234,7 @@ class MultiSeriesForecaster(PanelEstimator):
     """
 
     freq_: Any
-    _categories: tuple[CategoricalFeature, ...]
+    _categories: tuple[CategoricalFeature, ...] = ()
     _frame_kind: FrameKind | None
 
     _parameter_constraints: dict[str, list[Any]] = {

@@ -158,7 +158,7 @@ def test_loss_that_cannot_leave_elements_out_raises_if_some_are_missing():
     y = np.c_[np.abs(Y), np.abs(Y)]
     lstm(loss="poisson").fit(X, y)
     y[::2, 1] = np.nan
-    with pytest.raises(ValueError, match="30 rows have missing target elements"):
+    with pytest.raises(ValueError, match="30 rows have missing or censored target elements"):
         lstm(loss="poisson").fit(X, y)
 
 

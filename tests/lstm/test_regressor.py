@@ -410,7 +410,7 @@ def test_tables_where_windows_were_fitted(X):
 
 def test_missing_values_name_their_features():
     panel = PANEL.assign(q=PANEL["q"].where(PANEL.index > 3))
-    message = r"contains NaN in the features \['q'\].*ffill"
+    message = r"contains NaN in the features \['q'\].*PerSeriesImputer"
     with pytest.raises(ValueError, match=message):
         lstm().fit(WindowTransformer(4, series="unit").fit_transform(panel), Y)
 
