@@ -127,6 +127,10 @@ def keras_network(seed):
 
 ENGINE_MODELS = {
     "MultiSeriesLSTMClassifier": sklstm_network,
+    "SeriesEnsembleClassifier of three": lambda seed: make_pipeline(
+        *sklstm_network(seed)[:-1],
+        SeriesEnsembleClassifier(sklstm_network(seed)[-1], 3, assign="all", random_state=seed),
+    ),
     "LSTM in plain Keras": keras_network,
     "HistGradientBoostingClassifier": lambda seed: lag_table(
         HistGradientBoostingClassifier(random_state=seed)
