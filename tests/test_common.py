@@ -73,7 +73,6 @@ NETWORKS = [
         random_state=0,
     ),
     MultiSeriesLSTMClassifier(hidden_units=4, **FAST),
-    MultiSeriesLSTMClassifier(hidden_units=4, class_weight="balanced", **FAST),
     MultiSeriesLSTMRegressor(hidden_units=4, quantiles=(0.1, 0.5, 0.9), **FAST),
     MultiSeriesLSTMRegressor(
         hidden_units=4,

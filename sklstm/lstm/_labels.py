@@ -150,7 +150,7 @@ def weights_of_classes(class_weight, classes: np.ndarray, totals: np.ndarray) ->
     -------
     ndarray of shape (n_classes,)
     """
-    if class_weight is None:
+    if class_weight is None or not totals.any():  # weights of 0 raise an error later
         return np.ones(len(classes))
     if isinstance(class_weight, str):  # "balanced"
         present = totals > 0

@@ -215,6 +215,12 @@ def test_labels_that_cannot_be_used(labels, message, two):
     assert_array_equal(fitted.predict_proba(X), before)
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_weights_of_zero_raise_an_error(class_weight):
+    with pytest.raises(ValueError, match="All weights are zero"):
+        classifier(class_weight=class_weight).fit(X, TWO, sample_weight=np.zeros(N))
+
+
 def test_unknown_class_in_weights_and_validation_labels():
     with pytest.raises(ValueError, match=r"names \['maybe'\].*\['no', 'yes'\]"):
         classifier(class_weight={"maybe": 2.0}).fit(X, TWO)

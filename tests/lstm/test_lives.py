@@ -293,4 +293,8 @@ def test_censoring_is_nearer_to_the_truth_than_its_alternatives(quantiles):
         net = helpers.lstm(quantiles=quantiles, epochs=30, batch_size=64)
         predicted = net.fit(rows, y).predict(table)
         errors[name] = np.sqrt(np.mean((predicted - 10 - 20 * table[:, 0]) ** 2))
-    assert errors["censored"] < min(errors["dropped"], errors["as events"])
+    assert errors["censored"] < errors["as events"]
+    if quantiles is None:
+        # Powell's quantiles need the times at which the rows with an event would have been cut,
+        # which lives do not hold: here they are no better than those of the rows with an event.
+        assert errors["censored"] < errors["dropped"]
