@@ -170,8 +170,8 @@ class BaseSeriesEnsemble(AssignsSeries):
         self.features_, self.clusterer_ = assignment.features, assignment.clusterer
         self.draws_, self.estimators_, self.errors_ = draws, members, errors
         if errors is None:
-            n_weights = self._mean_errors(targets[:0], targets[:0], np.empty(0)).size
-            self.weights_ = np.full((len(members), n_weights), 1 / len(members))
+            shape = (len(members), len(self._unknown_errors(targets)))
+            self.weights_ = np.full(shape, 1 / len(members))
         else:
             self.weights_ = inverse_weights(errors)
 
@@ -198,8 +198,7 @@ class BaseSeriesEnsemble(AssignsSeries):
         predicted = self._apply_members(
             self._predict_values, [members[n] for n in tested], X, [positions[n] for n in tested]
         )
-        unknown = np.full_like(self._mean_errors(targets[:0], targets[:0], weights[:0]), np.nan)
-        errors = [unknown] * len(members)
+        errors = [self._unknown_errors(targets)] * len(members)
         for number, values in zip(tested, predicted, strict=True):
             true, at = targets[positions[number]], positions[number]
             errors[number] = self._mean_errors(true, values.reshape(true.shape), weights[at])
@@ -226,8 +225,12 @@ class BaseSeriesEnsemble(AssignsSeries):
         raise NotImplementedError
 
     def _mean_errors(self, targets, predicted, weights) -> np.ndarray:
-        """Compute mean errors of a member, one for each of its weights."""
+        """Compute mean errors of a member, one for each of its weights; NaN without rows."""
         raise NotImplementedError
+
+    def _unknown_errors(self, targets) -> np.ndarray:
+        """Return the errors of a member without held-out rows: NaN for each of its weights."""
+        return self._mean_errors(targets[:0], targets[:0], np.empty(0))
 
     # ------------------------------------------------------------------------ the members
 
