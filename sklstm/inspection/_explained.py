@@ -59,8 +59,8 @@ def find_network(estimator: Any, X: Any) -> Explained:
     Parameters
     ----------
     estimator : estimator
-        A :class:`MultiSeriesLSTMRegressor`, or a pipeline, search or
-        :class:`PerSeriesTargetRegressor` around one.
+        A :class:`~sklstm.MultiSeriesLSTMRegressor`, or a pipeline, search or
+        :class:`~sklstm.PerSeriesTargetRegressor` around one.
     X : Windows, DataFrame or array-like of shape (n_rows, ...)
         As in ``estimator.predict``.
 

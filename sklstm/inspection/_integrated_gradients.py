@@ -54,8 +54,8 @@ def integrated_gradients(
     Parameters
     ----------
     estimator : estimator
-        A fitted :class:`MultiSeriesLSTMRegressor` or :class:`MultiSeriesLSTMClassifier`, or a
-        fitted pipeline, search or :class:`PerSeriesTargetRegressor` around one.
+        A fitted :class:`~sklstm.MultiSeriesLSTMRegressor` or
+        :class:`~sklstm.MultiSeriesLSTMClassifier`, or a fitted pipeline, search or :class:`~sklstm.PerSeriesTargetRegressor` around one.
     X : Windows, DataFrame or array-like of shape (n_rows, ...)
         As in ``estimator.predict``: with the rows that the windows need as history.
     rows : slice, int or array-like, default=None
@@ -68,8 +68,8 @@ def integrated_gradients(
         Level of the quantile to explain, if the network predicts quantiles. None: the median.
     baseline : float or array-like, default=0.0
         The window to compare with, in the units that the network receives: a number, one value per
-        feature, or an array of shape (window_length, n_features). After a :class:`PerSeriesScaler`,
-        0 is the center of each series.
+        feature, or an array of shape (window_length, n_features). After a
+        :class:`~sklstm.PerSeriesScaler`, 0 is the center of each series.
     background : Windows, DataFrame or array-like of shape (n_background, ...), default=None
         Rows in the form of X, whose mean is the baseline at every lag. It replaces `baseline`.
     tol : float, default=1e-3
@@ -107,14 +107,14 @@ def integrated_gradients(
     Notes
     -----
     **Pipelines.** Attributions belong to the features of the windows, which have the names of the
-    columns if the steps before keep them, as :class:`PerSeriesScaler` does. Scaling a column by its
-    statistics is not attributed further.
+    columns if the steps before keep them, as :class:`~sklstm.PerSeriesScaler` does. Scaling a
+    column by its statistics is not attributed further.
 
     **Classes.** The predictions of a classifier are explained as log-odds of the second of two
     classes. Of more classes, they are the logit of a class less the mean of all logits.
 
-    **Target units.** With :class:`PerSeriesTargetRegressor`, attributions are in the units of the
-    targets. Center and scale of the targets of a row are held fixed.
+    **Target units.** With :class:`~sklstm.PerSeriesTargetRegressor`, attributions are in the
+    units of the targets. Center and scale of the targets of a row are held fixed.
 
     **Padding.** Masked padding (``padding="nan"``) stays masked in the baseline, and has
     attribution 0. Other padding enters the network as values and has attributions of its own.

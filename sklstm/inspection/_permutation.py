@@ -75,8 +75,8 @@ def permutation_importance(
     Parameters
     ----------
     estimator : estimator
-        A fitted :class:`MultiSeriesLSTMRegressor`, or a fitted pipeline, search or
-        :class:`PerSeriesTargetRegressor` around one.
+        A fitted :class:`~sklstm.MultiSeriesLSTMRegressor`, or a fitted pipeline, search or
+        :class:`~sklstm.PerSeriesTargetRegressor` around one.
     X : Windows, DataFrame or array-like of shape (n_rows, ...)
         As in ``estimator.predict``.
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)

@@ -323,7 +323,7 @@ def make_series_scorer(
         :class:`~sklstm.Windows` object.
     greater_is_better : bool, default=None
         Whether `metric` is a score (True) or a loss (False). The scorer negates losses. None:
-        inferred for the metrics of scikit-learn and of :mod:`sklstm.metrics`; required for other
+        inferred for the metrics of scikit-learn and of `sklstm.metrics`; required for other
         functions.
 
     Returns

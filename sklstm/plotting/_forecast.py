@@ -70,7 +70,7 @@ class ForecastDisplay:
 
     See Also
     --------
-    MultiSeriesForecaster : Forecast many series with one network.
+    sklstm.MultiSeriesForecaster : Forecast many series with one network.
 
     Examples
     --------
@@ -120,8 +120,8 @@ class ForecastDisplay:
         Parameters
         ----------
         forecast : DataFrame
-            A result of :meth:`MultiSeriesForecaster.forecast`, or the rows of one origin of a
-            result of :func:`~sklstm.backtest`.
+            A result of :meth:`~sklstm.MultiSeriesForecaster.forecast`, or the rows of one origin of
+            a result of :func:`~sklstm.backtest`.
         panel : DataFrame or array-like of shape (n_rows, n_columns)
             The observed rows. For each series, the rows before the forecast are its history. Rows
             at the times of the forecast are optional; they are drawn as points.
@@ -198,7 +198,7 @@ class ForecastDisplay:
         panel : DataFrame or array-like of shape (n_rows, n_columns)
             Histories of fitted or new series, for example the panel of `fit`.
         future : DataFrame or array-like, default=None
-            As in :meth:`MultiSeriesForecaster.forecast`.
+            As in :meth:`~sklstm.MultiSeriesForecaster.forecast`.
         series_ids : list, default=None
             The series to forecast and draw. None: the first six of `panel`.
         n_history : int, default=None

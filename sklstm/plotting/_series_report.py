@@ -22,7 +22,7 @@ class SeriesReportDisplay:
     Parameters
     ----------
     report : DataFrame
-        One row per series: a result of :meth:`MultiSeriesLSTMRegressor.series_report`.
+        One row per series: a result of :meth:`~sklstm.MultiSeriesLSTMRegressor.series_report`.
 
     Attributes
     ----------

@@ -45,9 +45,9 @@ class TrainingDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted :class:`MultiSeriesLSTMRegressor`, or an estimator that contains one or
-            several: a pipeline, a search, a :class:`PerSeriesTargetRegressor`, a
-            :class:`SeriesEnsembleRegressor` or a :class:`MultiSeriesForecaster`.
+            A fitted :class:`~sklstm.MultiSeriesLSTMRegressor`, or an estimator that contains one or
+            several: a pipeline, a search, a :class:`~sklstm.PerSeriesTargetRegressor`, a
+            :class:`~sklstm.SeriesEnsembleRegressor` or a :class:`~sklstm.MultiSeriesForecaster`.
         ax : matplotlib Axes, default=None
             Axes to draw on. None: a new figure.
 
