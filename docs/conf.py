@@ -1,6 +1,4 @@
-"""Settings of Sphinx for the documentation site. To build it:
-
-    .venv/bin/pip install -q -e ".[docs]" && .venv/bin/sphinx-build -W --keep-going docs docs/_build/html
+"""Settings of Sphinx for the documentation site. CONTRIBUTING.md has the command that builds it.
 
 Nothing is downloaded during the build: links to other projects come from `_site/inventories`.
 """
@@ -11,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_site"))
 
 from inventories import write_inventories  # noqa: E402
-from repository import REPOSITORY, read_repository_page  # noqa: E402
+from repository import REPOSITORY, link_pages, read_repository_page  # noqa: E402
 
 import sklstm  # noqa: E402
 
@@ -39,6 +37,7 @@ autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
+toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
@@ -55,7 +54,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": "/plot_",
     "ignore_pattern": r"^(?!plot_)",
-    "subsection_order": [f"../examples/{name}" for name in SECTIONS],
+    "subsection_order": [*(f"../examples/{name}" for name in SECTIONS), "*"],
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("sklstm",),
     "reference_url": {"sklstm": None},
@@ -92,5 +91,6 @@ html_theme_options = {
 
 
 def setup(app):
-    """Read the pages that lie outside `docs/`, and make links into the repository absolute."""
+    """Include pages that lie outside of `docs/`, and turn names of pages into links."""
     app.connect("source-read", read_repository_page)
+    app.connect("autodoc-process-docstring", link_pages)

@@ -1,7 +1,7 @@
 """Inventories of other projects for `sphinx.ext.intersphinx`, without downloads.
 
-Each file `inventories/PROJECT.txt` starts with the address of the project's documentation. Its other
-lines are entries in Sphinx's own format: name, role, priority, path and title.
+Each file `inventories/PROJECT.txt` starts with the address of the project's documentation. Its
+other lines are entries in Sphinx's own format: name, role, priority, path and title.
 """
 
 import zlib

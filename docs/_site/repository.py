@@ -16,6 +16,7 @@ PAGES = {
     "benchmarks/ACCURACY.md": "results_accuracy.md",
 }
 INCLUDE = re.compile(r"```\{include\} (\S+)\n```")
+DOCUMENT = re.compile(r"`{0,2}docs/(\w+)\.md`{0,2}")
 LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?(?=\))")
 
 
@@ -49,3 +50,8 @@ def with_site_links(text, here, there):
         return Path(os.path.relpath(target, there)).as_posix() + anchor
 
     return LINK.sub(rewrite, text)
+
+
+def link_pages(app, what, name, documented, options, lines):
+    """Turn `docs/NAME.md` in a docstring into a link to the page."""
+    lines[:] = [DOCUMENT.sub(r":doc:`/\1`", line) for line in lines]

@@ -55,7 +55,8 @@ def integrated_gradients(
     ----------
     estimator : estimator
         A fitted :class:`~sklstm.MultiSeriesLSTMRegressor` or
-        :class:`~sklstm.MultiSeriesLSTMClassifier`, or a fitted pipeline, search or :class:`~sklstm.PerSeriesTargetRegressor` around one.
+        :class:`~sklstm.MultiSeriesLSTMClassifier`, or a fitted pipeline, search or
+        :class:`~sklstm.PerSeriesTargetRegressor` around one.
     X : Windows, DataFrame or array-like of shape (n_rows, ...)
         As in ``estimator.predict``: with the rows that the windows need as history.
     rows : slice, int or array-like, default=None
