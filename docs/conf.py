@@ -22,11 +22,15 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "sphinx_sitemap",
+    "sphinx_llms_txt",
+    "sphinxext.opengraph",
 ]
 # README.md is the index of the guides where the repository is browsed; guide.md includes it.
 exclude_patterns = ["README.md", "_build", "_site", "auto_examples/**/*.ipynb"]
@@ -67,13 +71,20 @@ sphinx_gallery_conf = {
     "copyfile_regex": r".*\.csv",
 }
 
+# For search engines (sitemap.xml), language models (llms.txt) and previews of links (Open Graph).
+html_baseurl = ogp_site_url = "https://sklstm.github.io/sklstm/"
+sitemap_url_scheme = "{link}"
+ogp_image = "_images/forecast.png"
+ogp_social_cards = {"enable": False}
+llms_txt_uri_template = "{base_url}{docname}.html"
+llms_txt_exclude = ["auto_examples/*/sg_*", "generated/backreferences/*"]
+
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_site/static"]
 html_css_files = ["sklstm.css"]
 html_title = f"sklstm {release}"
 html_show_sourcelink = False
-html_copy_source = False
-html_sidebars = {"index": [], "start": [], "changes": []}
+html_sidebars = {"index": [], "start": [], "mistakes": []}
 html_theme_options = {
     "logo": {"text": "sklstm"},
     "github_url": REPOSITORY,
