@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import sklstm
-
 DOCS = Path(__file__).parent.parent / "docs"
 MODULES = ["sklstm", "sklstm.datasets", "sklstm.inspection", "sklstm.metrics", "sklstm.plotting"]
 PUBLIC = [
