@@ -80,8 +80,6 @@ llms_txt_uri_template = "{base_url}{docname}.html"
 llms_txt_exclude = ["auto_examples/*/sg_*", "generated/backreferences/*"]
 
 html_theme = "pydata_sphinx_theme"
-html_static_path = ["_site/static"]
-html_css_files = ["sklstm.css"]
 html_title = f"sklstm {release}"
 html_show_sourcelink = False
 html_sidebars = {"index": [], "start": [], "mistakes": []}
