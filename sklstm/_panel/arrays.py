@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.text_hints import number_hint
+
 NUMERIC_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"}
 DATE_OBJECTS = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period"}
 
@@ -113,7 +115,7 @@ def check_numbers(values: Any) -> None:
         raise ValueError(
             f"The features hold {'dates' if holds_dates else 'text'} (dtype {values.dtype}), "
             "expected numbers. Convert text with pandas.to_numeric, encode or drop the column, or "
-            "name it with series= or time= if it is an id."
+            "name it with series= or time= if it is an id." + number_hint(values.ravel())
         )
 
 

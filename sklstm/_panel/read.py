@@ -24,6 +24,7 @@ from sklstm._panel.tables import (
     describe_lost_name,
     names_of,
 )
+from sklstm._panel.text_hints import number_hint
 from sklstm._panel.time import time_index, time_numbers
 from sklstm._panel.windows import Windows
 
@@ -357,7 +358,7 @@ def _features(X: Any, positions: list[int]) -> Any:
             f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric, or "
             "to categories with .astype('category'), convert dates to numbers (such as the day of "
             "the week), or drop the columns before this step. If they are ids, name them with "
-            "series= or time=."
+            "series= or time=." + number_hint(features[other[0]])
         )
     return features
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.arrays import common_floats, without_mask
+from sklstm._panel.text_hints import date_hint
 
 
 def time_numbers(values: Any) -> tuple[np.ndarray, str]:
@@ -53,6 +54,7 @@ def time_numbers(values: Any) -> tuple[np.ndarray, str]:
             f"The time must hold numbers, dates or periods, got dtype {index.dtype} (the first "
             f"value is {index[0]!r}). Convert text to dates with pandas.to_datetime, dates of "
             "several time zones with utc=True, and other objects to int64 or float64."
+            + date_hint(index[:1])
         )
     numbers = index.to_numpy()
     if numbers.dtype.kind == "f":

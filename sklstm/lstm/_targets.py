@@ -12,6 +12,7 @@ from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
 from sklstm._panel.rows import row_blocks
 from sklstm._panel.show import show
+from sklstm._panel.text_hints import number_hint
 from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.weights import check_weights
 
@@ -89,7 +90,7 @@ def _check_kind(y):
         raise ValueError(
             f"y holds text (the first is {show(first)}), expected numbers. Convert text that "
             "stands for numbers with pandas.to_numeric. If y holds classes, use "
-            "MultiSeriesLSTMClassifier."
+            "MultiSeriesLSTMClassifier." + number_hint([first])
         )
 
 
