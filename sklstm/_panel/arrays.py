@@ -128,3 +128,9 @@ def holds_text(values: Any) -> bool:
 
 def _kind(values: Any) -> str:
     return pd.api.types.infer_dtype(values, skipna=True)
+
+
+def as_slice(positions: list[int]) -> slice | list[int]:
+    """Return adjacent positions as a slice, with which NumPy and pandas make no copy."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
-from sklstm._panel.arrays import check_numbers, holds_text
+from sklstm._panel.arrays import as_slice, check_numbers, holds_text
 from sklstm._panel.categories import CategoricalFeature, encode_categories
 from sklstm._panel.forgotten import warn_of_forgotten_ids
 from sklstm._panel.frames import as_plain
@@ -361,12 +361,6 @@ def _features(X: Any, positions: list[int]) -> Any:
             "series= or time=." + number_hint(features[other[0]])
         )
     return features
-
-
-def as_slice(positions: list[int]) -> slice | list[int]:
-    """Return adjacent positions as a slice, with which NumPy and pandas make no copy."""
-    first, last = positions[0], positions[-1]
-    return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions
 
 
 def _is_numeric(column: Any) -> bool:

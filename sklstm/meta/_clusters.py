@@ -16,7 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklstm._panel.read import as_slice
+from sklstm._panel.arrays import as_slice
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.statistics import Moments, expanding_blocks
 from sklstm._panel.windows import Windows

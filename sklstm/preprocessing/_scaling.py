@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from sklstm._panel.arrays import as_slice
 from sklstm._panel.frames import COPY_ON_WRITE, as_plain, is_foreign, with_columns, with_values
-from sklstm._panel.read import Panel, as_slice
+from sklstm._panel.read import Panel
 from sklstm._panel.run_statistics import block_rows, read_block, repeat_by_code
 
 # --------------------------------------------------------------------------- statistics
