@@ -11,7 +11,8 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm.inspection import Attributions, integrated_gradients
-from sklstm.plotting._axes import BLUE, DARK, ORANGE, make_axes
+from sklstm.plotting._axes import make_axes
+from sklstm.plotting._palette import BLUE, DARK, ORANGE
 from sklstm.plotting._ranking import split_off_others
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
 AXES_SIZE = (3.6, 2.2)  # inches
 TIME_UNITS = {"D": "days", "h": "hours", "min": "minutes", "s": "seconds", "ms": "milliseconds"}
-
-# From the palette of Okabe and Ito, whose colours most colour-blind people can distinguish.
-DARK, BLUE, ORANGE = "#404040", "#0072B2", "#D55E00"
 
 
 def make_axes(
@@ -43,8 +41,9 @@ def make_axes(
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_axes:
             raise ValueError(
-                f"ax holds {len(axes)} Axes, expected {n_axes}: one per series and target. Pass as "
-                "many, or choose series with series_ids=, or leave ax=None."
+                f"ax holds {len(axes)} Axes, expected {n_axes}"
+                f"{': one per series and target' if n_axes > 1 else ''}. Pass as many, or choose "
+                "series with series_ids=, or leave ax=None."
             )
         return axes, axes[0].figure
     import matplotlib.pyplot as plt
@@ -61,6 +60,44 @@ def make_axes(
     for unused in grid.ravel()[n_axes:]:
         unused.remove()
     return grid.ravel()[:n_axes], figure
+
+
+def finish_axes(
+    axes: np.ndarray, figure: Figure, *, is_new: bool, x_label: str, y_labels: Sequence[Any]
+) -> None:
+    """Add labels and one legend to the axes of a display.
+
+    Parameters
+    ----------
+    axes : ndarray of matplotlib Axes
+    figure : matplotlib Figure
+    is_new : bool
+        Whether the display has made the figure. Its labels and legend are then those of the figure.
+    x_label : str
+        Label of all x-axes.
+    y_labels : sequence of str
+        Label of the y-axis of each axes. If they differ, a new figure has none.
+    """
+    handles: dict[str, Any] = {}
+    for each in axes:
+        for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    legend = {"handles": handles.values(), "labels": handles.keys(), "frameon": False}
+    if not is_new:
+        for each, y_label in zip(axes, y_labels, strict=True):
+            each.set(xlabel=x_label, ylabel=y_label)
+        axes[0].legend(**legend)
+        return
+    figure.supxlabel(x_label, size="medium")
+    if len(set(y_labels)) == 1:
+        figure.supylabel(y_labels[0], size="medium")
+    figure.legend(loc="outside upper center", ncols=legend_columns(figure, handles), **legend)
+
+
+def legend_columns(figure: Figure, labels: Iterable[str]) -> int:
+    """Return the number of columns of a legend above the axes that fits into the figure."""
+    inches = [0.6 + 0.08 * len(label) for label in labels]
+    return max(min(len(inches), int(figure.get_figwidth() / max(inches, default=1.0))), 1)
 
 
 def series_title(name: Any, value: Any) -> str:

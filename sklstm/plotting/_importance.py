@@ -12,10 +12,9 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm.inspection import Attributions, permutation_importance
-from sklstm.plotting._axes import BLUE, DARK, make_axes
+from sklstm.plotting._axes import make_axes
+from sklstm.plotting._palette import BLUE, DARK, GREY
 from sklstm.plotting._ranking import split_off_others
-
-GREY = "0.7"
 
 
 class ImportanceDisplay:

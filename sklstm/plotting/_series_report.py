@@ -13,7 +13,8 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.show import did_you_mean
-from sklstm.plotting._axes import BLUE, DARK, make_axes
+from sklstm.plotting._axes import make_axes
+from sklstm.plotting._palette import BLUE, DARK
 
 
 class SeriesReportDisplay:

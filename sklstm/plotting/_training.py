@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm.plotting._axes import BLUE, ORANGE, format_axes, make_axes
+from sklstm.plotting._axes import format_axes, make_axes
+from sklstm.plotting._palette import BLUE, ORANGE
 
 
 class TrainingDisplay:
