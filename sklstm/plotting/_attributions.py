@@ -246,7 +246,7 @@ class AttributionDisplay:
         """Return the prediction of a row as the sum of its parts, or the number of rows."""
         parts = self.attributions
         if place is None:
-            return f"{len(parts)} rows"
+            return f"{len(parts):,} rows"
         start, end = parts.baseline_predictions[place], parts.predictions[place]
         return (
             f"row {parts.rows[place]}: baseline {start:.4g}, attributions {end - start:+.4g}, "

@@ -97,7 +97,9 @@ def finish_axes(
 def legend_columns(figure: Figure, labels: Iterable[str]) -> int:
     """Return the number of columns of a legend above the axes that fits into the figure."""
     inches = [0.6 + 0.08 * len(label) for label in labels]
-    return max(min(len(inches), int(figure.get_figwidth() / max(inches, default=1.0))), 1)
+    n_fitting = max(int(figure.get_figwidth() / max(inches, default=1.0)), 1)
+    n_rows = max(-(-len(inches) // n_fitting), 1)
+    return max(-(-len(inches) // n_rows), 1)
 
 
 def series_title(name: Any, value: Any) -> str:

@@ -317,16 +317,14 @@ class ClassesOverTimeDisplay:
 
         times = drawable_times(self.rows["time"].iloc[rows], unit)
         probabilities = self.probabilities[rows]
-        areas, names = (
-            [probabilities[:, code] for code in shown],
-            [series_title("class", self.classes[code]) for code in shown],
-        )
+        areas = [probabilities[:, code] for code in shown]
+        names = [series_title("class", self.classes[code]) for code in shown]
         colors = list(COLORS[: len(shown)])
         if len(shown) < len(self.classes):
             areas.append(1 - np.sum(areas, axis=0))
             names.append(f"{len(self.classes) - len(shown)} other classes")
             colors.append(GREY)
-        axes.stackplot(times, *areas, colors=colors, labels=names, lw=0, alpha=0.85)
+        axes.stackplot(times, *areas, colors=colors, labels=names, lw=0)
         places = np.full(len(self.classes) + 1, len(shown))
         places[shown] = np.arange(len(shown))
         codes = self.rows["code"].to_numpy()[rows]
@@ -341,7 +339,7 @@ class ClassesOverTimeDisplay:
         )
         format_axes(axes, times.dtype)
         axes.set_ylim(0, STRIP[1])
-        axes.set_yticks([0, 0.5, 1, np.mean(STRIP)], ["0", "0.5", "1", "true"])
+        axes.set_yticks([0, 0.5, 1, sum(STRIP) / 2], ["0", "0.5", "1", "true"])
         axes.margins(x=0)
 
     def _plot_change(self, ax: Any, offsets: np.ndarray, code: int) -> None:

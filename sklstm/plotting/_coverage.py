@@ -287,13 +287,12 @@ class CoverageDisplay:
         if len(shares) <= MAX_LINES:
             label = "each series"
             for _, row in shares.iterrows():
-                self.ax_.plot(self.nominal, row, color=color, alpha=0.4, lw=0.8, label=label)
+                self.ax_.plot(self.nominal, row, color=color, alpha=0.6, lw=0.8, label=label)
                 label = "_"
             return
         values = shares.to_numpy()
         table = quantiles_by(values.ravel(), np.tile(self.nominal, len(values)))
-        n_series = f"{len(shares):,} series"
-        draw_bands(self.ax_, table, color=color, of=n_series, median=None)
+        draw_bands(self.ax_, table, color=color, of=f"{len(shares):,} series", median=None)
 
     def _format(self) -> None:
         """Scale and label the axes."""
@@ -304,7 +303,7 @@ class CoverageDisplay:
         for axis in (self.ax_.xaxis, self.ax_.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
         self.ax_.spines[["top", "right"]].set_visible(False)
-        self.ax_.legend(frameon=False, loc="upper left", fontsize="small")
+        self.ax_.legend(loc="upper left", fontsize="small", framealpha=0.7, edgecolor="none")
 
 
 def _predict_intervals(estimator: Any, X: Any, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

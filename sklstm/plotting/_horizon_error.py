@@ -15,7 +15,7 @@ from sklstm._panel.frames import as_plain
 from sklstm._panel.show import did_you_mean
 from sklstm.metrics import check_pair, smape
 from sklstm.plotting._axes import format_axes, make_axes
-from sklstm.plotting._palette import MAX_CURVES, curve_style
+from sklstm.plotting._palette import GREY, MAX_CURVES, curve_style
 
 METRICS: dict[str, Callable[..., float]] = {
     "mae": mean_absolute_error,
@@ -23,7 +23,7 @@ METRICS: dict[str, Callable[..., float]] = {
     "smape": smape,
 }
 LABELS = {
-    "mase": "MASE (1: naive forecast in training)",
+    "mase": "MASE (1: naive forecast)",
     "mae": "MAE (unit of the target)",
     "rmse": "RMSE (unit of the target)",
     "smape": "sMAPE (%)",
@@ -46,7 +46,7 @@ class HorizonErrorDisplay:
     label : str, default="error"
         Label of the errors.
     baseline : str, default=None
-        Name of the model that is drawn as the baseline, grey and dashed.
+        Name of the model that is drawn as the baseline, wide and grey.
 
     Attributes
     ----------
@@ -219,9 +219,10 @@ class HorizonErrorDisplay:
         models = [name for name in names if name != self.baseline]
         shown = self.errors[models].mean().nsmallest(MAX_CURVES).index
         if self.baseline is not None:
-            self._draw(self.baseline, {"color": "0.5", "ls": "--"})
+            self._draw(self.baseline, {"color": GREY, "lw": 3.5})
         for number, name in enumerate(name for name in models if name in shown):
-            self._draw(name, curve_style(number))
+            marker = "o" if len(self.errors) <= MAX_MARKERS else None
+            self._draw(name, {"lw": 1.5, "marker": marker, "ms": 3.5, **curve_style(number)})
         self.ax_.set(xlabel="step ahead", ylabel=self.label)
         self.ax_.set_ylim(bottom=0)
         format_axes(self.ax_, np.dtype(int))
@@ -232,13 +233,10 @@ class HorizonErrorDisplay:
             self.ax_.legend(frameon=False, title=title, **place)
         return self
 
-    def _draw(self, name: Any, style: dict[str, str]) -> None:
+    def _draw(self, name: Any, style: dict[str, Any]) -> None:
         """Draw the curve of one model."""
-        marker = "o" if len(self.errors) <= MAX_MARKERS else None
         curve = self.errors[name]
-        self.ax_.plot(
-            curve.index, curve.to_numpy(), lw=1.5, marker=marker, ms=3.5, label=str(name), **style
-        )
+        self.ax_.plot(curve.index, curve.to_numpy(), label=str(name), **style)
 
 
 def _by_name(values: Any, default: str) -> list[tuple[Any, Any]]:

@@ -210,6 +210,9 @@ class ImportanceDisplay:
             self.ax_ = axes[0]
             self._draw_names(shown, others)
         self.ax_.spines[["top", "right"]].set_visible(False)
+        if len(self.importances) > 1:
+            place = "upper left" if self.by == "lag" else "lower right"
+            self.ax_.legend(frameon=False, fontsize="small", loc=place)
         return self
 
     def _draw_names(self, shown: np.ndarray, others: np.ndarray) -> None:
@@ -226,7 +229,7 @@ class ImportanceDisplay:
         if len(others):
             rest = means[others].sum() if self.is_sum else means[others].max()
             self.ax_.barh(len(shown), rest, color=GREY, height=0.7)
-            names.append(f"{len(others)} others ({'sum' if self.is_sum else 'largest'})")
+            names.append(f"{len(others):,} others ({'sum' if self.is_sum else 'largest'})")
         self.ax_.set_yticks(np.arange(len(names)), names)
         self.ax_.invert_yaxis()
         self.ax_.axvline(0, color=DARK, lw=1)

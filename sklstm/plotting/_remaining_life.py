@@ -302,7 +302,12 @@ class RemainingLifeDisplay:
         if not event.all():
             survived = np.where(event, np.nan, true)
             label = "survived so far (life is longer)"
-            style = {"ls": "--", "marker": "^", "ms": 4, "markevery": max(len(part) // 8, 1)}
+            style: dict[str, Any] = {
+                "ls": "--",
+                "marker": "^",
+                "ms": 4,
+                "markevery": max(len(part) // 8, 1),
+            }
             axes.plot(times, survived, color=DARK, lw=1, label=label, **style)
         predicted = part["predicted"].to_numpy()
         axes.plot(times, predicted, color=BLUE, lw=1.5, marker=marker, ms=4, label="predicted life")

@@ -184,8 +184,7 @@ class WindowDisplay:
         roles = shown["role"].to_numpy()
         axes, self.figure_ = make_axes(ax, 1, 1, size=(8.0, 3.4))
         self.ax_ = axes[0]
-        is_real = roles != "padding"
-        self.ax_.plot(times[is_real], values[is_real], color=GREY, lw=0.8, zorder=1)
+        self._connect(times, values, roles)
         for role, (label, style) in STYLES.items():
             is_role = roles == role
             if is_role.any():
@@ -197,7 +196,7 @@ class WindowDisplay:
             title = series_title(self.series_name, self.series)
             self.ax_.set_title(title, loc="left", size="medium")
         x_label = str(self.time_name) + ("" if unit is None else f" ({TIME_UNITS[unit]})")
-        y_labels = [f"{self.feature_name}, as the network reads it"]
+        y_labels = [f"{self.feature_name} (network input)"]
         finish_axes(axes, self.figure_, is_new=ax is None, x_label=x_label, y_labels=y_labels)
         return self
 
@@ -210,6 +209,15 @@ class WindowDisplay:
         check_scalar(n_around, "n_around", Integral, min_val=0)
         first, last = in_window[0], in_window[-1]
         return self.rows.iloc[max(first - n_around, 0) : last + n_around + 1]
+
+    def _connect(self, times: np.ndarray, values: np.ndarray, roles: np.ndarray) -> None:
+        """Connect the rows of the series by a line, which breaks where padding stands for rows."""
+        rows = np.flatnonzero(roles != "padding")
+        first = 0
+        if len(rows) < len(roles):
+            first = int(np.argmax(np.isin(roles[rows], ["window", "remembered"])))
+        for part in (rows[:first], rows[first:]):
+            self.ax_.plot(times[part], values[part], color=GREY, lw=0.8, zorder=1)
 
     def _shade(self, times: np.ndarray, roles: np.ndarray) -> None:
         """Shade the window and the future, and mark the predicted row."""
