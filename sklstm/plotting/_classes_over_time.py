@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 KINDS = ("series", "change", "start")
 # The true labels are drawn as a strip above the probabilities, from and to these heights.
-STRIP = (1.04, 1.14)
+STRIP = (1.06, 1.22)
 # Positions that fewer series reach than this share of them are not drawn.
 MIN_SHARE = 0.1
 
@@ -318,7 +318,7 @@ class ClassesOverTimeDisplay:
         times = drawable_times(self.rows["time"].iloc[rows], unit)
         probabilities = self.probabilities[rows]
         areas = [probabilities[:, code] for code in shown]
-        names = [series_title("class", self.classes[code]) for code in shown]
+        names = [_class_name(self.classes[code]) for code in shown]
         colors = list(COLORS[: len(shown)])
         if len(shown) < len(self.classes):
             areas.append(1 - np.sum(areas, axis=0))
@@ -344,7 +344,7 @@ class ClassesOverTimeDisplay:
 
     def _plot_change(self, ax: Any, offsets: np.ndarray, code: int) -> None:
         """Draw the probability of a class around the first row of that class."""
-        name = series_title("class", self.classes[code])
+        name = _class_name(self.classes[code])
         if np.isnan(offsets).all():
             raise ValueError(
                 f"No series changes to {name}: each begins with it, or never has it. Choose "
@@ -395,6 +395,11 @@ class ClassesOverTimeDisplay:
         format_axes(axes, np.dtype(int))
         axes.margins(x=0)
         axes.legend(frameon=False, fontsize="small")
+
+
+def _class_name(label: Any) -> str:
+    """Return the name of a class: a string itself, or else the label after "class"."""
+    return f"class {label:g}" if isinstance(label, float) else series_title("class", label)
 
 
 def _label_codes(y_true: ArrayLike, classes: np.ndarray) -> np.ndarray:
