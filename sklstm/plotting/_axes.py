@@ -78,20 +78,28 @@ def finish_axes(
     y_labels : sequence of str
         Label of the y-axis of each axes. If they differ, a new figure has none.
     """
+    if is_new:
+        figure.supxlabel(x_label, size="medium")
+        if len(set(y_labels)) == 1:
+            figure.supylabel(y_labels[0], size="medium")
+    else:
+        for each, y_label in zip(axes, y_labels, strict=True):
+            each.set(xlabel=x_label, ylabel=y_label)
+    add_legend(axes, figure, is_new=is_new)
+
+
+def add_legend(axes: np.ndarray, figure: Figure, *, is_new: bool) -> None:
+    """Add one legend: above the axes of a new figure, where it hides nothing, or to the first."""
     handles: dict[str, Any] = {}
     for each in axes:
         for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     legend = {"handles": handles.values(), "labels": handles.keys(), "frameon": False}
-    if not is_new:
-        for each, y_label in zip(axes, y_labels, strict=True):
-            each.set(xlabel=x_label, ylabel=y_label)
+    if is_new:
+        n_columns = legend_columns(figure, handles)
+        figure.legend(loc="outside upper center", ncols=n_columns, **legend)
+    else:
         axes[0].legend(**legend)
-        return
-    figure.supxlabel(x_label, size="medium")
-    if len(set(y_labels)) == 1:
-        figure.supylabel(y_labels[0], size="medium")
-    figure.legend(loc="outside upper center", ncols=legend_columns(figure, handles), **legend)
 
 
 def legend_columns(figure: Figure, labels: Iterable[str]) -> int:

@@ -49,7 +49,7 @@ def draw_bands(axes: Axes, table: pd.DataFrame, *, color: str, of: str, median: 
     """
     at = table.index.to_numpy()
     for low, high, alpha in [(0.05, 0.95, 0.15), (0.25, 0.75, 0.3)]:
-        label = f"{100 * (high - low):.0f}% of the {of}"
+        label = f"{100 * (high - low):.0f}% of {of}"
         _fill(axes, at, table[low].to_numpy(), table[high].to_numpy(), color, alpha, label)
     if median is None:
         return

@@ -17,6 +17,7 @@ from sklstm._panel.frames import as_plain
 from sklstm._panel.show import did_you_mean, show
 from sklstm.plotting._axes import (
     TIME_UNITS,
+    add_legend,
     drawable_times,
     finish_axes,
     format_axes,
@@ -354,6 +355,7 @@ class ClassesOverTimeDisplay:
         self._plot_aligned(ax, self.probabilities[:, code], offsets, n_series)
         axes = self.axes_[0]
         axes.axvline(0, color=DARK, lw=1, ls="--")
+        add_legend(self.axes_, self.figure_, is_new=ax is None)
         n_all = self.rows["series"].nunique()
         axes.set_title(f"{n_series:,} of {n_all:,} series", loc="left", size="medium")
         axes.set(
@@ -374,7 +376,7 @@ class ClassesOverTimeDisplay:
         axes = self.axes_[0]
         share = 1 / len(self.classes)
         axes.axhline(share, color=DARK, lw=1, ls=":", label=f"1 / {len(self.classes)} (chance)")
-        axes.legend(frameon=False, fontsize="small")
+        add_legend(self.axes_, self.figure_, is_new=ax is None)
         axes.set_title(f"{n_series:,} series", loc="left", size="medium")
         axes.set(
             xlabel="rows after the start of the series",
@@ -388,13 +390,12 @@ class ClassesOverTimeDisplay:
         is_drawn = ~np.isnan(offsets)
         table = quantiles_by(values[is_drawn], offsets[is_drawn].astype(int))
         table = table[table["n"] >= MIN_SHARE * n_series]
-        self.axes_, self.figure_ = make_axes(ax, 1, 1, size=(6.4, 3.8))
+        self.axes_, self.figure_ = make_axes(ax, 1, 1, size=(6.4, 4.0))
         axes = self.axes_[0]
-        draw_bands(axes, table, color=BLUE, of="series", median="median")
+        draw_bands(axes, table, color=BLUE, of="all series", median="median")
         axes.set_ylim(-0.02, 1.02)
         format_axes(axes, np.dtype(int))
         axes.margins(x=0)
-        axes.legend(frameon=False, fontsize="small")
 
 
 def _class_name(label: Any) -> str:

@@ -120,7 +120,7 @@ class CoverageDisplay:
         series : str or int, default=None
             Column name, index level name or column position of the ids in X. None: that of the
             estimator. With ids, the coverage of each series is drawn: as lines up to ten series,
-            else as bands.
+            else as bands. On axes that hold another model, it is left out.
         name : str, default=None
             Name of the model, for the legend. None: the name of the class.
         ax : matplotlib Axes, default=None
@@ -269,8 +269,9 @@ class CoverageDisplay:
         if PERFECT not in drawn:
             self.ax_.plot([0, 1], [0, 1], color=DARK, lw=1, ls=":", label=PERFECT)
         # Another model may have been drawn on these axes.
-        style = curve_style(len([line for line in self.ax_.lines if line.get_gid() == "model"]))
-        if self.by_series is not None and len(self.by_series) > 1:
+        n_models = len([line for line in self.ax_.lines if line.get_gid() == "model"])
+        style = curve_style(n_models)
+        if n_models == 0 and self.by_series is not None and len(self.by_series) > 1:
             self._draw_series(style["color"])
         name = self.name if name is None else name
         label = "all rows" if name is None else name
@@ -285,9 +286,10 @@ class CoverageDisplay:
         shares = self.by_series
         assert shares is not None
         if len(shares) <= MAX_LINES:
-            label = "each series"
+            label, marker = "each series", "_" if shares.shape[1] == 1 else None
             for _, row in shares.iterrows():
-                self.ax_.plot(self.nominal, row, color=color, alpha=0.6, lw=0.8, label=label)
+                style: dict[str, Any] = {"color": color, "alpha": 0.6, "lw": 0.8, "marker": marker}
+                self.ax_.plot(self.nominal, row, ms=14, label=label, **style)
                 label = "_"
             return
         values = shares.to_numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklstm._panel.frames import as_plain
 from sklstm._panel.show import did_you_mean
 from sklstm.metrics import check_pair, smape
-from sklstm.plotting._axes import format_axes, make_axes
+from sklstm.plotting._axes import add_legend, format_axes, make_axes
 from sklstm.plotting._palette import GREY, MAX_CURVES, curve_style
 
 METRICS: dict[str, Callable[..., float]] = {
@@ -28,6 +29,8 @@ LABELS = {
     "rmse": "RMSE (unit of the target)",
     "smape": "sMAPE (%)",
 }
+# Columns of a result of `backtest` that, with the first one, the ids, identify its rows.
+KEYS = ("origin", "step", "target")
 # Points of more steps would touch each other.
 MAX_MARKERS = 30
 
@@ -105,10 +108,13 @@ class HorizonErrorDisplay:
         Raises
         ------
         ValueError
-            If a result has no such columns, or several targets whose errors have different units.
+            If a result has no such columns, or several targets whose errors have different units,
+            or if the MASE of several results is not relative to the same naive forecast.
         """
         check_matplotlib_support(f"{cls.__name__}.from_backtest")
         tables = {name: _read_result(result, metric) for name, result in _by_name(results, "error")}
+        if metric == "mase":
+            _check_scales(tables)
         return cls._from_tables(tables, metric, baseline, ax)
 
     @classmethod
@@ -227,10 +233,10 @@ class HorizonErrorDisplay:
         self.ax_.set_ylim(bottom=0)
         format_axes(self.ax_, np.dtype(int))
         if len(names) > 1:
-            n_left = len(models) - len(shown)
-            title = f"the best {len(shown)} of {len(models)}" if n_left else None
-            place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(names) > 4 else {}
-            self.ax_.legend(frameon=False, title=title, **place)
+            add_legend(axes, self.figure_, is_new=ax is None)
+        if len(shown) < len(models):
+            title = f"the best {len(shown)} of {len(models)} models"
+            self.ax_.set_title(title, loc="left", size="medium")
         return self
 
     def _draw(self, name: Any, style: dict[str, Any]) -> None:
@@ -261,7 +267,25 @@ def _read_result(result: Any, metric: Any) -> pd.DataFrame:
             " units. Pass the rows of one target, such as result[result['target'] == "
             f"{targets[0]!r}], or choose metric='mase' or 'smape'."
         )
-    return result[needed]
+    keys = [result[name] for name in (result.columns[0], *KEYS) if name in result]
+    return result[needed].set_index(pd.MultiIndex.from_arrays(keys, names=[None] * len(keys)))
+
+
+def _check_scales(tables: dict[Any, pd.DataFrame]) -> None:
+    """Raise an error if rows that results have in common are scaled by different numbers."""
+    scales = [
+        (name, (table["y_true"] - table["prediction"]).abs() / table["scaled_error"])
+        for name, table in tables.items()
+        if table.index.is_unique
+    ]
+    for (first, expected), (name, scale) in pairwise(scales):
+        ratio = (scale / expected).dropna()
+        if not np.allclose(ratio, 1, rtol=1e-6, atol=0):
+            raise ValueError(
+                f"The errors of {first!r} and {name!r} are scaled by different naive forecasts, so "
+                "their MASE cannot be compared. Use one season_length in all backtests, or "
+                "metric='mae'."
+            )
 
 
 def _stack_steps(y_true: ArrayLike, y_pred: Any) -> pd.DataFrame:

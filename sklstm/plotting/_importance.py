@@ -12,7 +12,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm.inspection import Attributions, permutation_importance
-from sklstm.plotting._axes import make_axes
+from sklstm.plotting._axes import add_legend, make_axes
 from sklstm.plotting._palette import BLUE, DARK, GREY
 from sklstm.plotting._ranking import split_off_others
 
@@ -211,8 +211,7 @@ class ImportanceDisplay:
             self._draw_names(shown, others)
         self.ax_.spines[["top", "right"]].set_visible(False)
         if len(self.importances) > 1:
-            place = "upper left" if self.by == "lag" else "lower right"
-            self.ax_.legend(frameon=False, fontsize="small", loc=place)
+            add_legend(axes, self.figure_, is_new=ax is None)
         return self
 
     def _draw_names(self, shown: np.ndarray, others: np.ndarray) -> None:

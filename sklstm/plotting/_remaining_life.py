@@ -18,6 +18,7 @@ from sklstm.meta import prediction_interval
 from sklstm.metrics import check_pair
 from sklstm.plotting._axes import (
     TIME_UNITS,
+    add_legend,
     drawable_times,
     finish_axes,
     format_axes,
@@ -321,14 +322,14 @@ class RemainingLifeDisplay:
             raise ValueError(
                 "All lives are censored, so that no error is known. Choose kind='series'."
             )
-        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.4, 3.8))
+        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.4, 4.0))
         self.axes_, axes = axes, axes[0]
         at = _bin_centers(known["true"].to_numpy())
         errors = quantiles_by(known["predicted"] - known["true"], at)
         axes.axhline(0, color=DARK, lw=1)
-        draw_bands(axes, errors, color=BLUE, of="rows", median="median error")
+        draw_bands(axes, errors, color=BLUE, of="all rows", median="median error")
         if "lower" in known:
-            label = f"median bounds of the {self._interval()}"
+            label = f"{self._interval()} (median)"
             for bound in ("lower", "upper"):
                 line = quantiles_by(known[bound] - known["true"], at)[0.5]
                 axes.plot(line.index, line.to_numpy(), color=ORANGE, lw=1.2, ls="--", label=label)
@@ -339,7 +340,7 @@ class RemainingLifeDisplay:
         axes.set_title(_describe(lives, known), loc="left", size="medium")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="0.9")
-        axes.legend(frameon=False, fontsize="small")
+        add_legend(self.axes_, self.figure_, is_new=ax is None)
 
     def _interval(self) -> str:
         """Return the name of the interval."""

@@ -13,7 +13,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.show import did_you_mean
-from sklstm.plotting._axes import make_axes
+from sklstm.plotting._axes import add_legend, make_axes
 from sklstm.plotting._palette import BLUE, DARK
 
 
@@ -125,6 +125,6 @@ class SeriesReportDisplay:
         self.ax_.grid(axis="y", color="0.9")
         name = self.report.index.name
         self.ax_.set(xlabel=column, ylabel="series" if name is None else str(name))
-        self.ax_.legend(frameon=False)
+        add_legend(axes, self.figure_, is_new=ax is None)
         self.ax_.spines[["top", "right"]].set_visible(False)
         return self

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm.plotting._axes import format_axes, make_axes
+from sklstm.plotting._axes import add_legend, format_axes, make_axes
 from sklstm.plotting._bands import draw_bands, quantiles_by
 from sklstm.plotting._find import parts_of
 from sklstm.plotting._palette import BLUE, ORANGE
@@ -100,7 +100,7 @@ class TrainingDisplay:
             else:
                 self._draw_lines(curves, label, color)
         self.ax_.set(xlabel="epoch", ylabel="loss")
-        self.ax_.legend(frameon=False)
+        add_legend(axes, self.figure_, is_new=ax is None)
         format_axes(self.ax_, np.dtype(int))
         return self
 
@@ -115,4 +115,6 @@ class TrainingDisplay:
         """Draw the median and bands of many networks."""
         epochs = np.concatenate([np.arange(1, len(curve) + 1) for curve in curves])
         table = quantiles_by(np.concatenate(curves), epochs)
-        draw_bands(self.ax_, table, color=color, of="networks", median=f"{label} (median)")
+        draw_bands(
+            self.ax_, table, color=color, of=f"{label} losses", median=f"median {label} loss"
+        )

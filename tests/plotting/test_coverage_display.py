@@ -80,7 +80,7 @@ def test_few_series_are_lines_and_many_are_bands():
     corners = outer.get_paths()[0].vertices
     at_level = corners[np.isclose(corners[:, 0], 0.8), 1]
     assert_allclose([at_level.min(), at_level.max()], np.quantile(shares, [0.05, 0.95]))
-    assert outer.get_label() == "90% of the 12 series"
+    assert outer.get_label() == "90% of 12 series"
     # One interval makes no area.
     one = CoverageDisplay.from_predictions(
         Y, QUANTILES[:, :2], LEVELS[:2], panel=many, series="unit"
@@ -139,6 +139,10 @@ def test_models_share_axes():
     assert first.line_.get_color() != second.line_.get_color()
     texts = [text.get_text() for text in first.ax_.get_legend().get_texts()]
     assert texts == ["nominal", "one", "two"]
+    # Series of a second model are not drawn.
+    options = {"panel": PANEL, "series": "unit", "ax": first.ax_}
+    CoverageDisplay.from_predictions(Y, QUANTILES, LEVELS, **options)
+    assert len(first.ax_.lines) == 4 and not first.ax_.collections
     _, ax = plt.subplots()
     assert second.plot(ax, name="other").ax_.get_legend().get_texts()[1].get_text() == "other"
 

@@ -58,7 +58,7 @@ def test_errors_equal_a_plain_loop_over_steps(metric):
     assert display.ax_.get_xlabel() == "step ahead"
     name = "median absolute error" if callable(metric) else metric
     assert display.ax_.get_ylabel().lower().startswith(name)
-    assert display.ax_.get_ylim()[0] == 0 and display.ax_.get_legend() is None
+    assert display.ax_.get_ylim()[0] == 0 and not display.figure_.legends
     if metric != "mase":
         from_arrays = HorizonErrorDisplay.from_predictions(TRUE, PREDICTED, metric=metric)
         assert_allclose(from_arrays.ax_.lines[0].get_ydata(), expected)
@@ -68,7 +68,7 @@ def test_models_have_curves_of_their_own():
     results = {"naive": as_result(TRUE, TRUE + 1), "LSTM": as_result(TRUE, PREDICTED)}
     display = HorizonErrorDisplay.from_backtest(results | {"ridge": results["LSTM"]}, metric="mae")
     assert list(display.errors) == ["naive", "LSTM", "ridge"]
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
     assert texts == ["naive", "LSTM", "ridge"]
     styles = {(line.get_color(), line.get_linestyle()) for line in display.ax_.lines}
     assert len(styles) == 3
@@ -89,8 +89,7 @@ def test_of_many_models_the_best_are_drawn():
     display = HorizonErrorDisplay(errors, baseline="m0").plot()
     best = set(errors.mean().sort_values().index[:12])
     assert {line.get_label() for line in display.ax_.lines} == best | {"m0"}
-    legend = display.ax_.get_legend()
-    assert legend.get_title().get_text() == "the best 12 of 29"
+    assert display.ax_.get_title(loc="left") == "the best 12 of 29 models"
     styles = {(line.get_color(), line.get_linestyle()) for line in display.ax_.lines}
     assert len(styles) == 13
 
@@ -98,8 +97,9 @@ def test_of_many_models_the_best_are_drawn():
 class LastValue(BaseEstimator):
     """Forecast the last value of each series."""
 
-    def __init__(self, horizon=2, series="shop", time="day"):
+    def __init__(self, horizon=2, season_length=1, series="shop", time="day"):
         self.horizon = horizon
+        self.season_length = season_length
         self.series = series
         self.time = time
 
@@ -124,6 +124,10 @@ def test_a_backtest_is_drawn():
     display = HorizonErrorDisplay.from_backtest(result, metric="mae")
     ahead = [np.abs(sold[:, 7 + step : 10 + step] - sold[:, 7:10]) for step in (1, 2)]
     assert_allclose(display.errors.to_numpy().ravel(), [part.mean() for part in ahead])
+    other = backtest(LastValue().set_params(season_length=3), panel, n_origins=3, stride=1)
+    with pytest.raises(ValueError, match="'one' and 'other' are scaled by different naive"):
+        HorizonErrorDisplay.from_backtest({"one": result, "other": other})
+    HorizonErrorDisplay.from_backtest({"one": result, "other": result.iloc[::-1]})
     polars = pytest.importorskip("polars")
     other = HorizonErrorDisplay.from_backtest(polars.from_pandas(result), metric="mae")
     assert_allclose(other.errors, display.errors)

@@ -94,7 +94,7 @@ def test_errors_are_summed_up_by_the_true_life():
             drawn = corners[corners[:, 0] == life, 1]
             expected = np.quantile(error[true == life], [low, high])
             assert_allclose([drawn.min(), drawn.max()], expected)
-    lower = line_of(axes, "median bounds of the 80% interval")
+    lower = line_of(axes, "80% interval (median)")
     assert_allclose(lower.get_ydata(), line.get_ydata() - 1)
     assert axes.xaxis_inverted()
     assert axes.get_title(loc="left") == "2 series, 13 rows; 6 rows with unknown lives are left out"
