@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AXES_SIZE = (3.6, 2.2)  # inches
+# A figure of more axes could not be read.
+MAX_AXES = 100
 TIME_UNITS = {"D": "days", "h": "hours", "min": "minutes", "s": "seconds", "ms": "milliseconds"}
 
 
@@ -46,6 +48,11 @@ def make_axes(
                 "series with series_ids=, or leave ax=None."
             )
         return axes, axes[0].figure
+    if n_axes > MAX_AXES:
+        raise ValueError(
+            f"A figure of {n_axes:,} axes cannot be read. Choose at most {MAX_AXES} series with "
+            "series_ids=."
+        )
     import matplotlib.pyplot as plt
 
     if n_columns == 1:

@@ -112,6 +112,10 @@ def test_many_lives_are_binned():
     line = line_of(display.axes_[0], "median error")
     assert_allclose(line.get_xdata(), np.arange(40) * 2.5 + 1.25)
     assert_allclose(line.get_ydata(), 3)
+    one_by_one = panel.assign(unit=np.arange(1000))
+    display = RemainingLifeDisplay.from_predictions(true, true, one_by_one, series="unit")
+    with pytest.raises(ValueError, match="A figure of 150 axes cannot be read"):
+        display.plot(series_ids=range(150))
 
 
 def test_the_kind_depends_on_the_number_of_series():
