@@ -137,6 +137,10 @@ def test_padding_stands_before_the_first_row(padding, value):
     (line,) = (line for line in display.ax_.lines if line.get_label() == "padding (2)")
     assert_array_equal(line.get_xdata(), [6, 8])
     assert_allclose(line.get_ydata(), [value, value])
+    spaced = WindowTransformer(3, spacing=2, padding=padding, **IDS).fit(X)
+    display = WindowDisplay.from_estimator(spaced, X, 2)
+    assert display.rows["time"].tolist() == [6, 10, 12, 14]
+    assert display.rows["role"].tolist() == ["padding", "window", "outside", "window"]
 
 
 @pytest.mark.parametrize("kind", ["date", "zone", "period", "timedelta", "float", "no time"])
