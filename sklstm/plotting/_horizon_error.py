@@ -220,10 +220,10 @@ class HorizonErrorDisplay:
                 f"baseline={self.baseline!r} is none of the models {names}. "
                 f"{did_you_mean(self.baseline, names, 'Name one of these.')}"
             )
-        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 3.6))
-        self.ax_ = axes[0]
         models = [name for name in names if name != self.baseline]
         shown = self.errors[models].mean().nsmallest(MAX_CURVES).index
+        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 3.4 + 0.08 * len(shown)))
+        self.ax_ = axes[0]
         if self.baseline is not None:
             self._draw(self.baseline, {"color": GREY, "lw": 3.5})
         for number, name in enumerate(name for name in models if name in shown):

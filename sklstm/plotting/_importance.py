@@ -206,7 +206,7 @@ class ImportanceDisplay:
         else:
             shown, others = split_off_others(self.importances.mean().to_numpy(), max_names)
             n_places = len(shown) + bool(len(others))
-            axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 1.0 + 0.22 * n_places))
+            axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 1.2 + 0.22 * n_places))
             self.ax_ = axes[0]
             self._draw_names(shown, others)
         self.ax_.spines[["top", "right"]].set_visible(False)

@@ -340,6 +340,7 @@ class RemainingLifeDisplay:
         axes.set_title(_describe(lives, known), loc="left", size="medium")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="0.9")
+        axes.set_axisbelow(True)
         add_legend(self.axes_, self.figure_, is_new=ax is None)
 
     def _interval(self) -> str:

@@ -167,11 +167,11 @@ def test_a_pipeline_predicts_and_names_the_ids():
 
 
 def test_wrong_input_raises():
-    with pytest.raises(ValueError, match=r"label 'wron', but the classes are \['idle'"):
-        draw(np.where(LABELS == "worn", "wron", LABELS))
+    with pytest.raises(ValueError, match=r"label 'wornn', but the classes are \['idle'"):
+        draw(np.where(LABELS == "worn", "wornn", LABELS))
     with pytest.raises(ValueError, match="y_proba has 2 columns, expected 3"):
         draw(proba=PROBA[:, :2])
-    with pytest.raises(ValueError, match=r"label='wron' is none .* Did you mean 'worn'\?"):
-        draw(label="wron")
+    with pytest.raises(ValueError, match=r"label='wornn' is none .* Did you mean 'worn'\?"):
+        draw(label="wornn")
     with pytest.raises(ValueError, match="kind='stop' must be one of"):
         draw(kind="stop")
