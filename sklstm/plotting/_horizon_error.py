@@ -112,7 +112,7 @@ class HorizonErrorDisplay:
             or if the MASE of several results is not relative to the same naive forecast.
         """
         check_matplotlib_support(f"{cls.__name__}.from_backtest")
-        tables = {name: _read_result(result, metric) for name, result in _by_name(results, "error")}
+        tables = {name: _read_result(result, metric) for name, result in _by_name(results)}
         if metric == "mase":
             _check_scales(tables)
         return cls._from_tables(tables, metric, baseline, ax)
@@ -148,7 +148,7 @@ class HorizonErrorDisplay:
         HorizonErrorDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
-        tables = {name: _stack_steps(y_true, pred) for name, pred in _by_name(y_pred, "error")}
+        tables = {name: _stack_steps(y_true, pred) for name, pred in _by_name(y_pred)}
         return cls._from_tables(tables, metric, baseline, ax)
 
     @classmethod
@@ -182,7 +182,7 @@ class HorizonErrorDisplay:
         HorizonErrorDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        models = _by_name(estimator, "error")
+        models = _by_name(estimator)
         predictions = {name: model.predict(X) for name, model in models}
         return cls.from_predictions(y, predictions, metric=metric, baseline=baseline, ax=ax)
 
@@ -245,9 +245,9 @@ class HorizonErrorDisplay:
         self.ax_.plot(curve.index, curve.to_numpy(), label=str(name), **style)
 
 
-def _by_name(values: Any, default: str) -> list[tuple[Any, Any]]:
-    """Return the items of a dict; anything else is the only item, of the name `default`."""
-    return list(values.items()) if isinstance(values, Mapping) else [(default, values)]
+def _by_name(values: Any) -> list[tuple[Any, Any]]:
+    """Return the items of a dict; anything else is the only item, named "model"."""
+    return list(values.items()) if isinstance(values, Mapping) else [("model", values)]
 
 
 def _read_result(result: Any, metric: Any) -> pd.DataFrame:

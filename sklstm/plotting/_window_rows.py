@@ -10,14 +10,11 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklstm._panel.frames import as_plain
-from sklstm._panel.read import as_table, id_label, read_series_rows, time_stamps
+from sklstm._panel.read import as_table, read_series_rows, time_stamps
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.windows import Windows
+from sklstm.plotting._series_rows import id_names
 from sklstm.preprocessing import WindowTransformer
-
-# What a row is for the window, in the order of the legend.
-ROLES = ("window", "remembered", "padding", "outside", "later")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +24,8 @@ class WindowRows:
     Attributes
     ----------
     table : DataFrame
-        Columns ``time``, ``value`` and ``role`` (one of `ROLES`), in the order of time.
+        Columns ``time``, ``value`` and ``role`` ("window", "remembered", "padding", "outside" or
+        "later"), in the order of time.
     series : object
         Id of the series; None if there are no ids.
     row_time : object
@@ -94,36 +92,26 @@ def trace_window(transformer: WindowTransformer, X: Any, row: int, feature: Any)
     transformer = copy(transformer)
     transformer.output = "windows"
     windows: Windows = transformer.transform(X)
-    X = as_plain(X)
+    X = as_table(X)
     rows = read_series_rows(X, transformer.series, transformer.time)
-    column, name = _find_feature(windows, feature)
+    column, feature_name = _find_feature(windows, feature)
     numbers = rows.rank if rows.time is None else rows.time
     in_window = windows.ends[row] - windows.spacing * np.arange(windows.n_observed[row])
-    table = pd.concat(
-        [
-            _remembered_rows(transformer, windows, rows, row, in_window, column),
-            _passed_rows(windows, numbers, row, in_window, column),
-        ]
-    )
+    remembered = _remembered_rows(transformer, windows, rows, row, in_window, column)
+    table = pd.concat([remembered, _passed_rows(windows, numbers, row, in_window, column)])
     # The history may have been passed again.
     table = table.drop_duplicates("time").sort_values("time")
     step = _typical_step(table, rows, numbers) * windows.spacing
     table = pd.concat([_padding_rows(windows, row, table, step, column), table])
     table = table.sort_values("time", kind="stable", ignore_index=True)
-    stamps = None
+    row_time = numbers[row]
     if transformer.time is not None:
-        stamps = time_stamps(as_table(X), transformer.time)
+        stamps = time_stamps(X, transformer.time)
         table["time"] = _as_stamps(table["time"].to_numpy(), stamps)
-    frame = as_table(X)
-    series_name = None
-    if transformer.series is not None:
-        series_name = id_label(frame, transformer.series, "series")
-    return WindowRows(
-        table,
-        None if transformer.series is None else rows.ids[rows.codes[row]],
-        numbers[row] if stamps is None else stamps[row],
-        (series_name, id_label(frame, transformer.time, "row of the series"), name),
-    )
+        row_time = stamps[row]
+    series = None if transformer.series is None else rows.ids[rows.codes[row]]
+    names = (*id_names(X, transformer.series, transformer.time), feature_name)
+    return WindowRows(table, series, row_time, names)
 
 
 def _find_feature(windows: Windows, feature: Any) -> tuple[int, str]:
