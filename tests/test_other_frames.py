@@ -36,7 +36,14 @@ from sklstm import (
     unstack_series,
 )
 from sklstm.metrics import coverage, mase, pinball_loss, prognostic_score, seasonal_scale, smape
-from sklstm.plotting import ForecastDisplay, SeriesReportDisplay
+from sklstm.plotting import (
+    ClassesOverTimeDisplay,
+    CoverageDisplay,
+    ForecastDisplay,
+    RemainingLifeDisplay,
+    SeriesReportDisplay,
+    WindowDisplay,
+)
 
 IDS = {"series": "unit", "time": "cycle"}
 PANEL = make_panel([20, 25, 30, 22], scattered=True).reset_index(drop=True)
@@ -267,8 +274,18 @@ def draw(to):
         ForecastDisplay.from_estimator(forecaster, to.frame(FULL), series_ids=["b"]),
     ]
     report = SeriesReportDisplay.from_estimator(fitted_net(), to.frame(FULL), to.column(Y))
+    full, quantiles = to.frame(FULL), to.frame(pd.DataFrame({"low": Y - 1, "high": Y + 0.5}))
+    lives = RemainingLifeDisplay.from_predictions(to.column(Y), to.column(Y + 1), full, **IDS)
+    shares = {"panel": full, "series": "unit"}
+    coverages = CoverageDisplay.from_predictions(to.column(Y), quantiles, [0.1, 0.9], **shares)
+    windows = WindowTransformer(3, **IDS).fit(full)
+    seen = WindowDisplay.from_estimator(windows, full, 2)
+    risk = to.frame(pd.DataFrame({"low": 1 - WEIGHTS / 9, "high": WEIGHTS / 9}))
+    labels = to.column((Y > 1).astype(int))
+    risks = ClassesOverTimeDisplay.from_predictions(labels, risk, full, classes=[0, 1], **IDS)
     plt.close("all")
-    return [part for one in drawn for part in (one.forecast, one.observed)] + [report.report]
+    tables = [part for one in drawn for part in (one.forecast, one.observed)] + [report.report]
+    return [*tables, lives.lives, coverages.by_series, seen.rows, risks.rows]
 
 
 @cache

@@ -11,7 +11,8 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm.inspection import Attributions, integrated_gradients
-from sklstm.plotting._axes import BLUE, DARK, ORANGE, make_axes
+from sklstm.plotting._axes import make_axes
+from sklstm.plotting._palette import BLUE, DARK, ORANGE
 from sklstm.plotting._ranking import split_off_others
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ class AttributionDisplay:
         """Return the prediction of a row as the sum of its parts, or the number of rows."""
         parts = self.attributions
         if place is None:
-            return f"{len(parts)} rows"
+            return f"{len(parts):,} rows"
         start, end = parts.baseline_predictions[place], parts.predictions[place]
         return (
             f"row {parts.rows[place]}: baseline {start:.4g}, attributions {end - start:+.4g}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AXES_SIZE = (3.6, 2.2)  # inches
+# A figure of more axes could not be read.
+MAX_AXES = 100
 TIME_UNITS = {"D": "days", "h": "hours", "min": "minutes", "s": "seconds", "ms": "milliseconds"}
-
-# From the palette of Okabe and Ito, whose colours most colour-blind people can distinguish.
-DARK, BLUE, ORANGE = "#404040", "#0072B2", "#D55E00"
 
 
 def make_axes(
@@ -43,10 +43,16 @@ def make_axes(
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_axes:
             raise ValueError(
-                f"ax holds {len(axes)} Axes, expected {n_axes}: one per series and target. Pass as "
-                "many, or choose series with series_ids=, or leave ax=None."
+                f"ax holds {len(axes)} Axes, expected {n_axes}"
+                f"{': one per series and target' if n_axes > 1 else ''}. Pass as many, or choose "
+                "series with series_ids=, or leave ax=None."
             )
         return axes, axes[0].figure
+    if n_axes > MAX_AXES:
+        raise ValueError(
+            f"A figure of {n_axes:,} axes cannot be read. Choose at most {MAX_AXES} series with "
+            "series_ids=."
+        )
     import matplotlib.pyplot as plt
 
     if n_columns == 1:
@@ -61,6 +67,54 @@ def make_axes(
     for unused in grid.ravel()[n_axes:]:
         unused.remove()
     return grid.ravel()[:n_axes], figure
+
+
+def finish_axes(
+    axes: np.ndarray, figure: Figure, *, is_new: bool, x_label: str, y_labels: Sequence[Any]
+) -> None:
+    """Add labels and one legend to the axes of a display.
+
+    Parameters
+    ----------
+    axes : ndarray of matplotlib Axes
+    figure : matplotlib Figure
+    is_new : bool
+        Whether the display has made the figure. Its labels and legend are then those of the figure.
+    x_label : str
+        Label of all x-axes.
+    y_labels : sequence of str
+        Label of the y-axis of each axes. If they differ, a new figure has none.
+    """
+    if is_new:
+        figure.supxlabel(x_label, size="medium")
+        if len(set(y_labels)) == 1:
+            figure.supylabel(y_labels[0], size="medium")
+    else:
+        for each, y_label in zip(axes, y_labels, strict=True):
+            each.set(xlabel=x_label, ylabel=y_label)
+    add_legend(axes, figure, is_new=is_new)
+
+
+def add_legend(axes: np.ndarray, figure: Figure, *, is_new: bool) -> None:
+    """Add one legend: above the axes of a new figure, where it hides nothing, or to the first."""
+    handles: dict[str, Any] = {}
+    for each in axes:
+        for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    legend = {"handles": handles.values(), "labels": handles.keys(), "frameon": False}
+    if is_new:
+        n_columns = legend_columns(figure, handles)
+        figure.legend(loc="outside upper center", ncols=n_columns, **legend)
+    else:
+        axes[0].legend(**legend)
+
+
+def legend_columns(figure: Figure, labels: Iterable[str]) -> int:
+    """Return the number of columns of a legend above the axes that fits into the figure."""
+    inches = [0.6 + 0.08 * len(label) for label in labels]
+    n_fitting = max(int(figure.get_figwidth() / max(inches, default=1.0)), 1)
+    n_rows = max(-(-len(inches) // n_fitting), 1)
+    return max(-(-len(inches) // n_rows), 1)
 
 
 def series_title(name: Any, value: Any) -> str:

@@ -16,11 +16,9 @@ from sklstm._panel.frames import as_plain
 from sklstm._panel.read import as_names, as_table, id_values, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.plotting._axes import (
-    BLUE,
-    DARK,
-    ORANGE,
     TIME_UNITS,
     drawable_times,
+    finish_axes,
     format_axes,
     make_axes,
     series_title,
@@ -29,12 +27,13 @@ from sklstm.plotting._axes import (
 from sklstm.plotting._forecast_tables import (
     as_frame,
     by_series_and_target,
-    choose_series,
     find_targets,
     read_forecast,
     read_observed,
     rows_to_draw,
 )
+from sklstm.plotting._palette import BLUE, DARK, ORANGE
+from sklstm.plotting._series_rows import choose_series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -255,30 +254,11 @@ class ForecastDisplay:
             title = [] if self.series_name is None else [series_title(self.series_name, pair[0])]
             title += [str(pair[1])] if len(targets) > 1 else []
             axes.set_title(", ".join(title), loc="left", size="medium")
-            if ax is not None:
-                axes.set(xlabel=time_label, ylabel=pair[1])
-        handles: dict[str, Any] = {}
-        for axes in self.axes_:
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                handles.setdefault(label, handle)
-        if ax is None:
-            self._label_figure(time_label, targets, handles)
-        else:
-            self.axes_[0].legend(handles.values(), handles.keys(), frameon=False)
-        return self
-
-    def _label_figure(self, time_label: str, targets: Any, handles: dict[str, Any]) -> None:
-        """Add labels and one legend to a new figure."""
-        self.figure_.supxlabel(time_label, size="medium")
-        if len(targets) == 1:
-            self.figure_.supylabel(targets[0], size="medium")
-        self.figure_.legend(
-            handles.values(),
-            handles.keys(),
-            loc="outside upper center",
-            ncols=len(handles),
-            frameon=False,
+        labels = [pair[1] for pair in parts]
+        finish_axes(
+            self.axes_, self.figure_, is_new=ax is None, x_label=time_label, y_labels=labels
         )
+        return self
 
     def _draw(
         self, axes: Axes, forecast: pd.DataFrame, observed: pd.DataFrame, unit: str | None

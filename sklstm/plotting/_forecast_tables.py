@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_scalar
 
 from sklstm._panel.read import as_table, id_values, read_panel, select_features
 from sklstm._panel.show import did_you_mean, show_ids
-
-# Number of series to draw if `series_ids` is None.
-MAX_SERIES = 6
 
 
 def as_frame(panel: Any) -> pd.DataFrame:
@@ -76,7 +71,7 @@ def read_forecast(
             "prediction": forecast["prediction"],
         }
     )
-    levels = _quantile_columns(columns)
+    levels = quantile_columns(columns)
     interval = None
     if len(levels) > 1:
         low, high = min(levels), max(levels)
@@ -105,7 +100,7 @@ def _id_column(columns: list[Any], name: Any, position: int, parameter: str) -> 
     return name
 
 
-def _quantile_columns(columns: list[Any]) -> dict[float, str]:
+def quantile_columns(columns: list[Any]) -> dict[float, str]:
     """Return the columns of quantiles by level."""
     found = {}
     for name in columns:
@@ -149,36 +144,6 @@ def read_observed(
         for position, name in enumerate(targets)
     ]
     return pd.concat(tables, ignore_index=True)
-
-
-def choose_series(ids: Sequence[Any], series_ids: Any, where: str) -> list[Any]:
-    """Return the series to draw, in the order of `series_ids`.
-
-    Parameters
-    ----------
-    ids : sequence
-        All ids.
-    series_ids : list, scalar or None
-        The ids to draw. None: the first `MAX_SERIES`.
-    where : str
-        Name of the table of the ids, for messages.
-
-    Returns
-    -------
-    list
-    """
-    if series_ids is None:
-        return list(ids[:MAX_SERIES])
-    chosen = list(dict.fromkeys([series_ids] if is_scalar(series_ids) else series_ids))
-    if not chosen:
-        raise ValueError("series_ids is empty: name at least one series, or pass None.")
-    if unknown := [name for name in chosen if name not in set(ids)]:
-        raise ValueError(
-            f"series_ids names [{show_ids(unknown)}], which {where} does not contain: it has "
-            f"{len(ids)} series, such as [{show_ids(ids)}]. "
-            f"{did_you_mean(unknown[0], ids, 'Name some of these.')}"
-        )
-    return chosen
 
 
 def by_series_and_target(table: pd.DataFrame) -> dict[tuple[Any, Any], pd.DataFrame]:

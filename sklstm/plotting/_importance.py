@@ -12,10 +12,9 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm.inspection import Attributions, permutation_importance
-from sklstm.plotting._axes import BLUE, DARK, make_axes
+from sklstm.plotting._axes import add_legend, make_axes
+from sklstm.plotting._palette import BLUE, DARK, GREY
 from sklstm.plotting._ranking import split_off_others
-
-GREY = "0.7"
 
 
 class ImportanceDisplay:
@@ -207,10 +206,12 @@ class ImportanceDisplay:
         else:
             shown, others = split_off_others(self.importances.mean().to_numpy(), max_names)
             n_places = len(shown) + bool(len(others))
-            axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 1.0 + 0.22 * n_places))
+            axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 1.2 + 0.22 * n_places))
             self.ax_ = axes[0]
             self._draw_names(shown, others)
         self.ax_.spines[["top", "right"]].set_visible(False)
+        if len(self.importances) > 1:
+            add_legend(axes, self.figure_, is_new=ax is None)
         return self
 
     def _draw_names(self, shown: np.ndarray, others: np.ndarray) -> None:
@@ -227,7 +228,7 @@ class ImportanceDisplay:
         if len(others):
             rest = means[others].sum() if self.is_sum else means[others].max()
             self.ax_.barh(len(shown), rest, color=GREY, height=0.7)
-            names.append(f"{len(others)} others ({'sum' if self.is_sum else 'largest'})")
+            names.append(f"{len(others):,} others ({'sum' if self.is_sum else 'largest'})")
         self.ax_.set_yticks(np.arange(len(names)), names)
         self.ax_.invert_yaxis()
         self.ax_.axvline(0, color=DARK, lw=1)

@@ -13,7 +13,8 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.show import did_you_mean
-from sklstm.plotting._axes import BLUE, DARK, make_axes
+from sklstm.plotting._axes import add_legend, make_axes
+from sklstm.plotting._palette import BLUE, DARK
 
 
 class SeriesReportDisplay:
@@ -112,17 +113,18 @@ class SeriesReportDisplay:
         if len(values) == 0:
             raise ValueError(f"All values of the column {column!r} are missing.")
         shown = values.iloc[:n_series]
-        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 1.0 + 0.2 * len(shown)))
+        axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 1.4 + 0.2 * len(shown)))
         self.ax_ = axes[0]
         places = np.arange(len(shown))
-        self.ax_.plot(shown.to_numpy(), places, "o", color=BLUE, ms=5, label="series")
-        label = f"median of {len(values)}"
+        n_shown = "series" if len(shown) == len(values) else f"the {len(shown)} largest"
+        self.ax_.plot(shown.to_numpy(), places, "o", color=BLUE, ms=5, label=n_shown)
+        label = f"median of {len(values):,} series"
         self.ax_.axvline(values.median(), color=DARK, lw=1, ls="--", label=label)
         self.ax_.set_yticks(places, [str(name) for name in shown.index])
         self.ax_.invert_yaxis()
         self.ax_.grid(axis="y", color="0.9")
         name = self.report.index.name
         self.ax_.set(xlabel=column, ylabel="series" if name is None else str(name))
-        self.ax_.legend(frameon=False)
+        add_legend(axes, self.figure_, is_new=ax is None)
         self.ax_.spines[["top", "right"]].set_visible(False)
         return self

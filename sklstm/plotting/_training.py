@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklstm.plotting._axes import BLUE, ORANGE, format_axes, make_axes
+from sklstm.plotting._axes import add_legend, format_axes, make_axes
+from sklstm.plotting._bands import draw_bands, quantiles_by
+from sklstm.plotting._find import parts_of
+from sklstm.plotting._palette import BLUE, ORANGE
+
+CURVES = {"loss": ("training", BLUE), "val_loss": ("validation", ORANGE)}
+# The losses of more networks are drawn as bands.
+MAX_LINES = 10
 
 
 class TrainingDisplay:
     """Draw the loss of training and validation rows by epoch.
+
+    Each network has a line; more than ten networks are summed up by their median and bands of
+    quantiles.
 
     Parameters
     ----------
@@ -61,7 +70,7 @@ class TrainingDisplay:
             If the estimator contains no fitted network.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        histories = _histories(estimator)
+        histories = [part.history_ for part in parts_of(estimator) if hasattr(part, "history_")]
         if not histories:
             raise ValueError(
                 f"{type(estimator).__name__} has no network with losses (history_): fit it first."
@@ -84,36 +93,28 @@ class TrainingDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 3.6))
         self.ax_ = axes[0]
-        lines = {"loss": ("training", BLUE), "val_loss": ("validation", ORANGE)}
-        for number, history in enumerate(self.histories):
-            for key, (label, color) in lines.items():
-                if key in history:
-                    epochs = np.arange(1, len(history[key]) + 1)
-                    self.ax_.plot(
-                        epochs,
-                        history[key],
-                        color=color,
-                        lw=1.5,
-                        marker="o",
-                        ms=3,
-                        label=None if number else label,
-                    )
+        for key, (label, color) in CURVES.items():
+            curves = [history[key] for history in self.histories if key in history]
+            if len(curves) > MAX_LINES:
+                self._draw_bands(curves, label, color)
+            else:
+                self._draw_lines(curves, label, color)
         self.ax_.set(xlabel="epoch", ylabel="loss")
-        self.ax_.legend(frameon=False)
+        add_legend(axes, self.figure_, is_new=ax is None)
         format_axes(self.ax_, np.dtype(int))
         return self
 
+    def _draw_lines(self, curves: list[list[float]], label: str, color: str) -> None:
+        """Draw one line per network."""
+        for curve in curves:
+            epochs = np.arange(1, len(curve) + 1)
+            self.ax_.plot(epochs, curve, color=color, lw=1.5, marker="o", ms=3, label=label)
+            label = "_"  # no further entry in the legend
 
-def _histories(estimator: Any) -> list[dict[str, list[float]]]:
-    """Return the losses of all networks in an estimator."""
-    if isinstance(estimator, Pipeline):
-        return _histories(estimator[-1])
-    if hasattr(estimator, "history_"):
-        return [estimator.history_]
-    parts = list(getattr(estimator, "estimators_", []))
-    parts += [
-        getattr(estimator, name)
-        for name in ("best_estimator_", "regressor_")
-        if hasattr(estimator, name)
-    ]
-    return [history for part in parts for history in _histories(part)]
+    def _draw_bands(self, curves: list[list[float]], label: str, color: str) -> None:
+        """Draw the median and bands of many networks."""
+        epochs = np.concatenate([np.arange(1, len(curve) + 1) for curve in curves])
+        table = quantiles_by(np.concatenate(curves), epochs)
+        draw_bands(
+            self.ax_, table, color=color, of=f"{label} losses", median=f"median {label} loss"
+        )

@@ -29,7 +29,25 @@ def test_losses_of_every_network_are_drawn():
     several = SimpleNamespace(estimators_=[net, SimpleNamespace(history_={"loss": [5.0]})])
     display = TrainingDisplay.from_estimator(several)
     assert len(display.ax_.lines) == 3
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
     assert texts == ["training", "validation"]
     with pytest.raises(ValueError, match="has no network with losses"):
         TrainingDisplay.from_estimator(SimpleNamespace())
+
+
+def test_many_networks_are_summed_up():
+    losses = np.random.default_rng(0).uniform(size=(15, 4))
+    histories = [{"loss": list(curve), "val_loss": list(1 + curve)} for curve in losses]
+    histories[0]["loss"] = histories[0]["loss"][:2]  # ended early
+    display = TrainingDisplay(histories).plot()
+    assert len(display.ax_.lines) == 2
+    validation = line_of(display.ax_, "median validation loss")
+    np.testing.assert_allclose(validation.get_ydata(), 1 + np.median(losses, axis=0))
+    training = line_of(display.ax_, "median training loss").get_ydata()
+    np.testing.assert_allclose(training[3], np.median(losses[1:, 3]))
+    outer = display.ax_.collections[0]
+    corners = outer.get_paths()[0].vertices
+    first = corners[corners[:, 0] == 1, 1]
+    expected = np.quantile(losses[:, 0], [0.05, 0.95])
+    np.testing.assert_allclose([first.min(), first.max()], expected)
+    assert outer.get_label() == "90% of training losses"
