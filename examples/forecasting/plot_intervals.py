@@ -1,0 +1,113 @@
+"""
+Forecast with intervals, and calibrate them
+===========================================
+
+A forecast is more useful with an interval that tells how sure it is. An 80 % interval should
+contain 80 % of the values that are observed later. The intervals of a network are often too narrow.
+*Calibration* corrects them by the errors on values that were held out of training.
+"""
+
+# %%
+# Data
+# ----
+#
+# Daily sales of eight shops, one row per shop and day.
+
+from pathlib import Path
+
+import pandas as pd
+
+folders = Path(".."), Path("examples")  # works in this folder and in that of the project
+path = next(folder / "shop_sales.csv" for folder in folders if (folder / "shop_sales.csv").exists())
+sales = pd.read_csv(path, parse_dates=["day"])
+ids = {"series": "shop", "time": "day"}
+sales.tail(3)
+
+# %%
+# Two forecasters
+# ---------------
+#
+# With ``quantiles``, a forecaster also forecasts quantiles. The quantiles 0.1 and 0.9 are the bounds
+# of the 80 % interval. With ``calibration="time"``, a second network is trained without the last 28
+# days of the training rows. Its errors on these days show by how much to shift the quantiles.
+
+from sklearn.base import clone
+
+from sklstm import MultiSeriesForecaster
+
+levels = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+forecaster = MultiSeriesForecaster(
+    horizon=28, season_length=7, quantiles=levels, n_estimators=1, random_state=0, **ids
+)
+forecasters = {
+    "not calibrated": forecaster,
+    "calibrated": clone(forecaster).set_params(calibration="time"),
+}
+
+# %%
+# Forecast the past
+# -----------------
+#
+# :func:`~sklstm.backtest` trains each forecaster once, on the rows before the first of four origins.
+# It forecasts 28 days from each origin and adds the observed values as the column ``y_true``.
+
+from sklstm import backtest
+
+results = {
+    name: backtest(forecaster, sales, n_origins=4, stride=7, refit=False)
+    for name, forecaster in forecasters.items()
+}
+results["calibrated"].columns.tolist()
+
+# %%
+# These are the calibrated forecasts from the last origin. The band is the interval between the
+# outermost quantiles.
+
+import matplotlib.pyplot as plt
+
+from sklstm.plotting import ForecastDisplay
+
+result = results["calibrated"]
+last_origin = result[result["origin"] == 3]
+ForecastDisplay.from_forecast(last_origin, sales, n_history=42, **ids)
+plt.show()
+
+# %%
+# Count the values in the intervals
+# ---------------------------------
+#
+# :func:`~sklstm.metrics.coverage` is the share of observed values between two bounds.
+
+from sklstm.metrics import coverage
+
+bounds = {20: (0.4, 0.6), 40: (0.3, 0.7), 60: (0.2, 0.8), 80: (0.1, 0.9), 90: (0.05, 0.95)}
+shares = pd.DataFrame(
+    {
+        name: {
+            level: 100 * coverage(result["y_true"], result[f"q{low}"], result[f"q{high}"])
+            for level, (low, high) in bounds.items()
+        }
+        for name, result in results.items()
+    }
+)
+shares.round(1)
+
+# %%
+# The closer to the diagonal, the more an interval holds what it promises.
+
+figure, axes = plt.subplots(figsize=(5.5, 5), layout="constrained")
+axes.plot([0, 100], [0, 100], color="0.6", lw=1)
+axes.plot(shares["not calibrated"], "o-", color="#D55E00", label="not calibrated")
+axes.plot(shares["calibrated"], "s-", color="#0072B2", label="calibrated")
+axes.set(xlabel="probability of the interval (%)", ylabel="observed values in the interval (%)")
+axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
+axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False)
+plt.show()
+
+# %%
+# Without calibration, all intervals contain fewer values than they promise: the network is too sure
+# of itself.
+# Calibration widens the intervals, and their shares come close to the diagonal.
+# It works here because the days after the training rows are like the last days in training; no
+# calibration can foresee a change that has not happened before.

@@ -1,0 +1,94 @@
+"""
+Compare with other regressors in the same pipeline
+==================================================
+
+Is the LSTM worth its training time? The scaler and the windows of sklstm also serve the regressors
+of scikit-learn, so a loop is enough for the comparison. The task is to predict the remaining life
+of turbofan engines that were not in training.
+"""
+
+# %%
+# Data
+# ----
+#
+# NASA's C-MAPSS FD001 has 100 engines that ran until they failed. We train on 60 of them and
+# predict the other 40. The remaining life is capped at 125 cycles, as usual: longer before a
+# failure, the sensors show no wear. The age of the engine is a further feature.
+
+from sklstm.datasets import load_turbofan
+
+data = load_turbofan()
+X = data.train.assign(age=data.train["cycle"].astype("float32"))
+y = data.train_rul.clip(upper=125)
+is_train = X["unit"] <= 60
+sensors = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
+
+# %%
+# One pipeline, four regressors
+# -----------------------------
+#
+# The scaler scales the sensors of each engine by their own past. The window of a row contains 16
+# rows of the last 76: every fifth one. The LSTM reads a window as a sequence. The other regressors
+# need one flat row per window, which ``output="2d"`` makes of the same values.
+
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+
+from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
+
+ids = {"series": "unit", "time": "cycle"}
+windows = WindowTransformer(16, spacing=5, columns=[*sensors, "age"], **ids)
+flat = WindowTransformer(16, spacing=5, columns=[*sensors, "age"], output="2d", **ids)
+net = MultiSeriesLSTMRegressor(
+    epochs=8, batch_size=256, learning_rate_decay="cosine", min_observed=10, random_state=0
+)
+models = {
+    "constant": (flat, DummyRegressor()),
+    "ridge": (flat, Ridge(alpha=10.0)),
+    "gradient boosting": (flat, HistGradientBoostingRegressor(max_iter=60, random_state=0)),
+    "LSTM": (windows, net),
+}
+
+# %%
+# Fit and predict
+# ---------------
+
+import time
+
+import pandas as pd
+from sklearn.metrics import root_mean_squared_error
+from sklearn.pipeline import make_pipeline
+
+predictions, table = {}, {}
+for name, (transformer, regressor) in models.items():
+    pipe = make_pipeline(PerSeriesScaler(**ids), transformer, regressor)
+    started = time.perf_counter()
+    pipe.fit(X[is_train], y[is_train])
+    seconds = time.perf_counter() - started
+    predictions[name] = pipe.predict(X[~is_train])
+    rmse = root_mean_squared_error(y[~is_train], predictions[name])
+    table[name] = {"RMSE (cycles)": rmse, "fit (seconds)": seconds}
+pd.DataFrame(table).T.round(1)
+
+# %%
+# Errors by remaining life
+# ------------------------
+#
+# Each point is the RMSE of all rows whose remaining life is within the same ten cycles.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+life = data.train_rul[~is_train]
+middle = 10 * (life // 10) + 5
+colors = {"constant": "0.6", "ridge": "#E69F00", "gradient boosting": "#009E73", "LSTM": "#0072B2"}
+figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+axes.axvline(125, color="0.7", lw=1, ls=":", label="cap")
+for name, predicted in predictions.items():
+    squared = (predicted - y[~is_train]) ** 2
+    axes.plot(np.sqrt(squared.groupby(middle).mean()), color=colors[name], label=name)
+axes.set(xlabel="true remaining life (cycles)", ylabel="RMSE (cycles)", xlim=(200, 0), ylim=(0, 50))
+axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False, loc="upper left", ncols=5)
+plt.show()
