@@ -11,8 +11,8 @@ of turbofan engines that were not in training.
 # Data
 # ----
 #
-# NASA's C-MAPSS FD001 has 100 engines that ran until they failed. We train on 60 of them and
-# predict the other 40. The remaining life is capped at 125 cycles, as usual: longer before a
+# NASA's C-MAPSS FD001 has 100 engines that ran until they failed. We train on 50 of them and
+# predict the other 50. The remaining life is capped at 125 cycles, as usual: longer before a
 # failure, the sensors show no wear. The age of the engine is a further feature.
 
 from sklstm.datasets import load_turbofan
@@ -20,15 +20,15 @@ from sklstm.datasets import load_turbofan
 data = load_turbofan()
 X = data.train.assign(age=data.train["cycle"].astype("float32"))
 y = data.train_rul.clip(upper=125)
-is_train = X["unit"] <= 60
+is_train = X["unit"] <= 50
 sensors = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
 
 # %%
 # One pipeline, four regressors
 # -----------------------------
 #
-# The scaler scales the sensors of each engine by their own past. The window of a row contains 16
-# rows of the last 76: every fifth one. The LSTM reads a window as a sequence. The other regressors
+# The scaler scales the sensors of each engine by their own past. The window of a row contains 8
+# rows of the last 71: every tenth one. The LSTM reads a window as a sequence. The other regressors
 # need one flat row per window, which ``output="2d"`` makes of the same values.
 
 from sklearn.dummy import DummyRegressor
@@ -38,10 +38,10 @@ from sklearn.linear_model import Ridge
 from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
 
 ids = {"series": "unit", "time": "cycle"}
-windows = WindowTransformer(16, spacing=5, columns=[*sensors, "age"], **ids)
-flat = WindowTransformer(16, spacing=5, columns=[*sensors, "age"], output="2d", **ids)
+windows = WindowTransformer(8, spacing=10, columns=[*sensors, "age"], **ids)
+flat = WindowTransformer(8, spacing=10, columns=[*sensors, "age"], output="2d", **ids)
 net = MultiSeriesLSTMRegressor(
-    epochs=8, batch_size=256, learning_rate_decay="cosine", min_observed=10, random_state=0
+    epochs=10, batch_size=128, learning_rate_decay="cosine", min_observed=4, random_state=0
 )
 models = {
     "constant": (flat, DummyRegressor()),
@@ -92,3 +92,9 @@ axes.set(xlabel="true remaining life (cycles)", ylabel="RMSE (cycles)", xlim=(20
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, loc="upper left", ncols=5)
 plt.show()
+
+# %%
+# All models err most where the capped life begins to fall, since the sensors show little wear there.
+# Close to the failure, where it matters most, the LSTM has the smallest error.
+# Gradient boosting on flat rows is almost as good over a whole life, so always compare with it
+# before you choose.

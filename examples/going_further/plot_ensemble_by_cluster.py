@@ -99,3 +99,11 @@ for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
 plt.show()
+
+# %%
+# The two kinds of machines differ in how far and how fast their load changes, and the clusters find
+# them exactly.
+# Each network then has one simple relation to learn, and its error is less than half that of the
+# single network.
+# The error is large in the first hours, when a new machine has not yet shown of which kind it is;
+# where no feature shows the kind, clusters are of no use.
