@@ -2,18 +2,18 @@
 Find anomalies with the quantiles of a forecast
 ===============================================
 
-A value is suspicious if it lies outside the interval that was forecast for it. This example
-forecasts the next hour of many machines with intervals and turns the distance from the interval
-into a score.
+A value may be an anomaly if it lies outside the interval that was forecast for it. This example
+forecasts the next hour of many machines with intervals. The distance of a value from its interval
+is its anomaly score.
 """
 
 # %%
 # Data
 # ----
 #
-# We generate the power of 30 machines, hour by hour. Each machine has its own level and the same
-# daily pattern. Ten of them are new: they are not in training. Each of these has a fault of three
-# hours, in which its power is 30 % too high.
+# We generate the hourly power of 30 machines. All machines have the same daily pattern, each at its
+# own level. Ten of them are new: they are not in training. Each new machine has a fault of three
+# hours, during which its power is 30 % too high.
 
 import numpy as np
 import pandas as pd
@@ -32,11 +32,11 @@ panel.loc[is_faulty, "power"] *= 1.3
 # Forecast the next hour
 # ----------------------
 #
-# The target of each row is the power in the next row of the same machine, which
-# :func:`~sklstm.make_targets` finds. :class:`~sklstm.PerSeriesTargetRegressor` scales the targets
-# by the past of each machine, so that large and small machines can be predicted alike. The
-# quantiles 0.05 and 0.95 are the bounds of a 90 % interval, which ``calibration="series"`` adjusts
-# to machines that were not in training.
+# :func:`~sklstm.make_targets` makes the target of each row: the power of the same machine one hour
+# later. :class:`~sklstm.PerSeriesTargetRegressor` scales targets by the past of each machine, so
+# that machines of different levels can be predicted by one network. The quantiles 0.05 and 0.95 are
+# the bounds of a 90 % interval. ``calibration="series"`` shifts them so that the interval also
+# holds for machines that were not in training.
 
 from sklearn.pipeline import make_pipeline
 
@@ -70,9 +70,9 @@ model.fit(panel[~is_new], next_power[~is_new])
 # Scores
 # ------
 #
-# The score of a value is its distance from the interval, in widths of the interval: 0 or less
-# inside, 1 if it is one width outside. A forecast stands in the row before the value that it is
-# for, so bounds and scores are shifted by one row.
+# The score of a value is its distance from the interval, in units of the width of the interval. It
+# is at most 0 inside the interval, and 1 if the value is one width outside. A forecast belongs to
+# the next row, so the bounds are shifted by one row.
 
 new = panel[is_new].copy()
 new["lower"], new["upper"] = prediction_interval(model, new[["machine", "hour", "power"]], 0.9)
@@ -113,8 +113,7 @@ for axes in (top, bottom):
 plt.show()
 
 # %%
-# The first hour of the fault lies far outside its interval, which was forecast before the fault.
-# The later hours of the fault are nearer to theirs, because the window of their forecast contains
-# the hour before.
-# Nearly all normal hours have a score below 0.2; choose the threshold by the number of false alarms
-# that you accept.
+# The first hour of a fault lies far outside its interval, since this was forecast before the fault.
+# The later hours are closer to their intervals, because the forecasts already depend on the first.
+# Nearly all normal hours have scores below 0.2, so a threshold of 0.2 finds most of the faulty
+# hours with few false alarms.

@@ -60,9 +60,10 @@ forecasters = {
 }
 
 # %%
-# :func:`~sklstm.backtest` forecasts 28 days from each of seven origins. They are five days apart, so
-# each is on another day of the week. With ``refit=False``, the network is trained once, on the rows
-# before the first origin. The result has one row per origin, shop and day ahead (``step``).
+# :func:`~sklstm.backtest` forecasts 28 days from each of seven days in the past, the origins. They
+# are five days apart, so that each is another day of the week. With ``refit=False``, the network is
+# trained once, on the rows before the first origin. The result has one row per origin, shop and day
+# ahead (``step``).
 
 from sklstm import backtest
 
@@ -73,8 +74,8 @@ results = {
 results["season of 7 days"].head()
 
 # %%
-# Large shops have large errors. To count all shops alike, each error is divided by the mean sales of
-# its shop.
+# Large shops have large errors. To count all shops alike, each error is divided by the mean sales
+# of its shop.
 
 mean_sales = sales.groupby("shop")["sold"].mean()
 errors = {
@@ -101,7 +102,7 @@ axes.legend(frameon=False)
 plt.show()
 
 # %%
-# The forecaster that knows the season has the smallest error on almost all days, near and far.
-# Without the season, it is not even as good as repeating the last week.
-# The error hardly grows with the days ahead: these sales follow a stable weekly pattern, so that a
-# forecast for the fourth week is about as good as one for tomorrow.
+# The forecaster that knows the season has the smallest error on most days ahead, from the first
+# week to the fourth. The forecaster without it is worse than the repeated last week, so here the
+# season matters more than the network. The errors hardly grow with the days ahead, because the
+# weekly pattern of these sales is stable.

@@ -27,9 +27,10 @@ sales.tail(3)
 # Two forecasters
 # ---------------
 #
-# With ``quantiles``, a forecaster also forecasts quantiles. The quantiles 0.1 and 0.9 are the bounds
-# of the 80 % interval. With ``calibration="time"``, a second network is trained without the last 28
-# days of the training rows. Its errors on these days show by how much to shift the quantiles.
+# With ``quantiles``, a forecaster also forecasts quantiles. The quantiles 0.1 and 0.9 are the
+# bounds of the 80 % interval. With ``calibration="time"``, a second network is trained without the
+# last 28 days of the training rows. Its errors on these days show by how much to shift the
+# quantiles.
 
 from sklearn.base import clone
 
@@ -48,8 +49,9 @@ forecasters = {
 # Forecast the past
 # -----------------
 #
-# :func:`~sklstm.backtest` trains each forecaster once, on the rows before the first of four origins.
-# It forecasts 28 days from each origin and adds the observed values as the column ``y_true``.
+# :func:`~sklstm.backtest` forecasts 28 days from each of four days in the past, the origins, and
+# adds the observed values as the column ``y_true``. With ``refit=False``, each forecaster is
+# trained once, on the rows before the first origin.
 
 from sklstm import backtest
 
@@ -60,8 +62,8 @@ results = {
 results["calibrated"].columns.tolist()
 
 # %%
-# These are the calibrated forecasts from the last origin. The band is the interval between the
-# outermost quantiles.
+# These are the calibrated forecasts from the last origin, with the interval between the outermost
+# quantiles.
 
 import matplotlib.pyplot as plt
 
@@ -93,7 +95,7 @@ shares = pd.DataFrame(
 shares.round(1)
 
 # %%
-# The closer to the diagonal, the more an interval holds what it promises.
+# On the diagonal, an interval contains exactly as many values as it should.
 
 figure, axes = plt.subplots(figsize=(5.5, 5), layout="constrained")
 axes.plot([0, 100], [0, 100], color="0.6", lw=1)
@@ -106,8 +108,7 @@ axes.legend(frameon=False)
 plt.show()
 
 # %%
-# Without calibration, all intervals contain fewer values than they promise: the network is too sure
-# of itself.
-# Calibration widens the intervals, and their shares come close to the diagonal.
-# It works here because the days after the training rows are like the last days in training; no
-# calibration can foresee a change that has not happened before.
+# Without calibration, every interval contains fewer values than it should: the network is too sure.
+# With calibration, the intervals are wider, and the shares are close to the diagonal.
+# Calibration relies on the future being like the last days in training: it cannot foresee a change
+# that has not happened yet.

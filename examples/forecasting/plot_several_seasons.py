@@ -2,17 +2,17 @@
 Hourly data with a daily and a weekly pattern
 =============================================
 
-Hourly loads of electricity repeat every day, but a Saturday is no copy of a Friday: the week is a
-second season. ``season_length=(24, 168)`` tells the forecaster about both. This example measures
-the difference to ``season_length=24``.
+The electricity load of a building has a daily pattern, but the load of a Saturday is not that of a
+Friday: there is also a weekly pattern. ``season_length=(24, 168)`` names both seasons in hours.
+This example compares it with ``season_length=24``.
 """
 
 # %%
 # Data
 # ----
 #
-# We generate the loads of 12 buildings, six weeks each. In half of them, such as offices, the load
-# drops at weekends. The others, such as hospitals, have the same pattern every day.
+# We generate the hourly loads of twelve buildings over six weeks. Six are offices, whose load is
+# low at weekends. Six are hospitals, whose load is the same every day.
 
 import numpy as np
 
@@ -37,6 +37,9 @@ panel.head(3)
 # %%
 # Find the seasons
 # ----------------
+#
+# :func:`~sklstm.suggest_season_length` looks for seasons: numbers of rows after which the values
+# repeat. It finds a day of 24 hours and a week of 168.
 
 from sklstm import suggest_season_length
 
@@ -46,7 +49,10 @@ suggest_season_length(panel, **ids)
 # Fit with one season and with two
 # --------------------------------
 #
-# The last two days are held out. They are a Saturday and a Sunday, after five working days.
+# The last two days, a Saturday and a Sunday, are held out. A forecaster starts from a naive
+# forecast, the last season repeated, and its network predicts the corrections. With one season, the
+# naive forecast for a Saturday is a copy of Friday. With two, it is a mixture of the last day and
+# the last week.
 
 from sklstm import MultiSeriesForecaster
 
@@ -66,8 +72,8 @@ for seasons in [(24,), (24, 168)]:
     forecasts[seasons] = forecaster.fit(panel[~is_held_out]).forecast()
 
 # %%
-# The errors of both kinds of building
-# ------------------------------------
+# Errors in percent of the load
+# -----------------------------
 
 import pandas as pd
 
@@ -81,8 +87,8 @@ for seasons, forecast in forecasts.items():
 errors.round(1)
 
 # %%
-# A weekend of an office and of a hospital
-# ----------------------------------------
+# The weekend of an office and of a hospital
+# ------------------------------------------
 
 import matplotlib.pyplot as plt
 
@@ -106,8 +112,8 @@ figure.legend(
 plt.show()
 
 # %%
-# With the daily season alone, the forecast for the office begins from a copy of Friday, and is much
-# too high on Saturday.
-# With both seasons, it begins from a mixture of yesterday and of the same hours one week ago.
-# The mixture is chosen for each building from its own past, so the forecast for the hospital does
-# not suffer from the weekly season, although the hospital has none.
+# With the daily season alone, the forecast for the office is much too high on Saturday, because it
+# starts from a copy of Friday.
+# With both seasons, it follows the low load of the weekend.
+# The mixture is chosen for each building by its own past, so the weekly season does no harm to the
+# forecast for the hospital, which has none.

@@ -4,7 +4,7 @@ Learn from machines that have not failed yet
 
 Most machines in use have not failed yet. Of their remaining life we only know that it is longer
 than what we have seen: it is *censored*. This example trains the same network in three ways:
-without these machines, as if they had failed on the last day, and with censored lives.
+without these machines, as if they had failed at their last row, and with censored lives.
 """
 
 # %%
@@ -12,8 +12,8 @@ without these machines, as if they had failed on the last day, and with censored
 # ----
 #
 # The 100 training engines of NASA's C-MAPSS FD001 ran until they failed. Suppose that 70 of them
-# were started on the same day, 170 cycles ago. A few have failed since, and the others are still
-# running. The other 30 engines serve as test engines, and we know when each of them failed.
+# were started 170 cycles ago. Some have failed since, and the others are still running. The 30
+# remaining engines are used for testing, with their whole lives.
 
 from sklstm.datasets import load_turbofan
 
@@ -32,10 +32,10 @@ print(f"{has_failed.sum()} engines have failed, {(~has_failed).sum()} are still 
 # Targets
 # -------
 #
-# :func:`~sklstm.make_remaining_life` needs to know which engines have failed. For each row it
-# returns ``time``, the time to the last row of the engine, and ``event``, whether the engine
-# failed then. Lives are capped at 125 cycles, as usual: longer before a failure, the sensors show
-# no wear.
+# :func:`~sklstm.make_remaining_life` needs to know which engines have failed. For each row, it
+# returns the number of cycles to the last row of the engine (``time``), and whether the engine
+# failed there (``event``). Lives are capped at 125 cycles, as usual: longer before a failure, the
+# sensors show no wear. A life that is known to be longer than the cap counts as known.
 
 from sklstm import make_remaining_life
 
@@ -47,7 +47,8 @@ censored[[0, -1]]
 # Three ways to train
 # -------------------
 #
-# Where a life is censored, a prediction is only an error if it is too short.
+# A prediction for a censored life has a loss only if it is shorter than the time that the engine is
+# known to have survived.
 
 from sklearn.pipeline import make_pipeline
 
@@ -100,8 +101,8 @@ pd.DataFrame(
 ).T.round(2)
 
 # %%
-# The training engines, and what each model makes of them
-# -------------------------------------------------------
+# Training engines, and predictions for the test engines
+# ------------------------------------------------------
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -134,8 +135,7 @@ for axes in (left, right):
 plt.show()
 
 # %%
-# The engines that have failed by today are those with short lives, so a network that is trained on
-# them alone predicts lives that are too short.
-# It is even worse to take the last cycle of the running engines for a failure.
-# With censored lives, the running engines correct the predictions, although none of their failures
-# has been seen.
+# The engines that have failed so far are those with the shortest lives, so a network that is
+# trained on them alone predicts lives that are too short. It is even worse to treat the last row of
+# the running engines as a failure. With censored lives, the running engines improve the
+# predictions, although no failure of theirs has been seen.

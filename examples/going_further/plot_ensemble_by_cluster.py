@@ -2,18 +2,18 @@
 One network for each kind of series
 ===================================
 
-One network for all series is a good default. But if there are kinds of series that behave in
-opposite ways, a small network has to find out the kind before it can predict. An *ensemble by
-cluster* groups the series by features of their history and trains one network for each group.
+One network for all series is a good default. But if the same input means opposite things for two
+kinds of series, the network has to recognise the kind first. An *ensemble by cluster* groups the
+series by features of their history, and trains one network per group.
 """
 
 # %%
 # Data
 # ----
 #
-# We generate two kinds of machines. The load of steady machines changes slowly, and they get warmer
-# under load. The load of jumpy machines changes fast, and they get cooler under load, because
-# it drives their fan. No column says of which kind a machine is.
+# We generate two kinds of machines. The load of steady machines changes slowly, and under load they
+# get warmer. The load of jumpy machines changes fast, and under load they get cooler, because it
+# also drives their fan. No feature names the kind of a machine.
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from scipy.signal import lfilter
 
 
 def make_machines(n_machines, seed):
-    """Generate machines of two kinds in turn; the kind is in the id alone."""
+    """Generate machines of both kinds; only their names show the kind."""
     rng = np.random.default_rng(seed)
     machines = []
     for number in range(n_machines):
@@ -44,9 +44,9 @@ train.head(3)
 # One network, and two by cluster
 # -------------------------------
 #
-# Both have the same windows of eight hours. In the ensemble, each network is trained on the
-# machines of one cluster. A new machine is predicted by the network whose cluster is nearest to all
-# that is known of it up to that hour.
+# Both models predict the heat from windows of the last eight loads. In the ensemble, each network
+# is trained on the machines of one cluster. For each row of a new machine, the ensemble uses the
+# network whose cluster is nearest to the features of the machine up to that row.
 
 from sklearn.pipeline import make_pipeline
 
@@ -66,19 +66,20 @@ for model in models.values():
     model.fit(train[columns], train["heat"])
 
 # %%
-# The clusters
-# ------------
+# Clusters
+# --------
 #
-# The features of a machine are the mean, the deviation and the mean step (absolute change) of
-# each column. ``assignment_`` is the number of the network that was trained on a machine.
+# The clusters are found by k-means. The features of a machine are the mean, the standard deviation
+# and the mean absolute change of each column. ``assignment_`` contains, for each machine, the
+# number of the network that was trained on it.
 
 fitted = models["two networks by cluster"][-1]
 kind = fitted.assignment_.index.str.split().str[0]
 pd.crosstab(kind, fitted.assignment_, rownames=["kind"], colnames=["network"])
 
 # %%
-# What the clusters gain
-# ----------------------
+# Clusters, and errors on new machines
+# ------------------------------------
 
 import matplotlib.pyplot as plt
 
@@ -87,11 +88,13 @@ for number, (marker, color) in enumerate([("o", "#0072B2"), ("s", "#E69F00")]):
     features = fitted.features_[fitted.assignment_ == number]
     style = {"color": color, "label": f"network {number}"}
     left.plot(features["step_load"], features["deviation_load"], marker, **style)
-left.set(title="training machines", xlabel="mean step of the load", ylabel="deviation of the load")
+left.set(title="training machines", xlabel="mean absolute change of the load")
+left.set_ylabel("standard deviation of the load")
 styles = {"one network": "#D55E00", "two networks by cluster": "#0072B2"}
 for name, color in styles.items():
+    # One point for every five hours
     squared = (models[name].predict(test[columns]) - test["heat"]) ** 2
-    rmse = np.sqrt(squared.groupby(test["hour"] // 5 * 5 + 2).mean())  # means of five hours
+    rmse = np.sqrt(squared.groupby(test["hour"] // 5 * 5 + 2).mean())
     right.plot(rmse, color=color, label=name)
 right.set(title="new machines", xlabel="hours since the first row", ylabel="RMSE of the heat")
 right.set_ylim(bottom=0)
@@ -101,9 +104,8 @@ for axes in (left, right):
 plt.show()
 
 # %%
-# The two kinds of machines differ in how far and how fast their load changes, and the clusters find
-# them exactly.
-# Each network then has one simple relation to learn, and its error is less than half that of the
-# single network.
-# The error is large in the first hours, when a new machine has not yet shown of which kind it is;
-# where no feature shows the kind, clusters are of no use.
+# The loads of the two kinds change at different speeds, so the clusters are exactly the two kinds.
+# Each network of the ensemble learns one simple relation, and the error is less than half that of
+# the single network.
+# In the first hours the error is larger, because a new machine has not yet shown its kind: clusters
+# only help where the features of a series reveal it.

@@ -2,18 +2,19 @@
 Fine-tune a network on few machines
 ===================================
 
-A new type of machine has few recorded failures, but an older type has many. A network that was
-trained on the old type already knows how wear shows in the sensors. Fine-tuning starts from its
-weights and adapts them to the new type.
+Suppose that few machines of a new type have failed so far, but many of an older type. A network
+that was trained on the old type has learned how wear shows in the sensors. *Fine-tuning* starts
+from the weights of this network and adapts them to the new type.
 """
 
 # %%
 # Data
 # ----
 #
-# The old type are 60 of the engines of NASA's C-MAPSS FD001, which ran until they failed. For a
-# new type, we take the other 40 engines and keep every second cycle. They look like engines that
-# wear twice as fast. Lives of the old type are capped at 125 cycles, those of the new type at 62.
+# NASA's C-MAPSS FD001 has 100 engines that ran until they failed. The first 60 are the old type. To
+# imitate a new type that wears twice as fast, we keep only every second cycle of the other 40.
+# Remaining lives are capped, as usual: longer before a failure, the sensors show no wear. The cap
+# is 125 cycles for the old type and 62 for the new one.
 
 from sklstm.datasets import load_turbofan
 
@@ -27,6 +28,8 @@ test = new[new["unit"] > 80]  # 20 engines of the new type on which no network i
 # %%
 # Train on the old type
 # ---------------------
+#
+# This network is the source of the fine-tuning.
 
 from sklearn.pipeline import make_pipeline
 
@@ -52,8 +55,8 @@ source = fit(old, cap=125, epochs=5)
 #
 # ``init_from`` copies the weights of the source. :class:`~sklearn.frozen.FrozenEstimator` keeps it
 # fitted when scikit-learn clones the pipeline. ``trainable="head"`` trains the last layer alone; by
-# default, all layers are trained. The head has few weights and learns fast with large steps. A
-# network that starts from random weights needs more epochs.
+# default, all layers are trained. The last layer has few weights, so it can be trained at a higher
+# learning rate. A network that starts from random weights needs more epochs.
 
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
@@ -67,7 +70,7 @@ ways = {
 }
 
 
-def test_error(pipe):
+def rmse_on_test(pipe):
     """Return the RMSE on the test engines."""
     true = make_remaining_life(test, cap=62, **ids)["time"]
     return root_mean_squared_error(true, pipe.predict(test))
@@ -84,7 +87,7 @@ for n_engines in [2, 5, 10]:
     for _ in range(3):
         drawn = rng.choice(np.arange(61, 81), size=n_engines, replace=False)
         few = new[new["unit"].isin(drawn)]
-        found = {name: test_error(fit(few, cap=62, **ways[name])) for name in ways}
+        found = {name: rmse_on_test(fit(few, cap=62, **ways[name])) for name in ways}
         rows.append({"engines": n_engines} | found)
 errors = pd.DataFrame(rows).set_index("engines")
 errors.groupby("engines").mean().round(1)
@@ -104,7 +107,7 @@ figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for name, (marker, color) in styles.items():
     axes.plot(errors[name], marker, color=color, alpha=0.4)
     axes.plot(errors[name].groupby("engines").mean(), color=color, marker=marker, label=name)
-axes.axhline(test_error(source), color="0.4", ls="--", label="source, not fine-tuned")
+axes.axhline(rmse_on_test(source), color="0.4", ls="--", label="source, not fine-tuned")
 axes.set(xlabel="engines of the new type in training", ylabel="RMSE (cycles)", xticks=[2, 5, 10])
 axes.set_ylim(bottom=0)
 axes.spines[["top", "right"]].set_visible(False)
@@ -112,8 +115,7 @@ axes.legend(frameon=False)
 plt.show()
 
 # %%
-# The source predicts lives that are far too long, since it has only seen engines that wear slowly.
-# After fine-tuning on five or ten engines, it is better than a network that starts from random
-# weights, and takes a third of the epochs.
-# Two engines are too few: the errors depend on which two they are (pale points), and no way to train
-# is better than the others.
+# Without fine-tuning, the source has a large error, because it has only seen engines that wear
+# slowly. Fine-tuned on five or ten engines, it is better than a network that starts from random
+# weights, after a third of the epochs. Two engines are too few for any of the three: the error
+# depends on which two were drawn (pale points).

@@ -36,9 +36,9 @@ sorted(path.name for path in train_folder.iterdir())
 # Fit
 # ---
 #
-# ``block_rows`` limits the number of rows in memory; by default, it is half a million. Columns are
-# selected as in pandas, but nothing is read yet. The pipeline is an ordinary one. It reads the
-# files block by block, once for each step that is fitted and once per epoch.
+# ``block_rows`` is the number of rows that are read at a time, by default half a million. Columns
+# are selected as in pandas, but rows are not read before they are needed. The pipeline is an
+# ordinary one.
 
 from sklearn.pipeline import make_pipeline
 
@@ -67,7 +67,7 @@ pipe.fit(panel.drop("life"), panel["life"])
 # Predict into files
 # ------------------
 #
-# :func:`~sklstm.write_predictions` predicts one block at a time and writes a file for each block.
+# :func:`~sklstm.write_predictions` predicts one block at a time, and writes one file per block.
 
 import pandas as pd
 
@@ -147,9 +147,7 @@ plt.show()
 temporary.cleanup()
 
 # %%
-# The memory for a DataFrame grows with the rows, and that for a ``PanelDataset`` stays at that of
-# one block.
-# On a server with a hundred million rows, the blocks have half a million rows, and the curves look
-# the same.
-# The predictions were never in memory together either: they are in files, from which any part of
-# them can be read.
+# The memory that a DataFrame needs grows with the number of rows, but a ``PanelDataset`` only needs
+# memory for one block.
+# The curves would look the same for a hundred million rows in blocks of half a million.
+# Predictions were written block by block too, so that any part of them can be read from the files.
