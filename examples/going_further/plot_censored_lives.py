@@ -59,10 +59,10 @@ sensors = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 
 
 def make_model():
     """Build the pipeline, which is the same in all three ways."""
-    scaler = PerSeriesScaler(statistics="pooled", **ids)
+    scaler = PerSeriesScaler(statistics="pooled", **ids)  # one scale for all engines
     windows = WindowTransformer(40, columns=sensors, **ids)
     net = MultiSeriesLSTMRegressor(
-        segment_length=5,
+        segment_length=5,  # the LSTM takes one step per five rows, which is faster
         min_observed=20,
         batch_size=128,
         epochs=8,
@@ -82,6 +82,8 @@ models = {
 # %%
 # Errors on the test engines
 # --------------------------
+#
+# The concordance is the share of pairs of rows that the predictions put into the right order.
 
 import pandas as pd
 from sklearn.metrics import root_mean_squared_error

@@ -43,7 +43,8 @@ def fit(engines, cap, **options):
     """Fit a pipeline to capped remaining lives; the options are those of the network."""
     net = MultiSeriesLSTMRegressor(32, segment_length=5, random_state=0, **options)
     windows = WindowTransformer(30, columns=sensors, **ids)
-    pipe = make_pipeline(PerSeriesScaler(statistics="pooled", **ids), windows, net)
+    scaler = PerSeriesScaler(statistics="pooled", **ids)  # one scale for all engines
+    pipe = make_pipeline(scaler, windows, net)
     return pipe.fit(engines, make_remaining_life(engines, cap=cap, **ids)["time"])
 
 

@@ -11,8 +11,8 @@ the code is that of a large one. It needs pyarrow: ``pip install "sklstm[polars]
 # A folder of Parquet files
 # -------------------------
 #
-# We write 80 of the training engines of NASA's C-MAPSS FD001 into eight files, and the others into
-# a ninth file, for testing. The column ``life`` is the target: the remaining life, at most 125.
+# We write 80 of the training engines of NASA's C-MAPSS FD001 into eight files, and the other 20
+# into two files for testing. The column ``life`` is the target: the remaining life, at most 125.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,7 +51,7 @@ ids = {"series": "unit", "time": "cycle"}
 sensors = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
 net = MultiSeriesLSTMRegressor(
     32,
-    segment_length=5,
+    segment_length=5,  # the LSTM takes one step per five rows, which is faster
     min_observed=20,
     batch_size=256,
     epochs=6,
@@ -59,8 +59,9 @@ net = MultiSeriesLSTMRegressor(
     learning_rate_decay="cosine",
     random_state=0,
 )
+scaler = PerSeriesScaler(statistics="pooled", **ids)  # one scale for all engines
 windows = WindowTransformer(40, columns=sensors, **ids)
-pipe = make_pipeline(PerSeriesScaler(statistics="pooled", **ids), windows, net)
+pipe = make_pipeline(scaler, windows, net)
 pipe.fit(panel.drop("life"), panel["life"])
 
 # %%
