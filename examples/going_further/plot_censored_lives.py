@@ -35,13 +35,15 @@ print(f"{has_failed.sum()} engines have failed, {(~has_failed).sum()} are still 
 # :func:`~sklstm.make_remaining_life` needs to know which engines have failed. For each row, it
 # returns the number of cycles to the last row of the engine (``time``), and whether the engine
 # failed there (``event``). Lives are capped at 125 cycles, as usual: longer before a failure, the
-# sensors show no wear. A life that is known to be longer than the cap counts as known.
+# sensors show no wear. A life that is known to be longer than the cap counts as known. These are
+# the targets of some engines at cycle 100:
 
 from sklstm import make_remaining_life
 
 censored = make_remaining_life(X, has_failed, cap=125, **ids)
 all_failed = make_remaining_life(X, True, cap=125, **ids)  # as if all engines had failed today
-censored[[0, -1]]
+targets = X[["unit", "cycle"]].assign(time=censored["time"], event=censored["event"])
+targets[targets["cycle"] == 100].iloc[20:25]
 
 # %%
 # Three ways to train
