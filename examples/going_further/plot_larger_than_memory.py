@@ -132,7 +132,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained"
 left.plot(peaks["DataFrame"], "o-", color="#D55E00", label="DataFrame")
 left.plot(peaks["PanelDataset"], "s-", color="#0072B2", label="PanelDataset")
 left.set(title="fit of the scaler", xlabel="rows of the panel", ylabel="peak memory (MB)")
-left.set(xlim=(0, None), ylim=(0, None))
+left.set(xlim=(0, None), ylim=(0, None), xticks=range(0, 16_001, 4_000))
 
 lives = predicted.merge(engines, on=["unit", "cycle"])
 for unit, color in {92: "#0072B2", 96: "#D55E00"}.items():
