@@ -44,7 +44,9 @@ flat = WindowTransformer(8, spacing=10, columns=[*sensors, "age"], output="2d", 
 net = MultiSeriesLSTMRegressor(
     epochs=10, batch_size=128, learning_rate_decay="cosine", min_observed=4, random_state=0
 )
-trees = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, random_state=0)
+trees = HistGradientBoostingRegressor(
+    max_iter=40, learning_rate=0.15, max_leaf_nodes=15, random_state=0
+)
 models = {
     "constant": (flat, DummyRegressor()),
     "ridge": (flat, Ridge(alpha=10.0)),
@@ -92,7 +94,7 @@ for name, predicted in predictions.items():
     axes.plot(np.sqrt(squared.groupby(middle).mean()), color=colors[name], label=name)
 axes.set(xlabel="true remaining life (cycles)", ylabel="RMSE (cycles)", xlim=(200, 0), ylim=(0, 50))
 axes.spines[["top", "right"]].set_visible(False)
-axes.legend(frameon=False, loc="upper left", ncols=5)
+figure.legend(frameon=False, loc="outside upper center", ncols=5)
 plt.show()
 
 # %%
