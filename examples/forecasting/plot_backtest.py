@@ -39,8 +39,8 @@ suggest_season_length(sales, **ids)
 # Compare three forecasters
 # -------------------------
 #
-# The first forecaster does not know the season, the second does. The third only repeats the last
-# week, and any other forecaster should be better. A forecaster predicts by how much the values will
+# The first forecaster knows the season, the second does not. The third only repeats the last week,
+# and any other forecaster should be better. A forecaster predicts by how much the values will
 # differ from those one season ago, so a regressor that always predicts 0 repeats the last season.
 
 import numpy as np
@@ -52,8 +52,8 @@ horizon = 28
 options = {"n_estimators": 1, "random_state": 0, **ids}  # one network, for speed
 naive = DummyRegressor(strategy="constant", constant=np.zeros(horizon))
 forecasters = {
-    "no season": MultiSeriesForecaster(horizon, **options),
     "season of 7 days": MultiSeriesForecaster(horizon, season_length=7, **options),
+    "no season": MultiSeriesForecaster(horizon, **options),
     "last week repeated": MultiSeriesForecaster(
         horizon, season_length=7, regressor=naive, **options
     ),
@@ -74,35 +74,22 @@ results = {
 results["season of 7 days"].head()
 
 # %%
-# Large shops have large errors. To count all shops alike, each error is divided by the mean sales
-# of its shop.
-
-mean_sales = sales.groupby("shop")["sold"].mean()
-errors = {
-    name: 100 * result["absolute_error"] / result["shop"].map(mean_sales)
-    for name, result in results.items()
-}
-pd.DataFrame(errors).mean().round(1)
-
-# %%
 # Errors by day ahead
 # -------------------
+#
+# :class:`~sklstm.plotting.HorizonErrorDisplay` draws the error of each day ahead. The sMAPE is the
+# absolute error in percent of the mean of forecast and observed value, so large shops and small
+# shops count alike.
 
 import matplotlib.pyplot as plt
 
-figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-colors = {"no season": "#D55E00", "season of 7 days": "#0072B2", "last week repeated": "0.5"}
-for name, error in errors.items():
-    by_step = error.groupby(results[name]["step"]).mean()
-    axes.plot(by_step, color=colors[name], label=name)
-axes.set(xlabel="days ahead", ylabel="mean absolute error (% of mean sales)", xlim=(1, horizon))
-axes.set_ylim(bottom=0)
-axes.spines[["top", "right"]].set_visible(False)
-axes.legend(frameon=False)
+from sklstm.plotting import HorizonErrorDisplay
+
+HorizonErrorDisplay.from_backtest(results, metric="smape", baseline="last week repeated")
 plt.show()
 
 # %%
 # The forecaster that knows the season has the smallest error on most days ahead, from the first
-# week to the fourth. The forecaster without it is worse than the repeated last week, so here the
-# season matters more than the network. The errors hardly grow with the days ahead, because the
+# week to the fourth. The forecaster without it is no better than the repeated last week, so here
+# the season matters more than the network. The errors hardly grow with the days ahead, because the
 # weekly pattern of these sales is stable.

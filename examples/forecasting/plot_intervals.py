@@ -78,33 +78,13 @@ plt.show()
 # Count the values in the intervals
 # ---------------------------------
 #
-# :func:`~sklstm.metrics.coverage` is the share of observed values between two bounds.
+# :class:`~sklstm.plotting.CoverageDisplay` draws the share of observed values in each interval. On
+# the diagonal, an interval contains exactly as many values as it should.
 
-from sklstm.metrics import coverage
+from sklstm.plotting import CoverageDisplay
 
-bounds = {20: (0.4, 0.6), 40: (0.3, 0.7), 60: (0.2, 0.8), 80: (0.1, 0.9), 90: (0.05, 0.95)}
-shares = pd.DataFrame(
-    {
-        name: {
-            level: 100 * coverage(result["y_true"], result[f"q{low}"], result[f"q{high}"])
-            for level, (low, high) in bounds.items()
-        }
-        for name, result in results.items()
-    }
-)
-shares.round(1)
-
-# %%
-# On the diagonal, an interval contains exactly as many values as it should.
-
-figure, axes = plt.subplots(figsize=(5.5, 5), layout="constrained")
-axes.plot([0, 100], [0, 100], color="0.6", lw=1)
-axes.plot(shares["not calibrated"], "o-", color="#D55E00", label="not calibrated")
-axes.plot(shares["calibrated"], "s-", color="#0072B2", label="calibrated")
-axes.set(xlabel="probability of the interval (%)", ylabel="observed values in the interval (%)")
-axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
-axes.spines[["top", "right"]].set_visible(False)
-axes.legend(frameon=False)
+display = CoverageDisplay.from_backtest(results["not calibrated"], name="not calibrated")
+CoverageDisplay.from_backtest(results["calibrated"], name="calibrated", ax=display.ax_)
 plt.show()
 
 # %%
