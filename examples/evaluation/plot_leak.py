@@ -58,9 +58,7 @@ promised, kept = {}, {}
 
 pipe = make_pipeline(PerSeriesScaler(statistics="pooled", **ids), windows, net)
 name = "honest: a pipeline, folds of engines"
-promised[name] = -cross_val_score(
-    pipe, X, y, groups=X["unit"], cv=GroupKFold(3), scoring=scoring
-)
+promised[name] = -cross_val_score(pipe, X, y, groups=X["unit"], cv=GroupKFold(3), scoring=scoring)
 kept[name] = root_mean_squared_error(y_later, pipe.fit(X, y).predict(X_later))
 
 # %%

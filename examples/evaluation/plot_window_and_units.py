@@ -86,7 +86,7 @@ import matplotlib.pyplot as plt
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 for (units, table), style in zip(errors.groupby(level="units"), ["C0o-", "C1s--"], strict=True):
     table = table.droplevel("units")
-    ax.plot(table, style[:2] + style[2:], lw=0.8, ms=3, alpha=0.5)
+    ax.plot(table, style, lw=0.8, ms=3, alpha=0.5)
     ax.plot(table.mean(axis=1), style, lw=2.5, ms=7, label=f"{units} units")
 ax.set(
     xscale="log",

@@ -103,9 +103,7 @@ import matplotlib.pyplot as plt
 
 ends = X_test.loc[last].assign(life=y_test[last]).query("life < 40")
 longest = ends.nlargest(4, "cycle")["unit"]
-figure, axes = plt.subplots(
-    2, 2, figsize=(8, 5.2), sharex=True, sharey=True, layout="constrained"
-)
+figure, axes = plt.subplots(2, 2, figsize=(8, 5.2), sharex=True, sharey=True, layout="constrained")
 for ax, unit in zip(axes.flat, longest, strict=True):
     rows = (X_test["unit"] == unit).to_numpy()
     cycle = X_test["cycle"][rows]
