@@ -12,9 +12,9 @@ statistics of a whole life tell when it ends. This example compares the three ki
 # Engines in training and unseen ones
 # -----------------------------------
 #
-# All engines of the training part of :func:`~sklstm.datasets.load_turbofan` ran until they failed.
-# Here, 60 of them are for training and 40 are unseen. The target is the number of cycles until the
-# failure, at most 125.
+# :func:`~sklstm.datasets.load_turbofan` returns sensor data of 100 simulated jet engines that ran
+# until they failed, one row per cycle. Here, 60 of them are for training and 40 are unseen. The
+# target is the number of cycles until the failure, at most 125.
 
 from sklstm.datasets import load_turbofan
 
@@ -28,8 +28,8 @@ seen = X["unit"] <= 60
 #
 # - ``"fit"``: each engine is scaled by all its rows in ``fit``. An unseen engine has none, so it is
 #   scaled by the statistics of all training rows.
-# - ``"expanding"``, the default: each row is scaled by the rows of its engine up to that row, mixed
-#   with the statistics of all training rows while these are few.
+# - ``"expanding"``, the default: each row is scaled by the rows of its engine up to that row. While
+#   these are few, they are mixed with the statistics of all training rows.
 # - ``"pooled"``: every row is scaled by the statistics of all training rows, as in scikit-learn.
 
 import pandas as pd
@@ -48,8 +48,10 @@ for statistics in kinds:
         WindowTransformer(30, columns=sensors, **ids),
         MultiSeriesLSTMRegressor(
             32,
-            segment_length=5,  # the LSTM takes one step per five rows, which is faster
-            min_observed=10,  # learn from engines as soon as they have 10 rows
+            # One step of the LSTM per five rows, for speed.
+            segment_length=5,
+            # Learn from engines as soon as they have 10 rows.
+            min_observed=10,
             epochs=5,
             batch_size=256,
             learning_rate=3e-3,
@@ -85,17 +87,19 @@ for statistics in kinds:
         smooth = scaled[statistics][rows].rolling(15).mean()
         color = colors["engines in training" if unit <= 60 else "unseen engines"]
         ax.plot(data.train_rul[rows], smooth, color=color, lw=0.9)
-    ax.set(xlim=(200, 0), ylim=(-2, 4), title=f'"{statistics}"', xlabel="remaining life (cycles)")
+    ax.set(xlim=(200, 0), ylim=(-2, 3), title=f'"{statistics}"')
+    ax.set_xlabel("remaining life (cycles)")
 grid["fit"].set_ylabel("sensor 11, scaled")
 
+lower = grid["errors"]
 for name, shift in [("engines in training", -0.15), ("unseen engines", 0.15)]:
     places = [place + shift for place in range(3)]
-    bars = grid["errors"].barh(places, errors[name], height=0.28, color=colors[name], label=name)
-    grid["errors"].bar_label(bars, fmt="%.1f", padding=3)
-grid["errors"].set_yticks(range(3), [f'"{statistics}"' for statistics in kinds])
-grid["errors"].invert_yaxis()
-grid["errors"].set_xlabel("RMSE (cycles)")
-grid["errors"].legend(frameon=False, loc="lower right")
+    bars = lower.barh(places, errors[name], height=0.28, color=colors[name], label=name)
+    lower.bar_label(bars, fmt="%.1f", padding=3)
+lower.set_yticks(range(3), [f'"{statistics}"' for statistics in kinds])
+lower.invert_yaxis()
+lower.set_xlabel("RMSE (cycles)")
+lower.legend(frameon=False, loc="lower right")
 for ax in grid.values():
     ax.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -2,9 +2,9 @@
 Who is served by which weights
 ==============================
 
-Some series of a panel may be fifty times as long as others. If every row counts the same, the
-network mostly fits the long series. If every series counts the same, it learns mostly from the few
-rows of the short ones. The parameter ``series_weight`` chooses between the two, and this example
+Among many series, some may be fifty times as long as others. If every row counts the same, a
+network mostly fits the long series. If every series counts the same, the few rows of the short ones
+have a large influence. The parameter ``series_weight`` chooses between the two, and this example
 shows which series gain and which lose.
 """
 
@@ -12,9 +12,10 @@ shows which series gain and which lose.
 # Old and new pumps
 # -----------------
 #
-# The example generates 80 pumps with records of 20 to 1000 hours. Pumps with a short record are of
-# a newer design, whose power depends more strongly on the temperature. No column tells the design,
-# so that one network has to find a compromise. Half of the pumps are held out.
+# The example generates 80 pumps with records of 20 to 1000 hours, and the target is their power.
+# The newer a pump is, the shorter is its record, and the more its power depends on the temperature.
+# No column tells how new a pump is, so one network has to find a compromise. Half of the pumps are
+# held out.
 
 import numpy as np
 
@@ -26,16 +27,18 @@ features = ["temperature", "x1", "x2"]
 by_pump = X.groupby("pump")[features]
 X[features] = (X[features] - by_pump.transform("mean")) / by_pump.transform("std")
 
-lengths = np.geomspace(20, 1000, 40).astype(int).repeat(2)  # pairs of pumps with equal length
+# Two pumps of each length, one for training and one held out.
+lengths = np.geomspace(20, 1000, 40).astype(int).repeat(2)
 length = lengths[X["pump"]]
 newness = np.log(1000 / length) / np.log(50)  # from 0 (longest record) to 1 (shortest)
 power = power + newness * X["temperature"]
 
 recorded = X["hour"] < length
-held_out = X["pump"] % 2 == 1  # one pump of each pair
+held_out = X["pump"] % 2 == 1
 X_train, y_train = X[recorded & ~held_out], power[recorded & ~held_out]
 X_test, y_test = X[recorded & held_out], power[recorded & held_out]
-print(f"rows of the ten longest training records: {lengths[::2][-10:].sum() / len(X_train):.0%}")
+share = lengths[::2][-10:].sum() / len(X_train)
+print(f"the ten longest of 40 training records have {share:.0%} of the rows")
 
 # %%
 # Three weightings
@@ -57,7 +60,8 @@ for scheme, name in schemes.items():
         MultiSeriesLSTMRegressor(
             32,
             segment_length=2,
-            min_observed=1,  # learn from all rows, also from the first ones of a pump
+            # Learn from all rows, also from the first ones of a pump.
+            min_observed=1,
             epochs=6,
             batch_size=256,
             learning_rate=5e-3,
@@ -87,7 +91,7 @@ scores.round(3)
 # Error by length
 # ---------------
 #
-# Each point is a held-out pump, and each line is the mean of the nine pumps around it.
+# Each point on the left is a held-out pump, and each line is a moving mean over nine pumps.
 
 import matplotlib.pyplot as plt
 
@@ -95,11 +99,13 @@ figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 4), width_ratios=[5, 3], layout="constrained"
 )
 rows_of_pump = X_test.groupby("pump").size()
-for name, marker in zip(schemes.values(), "os^", strict=True):
-    (points,) = left.plot(rows_of_pump, error_by_pump[name], marker, ms=4, alpha=0.5, label=name)
-    smooth = error_by_pump[name].rolling(9, center=True, min_periods=4).mean()
-    left.plot(rows_of_pump, smooth, color=points.get_color(), lw=2)
-    right.plot(scores.columns, scores.loc[name], marker, ls="-", ms=7)
+styles = {"o": "#0072B2", "s": "#D55E00", "^": "0.25"}
+for name, (marker, color) in zip(schemes.values(), styles.items(), strict=True):
+    error = error_by_pump[name]
+    smooth = error.rolling(9, center=True, min_periods=4).mean()
+    left.plot(rows_of_pump, error, marker, color=color, ms=4, alpha=0.5, label=name)
+    left.plot(rows_of_pump, smooth, color=color, lw=2)
+    right.plot(scores.columns, scores.loc[name], marker, color=color, ls="-", ms=7)
 left.set(xscale="log", xlabel="rows of the pump", ylabel="RMSE of the pump")
 left.legend(frameon=False, title="series_weight")
 right.set(ylabel="RMSE", xlim=(-0.4, 1.4))
@@ -112,5 +118,5 @@ plt.show()
 # short ones, and no weights serve both.
 # The score decides which is best: 0 has the smallest error over all rows, and 0.5 has the smallest
 # mean error over pumps.
-# So decide first whether each row or each pump counts the same for you, and then search
-# ``series_weight`` with the score of that kind.
+# So decide first which error has to be small, that of a random row or that of a random pump, and
+# search ``series_weight`` with the scorer of that kind.

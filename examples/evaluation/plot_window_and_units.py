@@ -12,8 +12,9 @@ candidate is scored on engines that were not in its training.
 # Data
 # ----
 #
-# The first 40 engines of :func:`~sklstm.datasets.load_turbofan`. The target is the number of cycles
-# until the engine fails, at most 125.
+# :func:`~sklstm.datasets.load_turbofan` returns sensor data of simulated jet engines that ran until
+# they failed, one row per cycle. This example takes 40 of them. The target is the number of cycles
+# until the failure, at most 125.
 
 from sklstm.datasets import load_turbofan
 
@@ -44,8 +45,10 @@ pipe = Pipeline(
         (
             "net",
             MultiSeriesLSTMRegressor(
-                segment_length=5,  # the LSTM takes one step per five rows, which is faster
-                min_observed=1,  # learn from all rows, also from the first ones of an engine
+                # One step of the LSTM per five rows, for speed.
+                segment_length=5,
+                # Learn from all rows, also from the first ones of an engine.
+                min_observed=1,
                 epochs=4,
                 batch_size=128,
                 learning_rate=3e-3,
@@ -84,8 +87,8 @@ errors.round(1)
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
-for (units, table), style in zip(errors.groupby(level="units"), ["C0o-", "C1s--"], strict=True):
-    table = table.droplevel("units")
+for units, style in [(4, "C0o-"), (32, "C1s--")]:
+    table = errors.loc[units]
     ax.plot(table, style, lw=0.8, ms=3, alpha=0.5)
     ax.plot(table.mean(axis=1), style, lw=2.5, ms=7, label=f"{units} units")
 ax.set(
@@ -102,6 +105,6 @@ plt.show()
 # %%
 # The two parameters depend on each other: a window of 80 cycles makes the network with 32 units
 # much better, while the network with 4 units cannot use it.
-# A search over one parameter at a time would have missed this.
+# A search over one parameter at a time may miss this.
 # The folds differ by several cycles, since some engines are harder to predict than others, so
 # compare two candidates within the same folds.

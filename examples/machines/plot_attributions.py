@@ -28,7 +28,8 @@ pipe = make_pipeline(
     WindowTransformer(60, columns=sensors, **ids),
     MultiSeriesLSTMRegressor(
         32,
-        min_observed=20,  # learn from engines as soon as they have 20 rows
+        # Learn from engines as soon as they have 20 rows.
+        min_observed=20,
         batch_size=256,
         epochs=5,
         learning_rate=3e-3,
@@ -66,14 +67,15 @@ print(f"after {late + 1} cycles: {parts.predictions[1]:.0f} cycles")
 
 by_sensor = parts.by_feature()
 print(by_sensor.sum(axis=1).round(1).tolist())
-by_sensor.round(1)
+by_sensor.T.round(1)
 
 # %%
 # Early and late
 # --------------
 #
-# :class:`~sklstm.plotting.AttributionDisplay` draws the parts of one row. The number beside each
-# sensor is the sum of its parts.
+# :class:`~sklstm.plotting.AttributionDisplay` draws the parts of one row. Blue cells lower the
+# prediction, and orange cells raise it. Lag 0 is the explained cycle, and larger lags are earlier
+# cycles. The number beside each sensor is the sum of its parts.
 
 import matplotlib.pyplot as plt
 
@@ -81,13 +83,14 @@ from sklstm.plotting import AttributionDisplay
 
 figure, axes = plt.subplots(2, 1, figsize=(7, 7), layout="constrained")
 for ax, row in zip(axes, parts.rows, strict=True):
-    display = AttributionDisplay.from_attributions(parts, row=row, max_features=8, ax=ax)
+    display = AttributionDisplay(parts).plot(ax, row=row, max_features=8)
     display.image_.set_clim(-8, 8)  # the same colours in both
     ax.set_ylabel(f"after {row + 1} cycles")
 plt.show()
 
 # %%
-# After 80 cycles the engine is nearly as good as new: its colours are pale, and its parts cancel.
+# After 80 cycles the engine is nearly as good as new: its colours are pale, and its parts nearly
+# cancel.
 # Near its end, many sensors lower the prediction together, which speaks for wear and against a
 # single broken sensor.
 # The latest ten cycles have the strongest colours: for the network, the present state of the engine

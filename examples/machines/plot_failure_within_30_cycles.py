@@ -12,19 +12,19 @@ alarms.
 # A label for each row
 # --------------------
 #
-# The training engines of :func:`~sklstm.datasets.load_turbofan` ran until they failed, so the event
-# is the last row of each engine (``event=True``). :func:`~sklstm.make_event_targets` labels each
-# row: 1 if the event is at most 30 rows away, otherwise 0. Had an engine not failed, its last 30
-# labels would be missing, and the classifier would leave these rows out of its loss.
+# :func:`~sklstm.datasets.load_turbofan` returns sensor data of simulated jet engines, one row per
+# cycle, such as a flight. The training engines ran until they failed, so the event is the last row
+# of each engine (``event=True``). :func:`~sklstm.make_event_targets` labels each row: 1 if the
+# event is at most 30 rows away, otherwise 0. Had an engine not failed, its last 30 labels would be
+# missing, and the classifier would leave these rows out of its loss.
 
 from sklstm import make_event_targets
 from sklstm.datasets import load_turbofan
 
 data = load_turbofan()
 ids = {"series": "unit", "time": "cycle"}
-X, X_test = (
-    engines.assign(age=engines["cycle"].astype("float32")) for engines in (data.train, data.test)
-)
+X = data.train.assign(age=data.train["cycle"].astype("float32"))
+X_test = data.test.assign(age=data.test["cycle"].astype("float32"))
 soon = make_event_targets(X, event=True, horizon=30, **ids)
 print(f"{soon.mean():.0%} of {len(X)} rows are within 30 cycles of a failure")
 
@@ -45,8 +45,10 @@ pipe = make_pipeline(
     WindowTransformer(80, columns=[*sensors, "age"], **ids),
     MultiSeriesLSTMClassifier(
         32,
-        segment_length=5,  # the LSTM takes one step per five rows, which is faster
-        min_observed=20,  # learn from engines as soon as they have 20 rows
+        # One step of the LSTM per five rows, for speed.
+        segment_length=5,
+        # Learn from engines as soon as they have 20 rows.
+        min_observed=20,
         batch_size=256,
         epochs=6,
         learning_rate=3e-3,

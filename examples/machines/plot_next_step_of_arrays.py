@@ -56,7 +56,7 @@ panel.join(following).head(3)
 #
 # The last 30 rows of each pump are held out. :class:`~sklstm.PerSeriesTargetRegressor` scales the
 # targets of each pump, as :class:`~sklstm.PerSeriesScaler` scales its features, and returns
-# predictions in the original units. Both use the rows of `fit` alone. ``embargo=1`` leaves the last
+# predictions in the original units. Both use the training rows alone. ``embargo=1`` leaves the last
 # training row of each pump out of the loss, since its target is the first value that is held out.
 
 from sklearn.pipeline import make_pipeline
@@ -73,7 +73,12 @@ pipe = make_pipeline(
     PerSeriesScaler(statistics="fit", **ids),
     WindowTransformer(24, **ids),
     MultiSeriesLSTMRegressor(
-        32, embargo=1, epochs=20, learning_rate=0.01, learning_rate_decay="cosine", random_state=0
+        32,
+        embargo=1,
+        epochs=20,
+        learning_rate=0.01,
+        learning_rate_decay="cosine",
+        random_state=0,
     ),
 )
 model = PerSeriesTargetRegressor(pipe, **ids)
@@ -95,8 +100,8 @@ actual = following[is_late].set_axis(late.columns, axis=1)
 # All pumps at once
 # -----------------
 #
-# The simplest forecast repeats the last value. The figure compares the errors of both: on the left
-# for the flow of three pumps, on the right for all of them.
+# The left figures show the flow of three pumps in their last 30 minutes. The right figure compares
+# the error of the network with that of the simplest forecast, which repeats the last value.
 
 import matplotlib.pyplot as plt
 
@@ -108,26 +113,27 @@ grid = figure.subplot_mosaic([["0", "all"], ["1", "all"], ["2", "all"]])
 spread = panel["flow"].groupby(level="series").std().sort_values()
 for place, pump in enumerate(spread.index[[0, 20, -1]]):
     ax = grid[str(place)]
-    minute = actual.loc[pump].index + 1
-    ax.plot(minute, actual.loc[pump, "flow"], ".-", color="0.25", lw=0.8, label="observed")
-    ax.plot(minute, predicted.loc[pump, "flow"], color="C1", label="predicted")
+    flow = actual.loc[pump, "flow"]
+    ax.plot(flow.index + 1, flow, ".-", color="0.25", lw=0.8, label="observed")
+    ax.plot(flow.index + 1, predicted.loc[pump, "flow"], color="C1", label="predicted")
     ax.set_title(f"flow of pump {pump}", loc="left", size="medium")
 grid["0"].legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
 grid["2"].set_xlabel("minute")
 
+right = grid["all"]
 for column, marker in [("pressure", "o"), ("flow", "^")]:
-    grid["all"].plot(error_of_last_value[column], error[column], marker, ms=4, label=column)
+    right.plot(error_of_last_value[column], error[column], marker, ms=4, label=column)
 limits = [0.02, 20]
-grid["all"].plot(limits, limits, color="0.5", lw=1)
-grid["all"].annotate("same error", (8, 8), (-6, 4), textcoords="offset points", ha="right")
-grid["all"].set(
+right.plot(limits, limits, color="0.5", lw=1)
+right.annotate("same error", (6, 8), ha="right")
+right.set(
     xscale="log",
     yscale="log",
     xlabel="mean absolute error of the last value",
     ylabel="mean absolute error of the network",
     title="Each point is a pump",
 )
-grid["all"].legend(frameon=False)
+right.legend(frameon=False)
 for ax in grid.values():
     ax.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -3,8 +3,8 @@ Remaining life of engines, with intervals
 =========================================
 
 How many cycles will an engine run before it fails? This example predicts the remaining life of
-engines that were not in training. An interval around each prediction contains the true life of a
-new engine with a probability of 80 %.
+engines that were not in training. Each prediction has an interval that should contain the true life
+with a probability of 80 %.
 
 The model is a scikit-learn pipeline of three steps: scale the sensors of each engine, turn each row
 into a window of the latest rows, and train one LSTM on the windows of all engines.
@@ -45,8 +45,9 @@ X[["unit", "cycle", "sensor2", "sensor11"]].head()
 # rows that end there.
 #
 # With ``quantiles``, :class:`~sklstm.MultiSeriesLSTMRegressor` predicts quantiles of the life.
-# ``calibration="series"`` shifts them until they are right for engines that were not in training.
-# To find the shifts, further networks are trained, each without a fifth of the engines.
+# ``calibration="series"`` shifts the quantiles so that they hold for engines that were not in
+# training. To find the shifts, five further networks are trained, each without a fifth of the
+# engines.
 
 from sklearn.pipeline import make_pipeline
 
@@ -59,8 +60,10 @@ pipe = make_pipeline(
     WindowTransformer(80, columns=[*sensors, "age"], **ids),
     MultiSeriesLSTMRegressor(
         32,
-        segment_length=5,  # the LSTM takes one step per five rows, which is faster
-        min_observed=20,  # learn from engines as soon as they have 20 rows
+        # One step of the LSTM per five rows, for speed.
+        segment_length=5,
+        # Learn from engines as soon as they have 20 rows.
+        min_observed=20,
         quantiles=(0.1, 0.5, 0.9),
         calibration="series",
         batch_size=256,
@@ -88,9 +91,12 @@ from sklstm.metrics import coverage
 predicted = pipe.predict(X_test)
 lower, upper = prediction_interval(pipe, X_test, 0.8)
 last = ~X_test["unit"].duplicated(keep="last")  # the last known cycle of each engine
-print(f"RMSE at the last cycles: {root_mean_squared_error(y_test[last], predicted[last]):.1f}")
-print(f"share of lives in the interval: {coverage(y_test, lower, upper):.0%}")
-print(f"the same at the last cycles: {coverage(y_test[last], lower[last], upper[last]):.0%}")
+rmse = root_mean_squared_error(y_test[last], predicted[last])
+share = coverage(y_test, lower, upper)
+share_of_last = coverage(y_test[last], lower[last], upper[last])
+print(f"RMSE at the last cycles: {rmse:.1f} cycles")
+print(f"lives in the interval, all cycles: {share:.0%}")
+print(f"lives in the interval, last cycles: {share_of_last:.0%}")
 
 # %%
 # Four test engines
@@ -118,9 +124,8 @@ figure.supylabel("remaining life (cycles, at most 125)")
 plt.show()
 
 # %%
-# Early in the life of an engine, its sensors show no wear, and the network predicts a life near the
-# cap.
+# While an engine is young, its sensors show no wear, and the network predicts a life near the cap.
 # The interval is widest when wear begins, and narrow shortly before the failure, when a prediction
 # is worth most.
-# Engine 149 lives longer than its interval says: one life in five may lie outside of an interval of
-# 80 %.
+# Engine 149 lives longer than its interval says, as may happen: an interval of 80 % misses one life
+# in five.
