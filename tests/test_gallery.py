@@ -18,7 +18,7 @@ each_example = pytest.mark.parametrize(
 
 
 def blocks_of(path):
-    """Split an example at the lines "# %%", as sphinx-gallery does, into pairs of prose and code."""
+    """Split an example at the lines "# %%" into pairs of prose and code, as sphinx-gallery does."""
     source = path.read_text()
     end_of_docstring = ast.parse(source).body[0].end_lineno
     rest = "".join(source.splitlines(keepends=True)[end_of_docstring:])

@@ -106,5 +106,5 @@ plt.show()
 # The two parameters depend on each other: a window of 80 cycles makes the network with 32 units
 # much better, while the network with 4 units cannot use it.
 # A search over one parameter at a time may miss this.
-# The folds differ by several cycles, since some engines are harder to predict than others, so
+# The folds differ by two or three cycles, since some engines are harder to predict than others, so
 # compare two candidates within the same folds.
