@@ -55,8 +55,9 @@ promised, kept = {}, {}
 # The honest way
 # --------------
 #
-# Scaler, windows and network are one pipeline, and
-# :class:`~sklearn.model_selection.GroupKFold` holds out whole engines.
+# One pipeline scales the sensors, turns each row into the window of the latest 30 rows of its
+# engine, and trains the network. :class:`~sklearn.model_selection.GroupKFold` holds out whole
+# engines.
 
 pipe = make_pipeline(PerSeriesScaler(statistics="pooled", **ids), windows, net)
 name = "honest"
@@ -99,7 +100,7 @@ kept[name] = root_mean_squared_error(y_later, fitted.predict(front.transform(X_l
 # Promised and kept
 # -----------------
 #
-# Each row of the figure is one of the three experiments above.
+# Each line of the figure is one of the three experiments above.
 
 import matplotlib.pyplot as plt
 

@@ -30,7 +30,10 @@ seen = X["unit"] <= 60
 #   scaled by the statistics of all training rows.
 # - ``"expanding"``, the default: each row is scaled by the rows of its engine up to that row. While
 #   these are few, they are mixed with the statistics of all training rows.
-# - ``"pooled"``: every row is scaled by the statistics of all training rows, as in scikit-learn.
+# - ``"pooled"``: every row is scaled by the statistics of all training rows, as by scikit-learn's
+#   scalers.
+#
+# The same network is trained with each of them, on windows of the latest 30 rows.
 
 import pandas as pd
 from sklearn.metrics import root_mean_squared_error

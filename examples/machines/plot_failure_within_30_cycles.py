@@ -2,10 +2,10 @@
 Will the engine fail within 30 cycles?
 ======================================
 
-A mechanic rarely needs the exact remaining life of a machine. The question is whether it will fail
-before the next inspection. This example predicts the probability that an engine fails within the
-next 30 cycles, for engines that were not in training, and shows how to turn the probability into
-alarms.
+A mechanic rarely needs the exact remaining life of a machine. More often, the question is whether
+it will fail before the next inspection. This example predicts the probability that an engine fails
+within the next 30 cycles, for engines that were not in training, and shows how to turn the
+probability into alarms.
 """
 
 # %%
