@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # package and of lower layers. Packages of one layer do not import each other.
 LAYERS = [
     {"_version", "_bar"},
-    {"_progress"},
+    {"_progress", "_show_versions"},
     {"_files", "_panel", "datasets"},
     {"_network", "metrics"},
     {"_streaming"},

@@ -186,7 +186,8 @@ def _warn_of_idle_devices(spec: TrainingSpec, callbacks):
         warn_user(
             f"The active distribution of Keras has {n_devices} devices, and this fit uses one of "
             "them. On TensorFlow, Keras' own steps, which ignore distributions, run the fits with "
-            "Keras callbacks and the fits with a loss, optimizer or schedule of your own."
+            "Keras callbacks and the fits with a loss, optimizer or schedule of your own. Fit "
+            "without these to use all devices."
         )
 
 

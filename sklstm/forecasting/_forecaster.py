@@ -151,8 +151,10 @@ class MultiSeriesForecaster(PanelEstimator):
     ----------
     estimators_ : list of estimators
         The fitted regressors.
-    window_length_, segment_length_ : int
-        The lengths in use.
+    window_length_ : int
+        The window length in use.
+    segment_length_ : int
+        The segment length in use.
     shifts_ : ndarray of shape (n_targets * horizon, n_quantiles) or None
         Shifts that `calibration` adds to the quantiles, in units of the normalised window.
     freq_ : number, Timedelta, pandas offset or None

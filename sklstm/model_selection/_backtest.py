@@ -227,12 +227,7 @@ class Backtest(CallbackSupportMixin):
 
     @with_callbacks
     def run(
-        self,
-        rolling: _RollingPanel,
-        cuts: np.ndarray,
-        refit: bool,
-        n_jobs: int | None,
-        show: bool,
+        self, rolling: _RollingPanel, cuts: np.ndarray, refit: bool, n_jobs: int | None, show: bool
     ) -> list[Any]:
         """Return the forecast from each origin, refitting at each or only at the first."""
         n_origins = len(cuts)

@@ -17,3 +17,7 @@ __all__ = [
     "SeriesReportDisplay",
     "TrainingDisplay",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
