@@ -189,5 +189,5 @@ def test_count_equals_a_loop(seed, window_length):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         windows.transform(passed)
-    found = int(str(caught[0].message).split()[0]) if caught else 0
+    found = int(str(caught[0].message).split()[1]) if caught else 0  # after the class
     assert found == (n_unseen if n_unseen > max(1, 0.05 * n_inside) else 0)
