@@ -1,4 +1,4 @@
-"""Measure what callbacks and the progress bar cost: fits of two checkouts and with callbacks, in turn.
+"""Measure what callbacks cost: fits of two checkouts and with callbacks, in turn.
 
     python benchmarks/callback_cost.py OTHER_CHECKOUT
 
@@ -18,7 +18,7 @@ CASES = {
     "8 units, 30 epochs of 4 steps": ((256, 8, 2), {"hidden_units": 8, "epochs": 30}),
     "32 units, 3 epochs of 128 steps": ((8192, 24, 4), {"hidden_units": 32, "epochs": 3}),
 }
-CALLBACKS = ["none", "verbose=1", "ProgressBar", "ScoringMonitor"]
+CALLBACKS = ["none", "ProgressBar", "ScoringMonitor"]
 ROUNDS = 12
 
 
@@ -35,9 +35,7 @@ def fit_on_request(checkout):
         shape, options = CASES[case]
         X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
         net = MultiSeriesLSTMRegressor(random_state=0, **options)
-        if callback == "verbose=1":
-            net.set_params(verbose=1)
-        elif callback == "ProgressBar":
+        if callback == "ProgressBar":
             net.set_callbacks(ProgressBar())
         elif callback == "ScoringMonitor":
             net.set_callbacks(ScoringMonitor(scoring="r2"))
