@@ -6,7 +6,8 @@ they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit d
 """
 
 from importlib import import_module as _import_module
-from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.registration import register_layers
@@ -79,7 +80,15 @@ def __dir__() -> list[str]:
     return sorted([*__all__, *_SUBMODULES, "__version__"])
 
 
-def __getattr__(name: str) -> _ModuleType:
-    if name in _SUBMODULES:
-        return _import_module(f"sklstm.{name}")
-    raise AttributeError(f"module 'sklstm' has no attribute {name!r}")
+if _TYPE_CHECKING:  # a type checker would accept any name if it saw `__getattr__`
+    from sklstm import cluster as cluster
+    from sklstm import datasets as datasets
+    from sklstm import inspection as inspection
+    from sklstm import metrics as metrics
+    from sklstm import plotting as plotting
+else:
+
+    def __getattr__(name: str) -> _Any:
+        if name in _SUBMODULES:
+            return _import_module(f"sklstm.{name}")
+        raise AttributeError(f"module 'sklstm' has no attribute {name!r}")

@@ -226,18 +226,16 @@ def follow(
     at_most : bool, default=False
         Whether there may be fewer steps.
     """
-    outer = _enclosing.get()
-    is_part = outer is not None and outer.is_shown
-    if outer is not None and is_part:
+    outer, own = _enclosing.get(), None
+    if outer is not None and outer.is_shown:
         progress = outer.rest(n_steps, unit)
     else:
         progress = Progress(n_steps, unit)
         if show and multiprocessing.parent_process() is None:
-            progress.display = Display(title, progress.text(), n_steps)
-    display = progress.display
-    if display is not None and at_most:
-        display.say_at_most()
-    with nullcontext() if display is None or is_part else closing(display):
+            progress.display = own = Display(title, progress.text(), n_steps)
+    if at_most and progress.display is not None:
+        progress.display.say_at_most()
+    with nullcontext() if own is None else closing(own):
         yield progress
         progress.finish()
 
