@@ -5,9 +5,8 @@ rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers wo
 they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
 """
 
-from importlib import import_module as _import_module
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.registration import register_layers
@@ -80,7 +79,7 @@ def __dir__() -> list[str]:
     return sorted([*__all__, *_SUBMODULES, "__version__"])
 
 
-if _TYPE_CHECKING:  # a type checker would accept any name if it saw `__getattr__`
+if TYPE_CHECKING:  # a type checker would accept any name if it saw `__getattr__`
     from sklstm import cluster as cluster
     from sklstm import datasets as datasets
     from sklstm import inspection as inspection
@@ -88,7 +87,7 @@ if _TYPE_CHECKING:  # a type checker would accept any name if it saw `__getattr_
     from sklstm import plotting as plotting
 else:
 
-    def __getattr__(name: str) -> _Any:
+    def __getattr__(name: str) -> Any:
         if name in _SUBMODULES:
-            return _import_module(f"sklstm.{name}")
+            return import_module(f"sklstm.{name}")
         raise AttributeError(f"module 'sklstm' has no attribute {name!r}")
