@@ -5,6 +5,9 @@ rows to n rows, so that Pipeline, GridSearchCV, cross_val_predict and scorers wo
 they are. Importing sklstm imports neither TensorFlow nor Keras; the first fit does.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._network.registration import register_layers
 from sklstm._panel.events import make_event_targets, make_remaining_life
@@ -14,6 +17,7 @@ from sklstm._panel.targets import make_targets
 from sklstm._panel.time_weights import time_weights
 from sklstm._panel.weights import series_weights
 from sklstm._panel.windows import Windows
+from sklstm._show_versions import show_versions
 from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm._streaming.write import write_predictions
 from sklstm._version import __version__ as __version__
@@ -57,6 +61,7 @@ __all__ = [
     "save",
     "series_report",
     "series_weights",
+    "show_versions",
     "stack_series",
     "suggest_season_length",
     "time_weights",
@@ -64,4 +69,25 @@ __all__ = [
     "write_predictions",
 ]
 
+# They are imported when they are first used.
+_SUBMODULES = ("cluster", "datasets", "inspection", "metrics", "plotting")
+
 register_layers()
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_SUBMODULES, "__version__"])
+
+
+if TYPE_CHECKING:  # a type checker would accept any name if it saw `__getattr__`
+    from sklstm import cluster as cluster
+    from sklstm import datasets as datasets
+    from sklstm import inspection as inspection
+    from sklstm import metrics as metrics
+    from sklstm import plotting as plotting
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name in _SUBMODULES:
+            return import_module(f"sklstm.{name}")
+        raise AttributeError(f"module 'sklstm' has no attribute {name!r}")

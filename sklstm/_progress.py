@@ -1,10 +1,15 @@
-"""Report the tasks of a fit to scikit-learn's callbacks, which exist since version 1.9."""
+"""Report the tasks of a fit: to a progress bar, and to scikit-learn's callbacks.
+
+Callbacks exist since version 1.9 of scikit-learn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
+
+from sklstm._bar import Progress, follow
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -56,12 +61,15 @@ class Task:
         The place of the task in the tree of tasks.
     estimator : estimator
         The estimator whose fit contains the task.
+    progress : Progress
+        Moves the progress bar.
     **data
         `X`, `y` and `metadata` of the task, or functions that return them.
     """
 
-    def __init__(self, context: Any, estimator: Any, **data: Any):
+    def __init__(self, context: Any, estimator: Any, progress: Progress, **data: Any):
         self.context, self.estimator, self.data = context, estimator, data
+        self.progress = progress
 
     def begin(self) -> None:
         """Report that the task begins."""
@@ -82,6 +90,11 @@ class Task:
         bool
             Whether a callback asks to end the loop that contains the task.
         """
+        self.progress.finish()
+        return self.call_end(attributes)
+
+    def call_end(self, attributes: Any) -> bool:
+        """Report to the callbacks alone that the task has ended; see `end`."""
         return bool(
             self.context.call_on_fit_task_end(
                 estimator=self.estimator, **self.data, reconstruction_attributes=attributes
@@ -100,17 +113,19 @@ class Task:
             As in the constructor.
         """
         context = self.context.subcontext(task_name=name, task_id=number)
-        return Task(context, self.estimator, **self.data | data)
+        return Task(context, self.estimator, self.progress.part(), **self.data | data)
 
     @contextmanager
     def fitting(self, inner: Any = None, **data: Any) -> Iterator[None]:
         """Report a block as this task, in which `inner` is fitted unless it is None.
 
-        The callbacks that propagate are set on `inner` while the block runs.
+        The callbacks that propagate are set on `inner` while the block runs. The bar moves with the
+        tasks that begin in the block.
         """
         self.data |= data
         propagates = inner is not None
-        with self.context.propagate_callback_context(inner) if propagates else nullcontext():
+        callbacks = self.context.propagate_callback_context(inner) if propagates else nullcontext()
+        with callbacks, self.progress.inside():
             self.begin()
             yield
             self.end()
@@ -118,7 +133,15 @@ class Task:
 
 @contextmanager
 def fit_task(
-    estimator: Any, *, max_subtasks: int = 0, parallel: bool = False, **data: Any
+    estimator: Any,
+    *,
+    max_subtasks: int = 0,
+    unit: str = "",
+    show: bool = False,
+    at_most: bool = False,
+    title: str = "fit",
+    parallel: bool = False,
+    **data: Any,
 ) -> Iterator[Task]:
     """Report a block as the fit of an estimator. The method needs the decorator `with_callbacks`.
 
@@ -127,6 +150,8 @@ def fit_task(
     estimator : estimator
     max_subtasks : int, default=0
         Number of parts.
+    unit, show, at_most, title
+        As in :func:`sklstm._bar.follow`. A fit without parts has no bar.
     parallel : bool, default=False
         Whether the parts are numbered and may run at the same time.
     **data
@@ -140,10 +165,14 @@ def fit_task(
     context = estimator._init_callback_context(
         max_subtasks=max_subtasks, sequential_subtasks=not parallel
     )
-    task = Task(context, estimator, **data)
-    task.begin()
-    yield task
-    task.end({})
+    bar: Any = nullcontext(Progress())
+    if max_subtasks:
+        bar = follow(max_subtasks, unit, title=title, show=show, at_most=at_most)
+    with bar as progress:
+        task = Task(context, estimator, progress, **data)
+        task.begin()
+        yield task
+        task.call_end({})
 
 
 def move_callbacks(source: Any, target: CallbackSupportMixin) -> None:

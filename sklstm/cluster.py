@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["on_dask"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class _CopyingClient:
     """Act as a Dask client that copies all scattered data to each worker.
 

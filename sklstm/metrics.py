@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def mase(
     y_true: ArrayLike,
     y_pred: ArrayLike,

@@ -432,8 +432,7 @@ def test_without_callbacks_in_scikit_learn(monkeypatch):
 )
 def test_html_describes_every_parameter(estimator):
     html = estimator_html_repr(estimator)
-    module = type(estimator).__module__.replace(".", "/")
-    page = f"https://github.com/sklstm/sklstm/blob/main/{module}.py"
+    page = f"https://sklstm.github.io/sklstm/generated/sklstm.{type(estimator).__name__}.html"
     for name in estimator.get_params(deep=False):
         assert f'href="{page}#:~:text={name},' in html
     assert "olumn name, index level name or column position of the ids." in html

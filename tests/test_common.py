@@ -130,7 +130,7 @@ def expected_failed_checks(estimator):
 
 
 # The checks pass no ids, of which an estimator with embeddings of series warns.
-without_ids = pytest.mark.filterwarnings("ignore:X carries no ids:UserWarning")
+without_ids = pytest.mark.filterwarnings("ignore:.*X carries no ids:UserWarning")
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
@@ -201,7 +201,7 @@ def apply(fitted, X):
 def fits(request):
     """Fit a clone of each estimator once."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "X carries no ids", UserWarning)
+        warnings.filterwarnings("ignore", ".*X carries no ids", UserWarning)
         return [clone(estimator).fit(X, targets_of(estimator)) for estimator in request.param]
 
 
@@ -226,6 +226,18 @@ def test_html_shows_that_an_estimator_is_fitted(fits):
     for fitted in fits:
         assert "<span>Fitted</span>" in estimator_html_repr(fitted), fitted
         assert "<span>Fitted</span>" not in estimator_html_repr(clone(fitted)), fitted
+
+
+def test_html_describes_every_fitted_attribute(fits):
+    if not hasattr(fits[0], "_get_fitted_attr_html"):
+        pytest.skip("scikit-learn before 1.9")
+    for fitted in fits:
+        html, name = estimator_html_repr(fitted), type(fitted).__name__
+        assert "<summary>Fitted attributes</summary>" in html, name
+        link = f'href="https://sklstm.github.io/sklstm/generated/sklstm.{name}.html#:~:text='
+        for attribute in fitted._get_fitted_attr_html():
+            assert f"{link}{attribute}," in html, (name, attribute)
+            assert f"{attribute}: " in html, (name, attribute)
 
 
 def test_a_clone_of_a_fit_is_not_fitted(fits):

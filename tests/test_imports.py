@@ -16,7 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the lowest layer to the highest. A module may import modules of its own layer's
 # package and of lower layers. Packages of one layer do not import each other.
 LAYERS = [
-    {"_version", "_progress"},
+    {"_version", "_bar"},
+    {"_progress", "_show_versions"},
     {"_files", "_panel", "datasets"},
     {"_network", "metrics"},
     {"_streaming"},

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import re
 import textwrap
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -201,6 +202,26 @@ def test_results_are_documented(name):
     docstring = inspect.getdoc(function)
     described = section_of(docstring, "Returns") or section_of(docstring, "Yields")
     assert bool(described) == returns
+
+
+PROPERTIES = {
+    f"{name}.{attribute}": getattr(value, "fget", None) or value.func
+    for name, item in ITEMS.items()
+    if inspect.isclass(item)
+    for attribute, value in inspect.getmembers_static(item)
+    if isinstance(value, (property, cached_property)) and not attribute.startswith("_")
+}
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_public_properties_have_type_hints(name):
+    assert not PROPERTIES[name].__module__.startswith("sklstm") or (
+        "return" in PROPERTIES[name].__annotations__
+    )
+
+
+def test_properties_are_found():
+    assert {"sklstm.MultiSeriesLSTMClassifier.model_", "sklstm.Windows.shape"} < PROPERTIES.keys()
 
 
 @pytest.mark.parametrize("name", ITEMS)

@@ -22,14 +22,8 @@ __all__ = [
     "check_outputs_may_be_unbounded",
     "dtype_policy",
     "evenly_divided",
-    "progress_bar",
     "row_losses",
 ]
-
-
-def progress_bar(n_steps: int, unit: str) -> keras.utils.Progbar:
-    """Return a progress bar of Keras."""
-    return keras.utils.Progbar(n_steps, unit_name=unit)
 
 
 def dtype_policy() -> str:

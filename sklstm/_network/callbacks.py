@@ -92,7 +92,7 @@ class ReportEpochs(keras.callbacks.Callback):
 
     Parameters
     ----------
-    epochs : EpochTasks
+    epochs : ShownEpochs
         Called at the begin and end of each epoch.
     losses : dict of list of float
         Of the epochs before the first one.
@@ -101,6 +101,10 @@ class ReportEpochs(keras.callbacks.Callback):
     def __init__(self, epochs, losses):
         super().__init__()
         self.epochs, self.losses = epochs, losses
+
+    def on_train_begin(self, logs=None):
+        """Report the epochs before the first one."""
+        self.epochs.skip(len(self.losses.get("loss", [])))
 
     def on_epoch_begin(self, epoch, logs=None):
         """Report the begin."""
@@ -111,6 +115,25 @@ class ReportEpochs(keras.callbacks.Callback):
         self.losses = append_losses(self.losses, logs or {})
         if self.epochs.end(self.model, self.losses):
             self.model.stop_training = True
+
+
+class ReportSteps(keras.callbacks.Callback):
+    """Report the progress within epochs.
+
+    Parameters
+    ----------
+    epochs : ShownEpochs
+    batches : Batches
+        Those of the training.
+    """
+
+    def __init__(self, epochs, batches):
+        super().__init__()
+        self.epochs, self.batches = epochs, batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Report the end of a call, which may contain several steps."""
+        self.epochs.reach((batch + 1) / self.batches.calls)
 
 
 def append_losses(earlier, logs) -> dict[str, list[float]]:

@@ -154,8 +154,8 @@ class FittedNetwork(PlainIds):
             As in :class:`sklstm._network.batches.Batches`, for the training rows.
         checkpoint : Checkpoint, default=None
             Where the state is saved after each epoch.
-        reported : EpochTasks, default=None
-            Tasks of a fit as which the epochs are reported.
+        reported : ShownEpochs, default=None
+            Called at the begin and end of each epoch.
         **options
             As in :func:`sklstm._network.training.train`.
 

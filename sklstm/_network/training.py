@@ -16,6 +16,7 @@ from sklstm._network.callbacks import (
     CosineDecay,
     LossInTargetUnits,
     ReportEpochs,
+    ReportSteps,
     StopOnDivergence,
     divergence,
 )
@@ -69,14 +70,14 @@ def train(
         The user's callbacks. They see a plain Keras model and every single step, so with callbacks
         the program is another one than without.
     verbose : int, default=0
-        As in Keras.
+        As in Keras, except that 1 prints nothing: `reported` shows a bar.
     optimizer_state : list of ndarray, default=None
         State with which the optimizer starts.
     checkpoint : TrainingCheckpoint, default=None
         Where the state is saved after each epoch. A training that was interrupted there continues
         after its last finished epoch.
-    reported : EpochTasks, default=None
-        Tasks of a fit as which the epochs are reported.
+    reported : ShownEpochs, default=None
+        Called at the begin and end of each epoch.
 
     Returns
     -------
@@ -97,6 +98,8 @@ def train(
         assign_arrays(model.variables, checkpoint.state.weights)
         optimizer_state = checkpoint.state.optimizer
     if checkpoint.state.finished:
+        if reported is not None:
+            reported.skip(checkpoint.state.n_epochs)
         return checkpoint.state.losses, optimizer_state
     try:
         with sigterm_interrupts(checkpoint.stops):
@@ -140,7 +143,7 @@ def _train(
     batches.first_epoch += state.n_epochs
     own = _own_callbacks(batches, epochs, decay, patience, checkpoint)
     # These come before those that save the state, which read whether the training has ended.
-    reports = [] if reported is None else [ReportEpochs(reported, state.losses)]
+    reports = _reports(reported, batches, state.losses)
     first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(earlier_epochs)]
     with (
         _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
@@ -156,7 +159,7 @@ def _train(
             epochs=epochs,
             validation=validation,
             callbacks=[*first, *callbacks, *reports, *own],
-            verbose=verbose,
+            verbose=0 if verbose == 1 else verbose,
         )
         if trainer.model_ is not model:
             copy_variables(trainer.model_, model)
@@ -183,7 +186,8 @@ def _warn_of_idle_devices(spec: TrainingSpec, callbacks):
         warn_user(
             f"The active distribution of Keras has {n_devices} devices, and this fit uses one of "
             "them. On TensorFlow, Keras' own steps, which ignore distributions, run the fits with "
-            "Keras callbacks and the fits with a loss, optimizer or schedule of your own."
+            "Keras callbacks and the fits with a loss, optimizer or schedule of your own. Fit "
+            "without these to use all devices."
         )
 
 
@@ -210,6 +214,14 @@ def _borrow_trainer(model, spec: TrainingSpec, batches, validation, callbacks):
     finally:
         for callback in callbacks:
             callback._model = None  # otherwise copying the callback copies the network
+
+
+def _reports(reported, batches, losses) -> list[keras.callbacks.Callback]:
+    """Make the callbacks that report the epochs and, to a bar, the progress within them."""
+    if reported is None:
+        return []
+    steps = [ReportSteps(reported, batches)] if reported.is_shown else []
+    return [*steps, ReportEpochs(reported, losses)]
 
 
 def _own_callbacks(batches, epochs, decay, patience, checkpoint) -> list[keras.callbacks.Callback]:

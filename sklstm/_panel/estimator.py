@@ -7,15 +7,20 @@ from sklearn.base import BaseEstimator
 from sklstm._panel.pickles import VersionedPickle
 from sklstm._progress import CallbackSupportMixin
 
+# The page of a class on the documentation site.
+API_PAGE = "https://sklstm.github.io/sklstm/generated/{module}.{name}.html"
+
 
 class PanelEstimator(CallbackSupportMixin, VersionedPickle, BaseEstimator):
     """Base class: an estimator whose fit reports to callbacks, and whose pickles have a version.
 
-    The HTML representation shows the documentation of the parameters, and links to the docstrings.
+    The HTML representation shows the documentation of parameters and fitted attributes, and links
+    to the page of the class.
     """
 
     _doc_link_module = "sklstm"
-    _doc_link_template = "https://github.com/sklstm/sklstm/blob/main/{path}.py"
+    _doc_link_template = API_PAGE
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
-        return {"path": type(self).__module__.replace(".", "/")}
+        # All estimators are documented under the name by which users import them.
+        return {"module": "sklstm", "name": type(self).__name__}

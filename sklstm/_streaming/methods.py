@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._bar import follow
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.panel_dataset import PanelDataset
 
@@ -38,11 +39,27 @@ def transforms_blocks(method: Method) -> Method:
     return _for_blocks(method, transform)
 
 
+def concatenate_blocks(
+    estimator: Any, X: Blocks, function: Callable[[Any], np.ndarray]
+) -> np.ndarray:
+    """Apply a function of an estimator to each block, and concatenate the arrays.
+
+    With `verbose=1`, the estimator shows a progress bar.
+    """
+    with follow(X.n_blocks, "block", title="predict", show=estimator.verbose == 1) as progress:
+
+        def apply(block: Any) -> np.ndarray:
+            with progress.step():
+                return function(block)
+
+        return X.concatenate(apply)
+
+
 def concatenates_blocks(method: Method) -> Method:
     """Let a method that returns an array per row accept Blocks: it is applied to each block."""
 
     def concatenate(self: Any, X: Blocks) -> np.ndarray:
-        return X.concatenate(partial(method, self))
+        return concatenate_blocks(self, X, partial(method, self))
 
     return _for_blocks(method, concatenate)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from sklstm._bar import follow
 from sklstm._panel.show import did_you_mean
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.layout import BlockLayout
@@ -180,7 +181,7 @@ class PanelDataset(Blocks):
 
     @classmethod
     def repartition(
-        cls, source: Any, folder: Any, *, series: str, n_files: int = 64
+        cls, source: Any, folder: Any, *, series: str, n_files: int = 64, verbose: int = 0
     ) -> PanelDataset:
         """Write a panel anew, with the rows of each series together.
 
@@ -194,13 +195,18 @@ class PanelDataset(Blocks):
             Name of the column of the series ids.
         n_files : int, default=64
             Number of files. The rows of one file at a time are in memory.
+        verbose : int, default=0
+            1 shows a progress bar.
 
         Returns
         -------
         PanelDataset
             The panel in `folder`.
         """
-        write_by_series(*find_parts(source), folder, series, n_files)
+        parts, columns = find_parts(source)
+        # The rows are read twice.
+        with follow(2, "reading", title="repartition", show=verbose > 0) as progress:
+            write_by_series(parts, columns, folder, series, n_files, progress)
         return cls(folder, series=series)
 
     def _known(self, names: Sequence[str]) -> list[str]:

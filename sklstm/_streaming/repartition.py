@@ -10,11 +10,17 @@ from typing import Any
 
 import pandas as pd
 
+from sklstm._bar import Progress
 from sklstm._streaming.parts import Part
 
 
 def write_by_series(
-    parts: Sequence[Part], columns: Sequence[str], folder: Any, series: str, n_files: int
+    parts: Sequence[Part],
+    columns: Sequence[str],
+    folder: Any,
+    series: str,
+    n_files: int,
+    progress: Progress,
 ) -> None:
     """Write Parquet files in which the rows of each series lie together, in their order.
 
@@ -30,21 +36,32 @@ def write_by_series(
     series : str
         Name of the column of the ids.
     n_files : int
+    progress : Progress
+        Its two steps are the passes.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
     with TemporaryDirectory(dir=folder) as unsorted:
-        written = _distribute(parts, columns, Path(unsorted), series, n_files)
+        first = progress.part(len(parts), "part")
+        written = _distribute(parts, columns, Path(unsorted), series, n_files, first)
+        first.finish()
+        second = progress.part(len(written), "file")
         for number, path in enumerate(written):
-            frame = pd.read_parquet(path)
-            codes, _ = pd.factorize(frame[series])
-            frame = frame.iloc[codes.argsort(kind="stable")]
-            frame.to_parquet(folder / f"part-{number:05d}.parquet", index=False)
+            with second.step():
+                _sort_file(path, folder / f"part-{number:05d}.parquet", series)
+        second.finish()
 
 
-def _distribute(parts, columns, folder, series, n_files) -> list[Path]:
+def _sort_file(source, target, series) -> None:
+    """Write the rows of a file by series."""
+    frame = pd.read_parquet(source)
+    codes, _ = pd.factorize(frame[series])
+    frame.iloc[codes.argsort(kind="stable")].to_parquet(target, index=False)
+
+
+def _distribute(parts, columns, folder, series, n_files, progress) -> list[Path]:
     """Write each row to the file that the hash of its id determines."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -52,12 +69,14 @@ def _distribute(parts, columns, folder, series, n_files) -> list[Path]:
     writers: dict[int, Any] = {}
     with ExitStack() as stack:
         for part in parts:
-            frame = part.read(columns)
-            hashes = pd.util.hash_array(frame[series].to_numpy()) % n_files
-            for number, rows in frame.groupby(hashes):
-                table = pa.Table.from_pandas(rows, preserve_index=False)
-                if number not in writers:
-                    path = folder / f"{number:05d}.parquet"
-                    writers[number] = stack.enter_context(parquet.ParquetWriter(path, table.schema))
-                writers[number].write_table(table.cast(writers[number].schema))
+            with progress.step():
+                frame = part.read(columns)
+                hashes = pd.util.hash_array(frame[series].to_numpy()) % n_files
+                for number, rows in frame.groupby(hashes):
+                    table = pa.Table.from_pandas(rows, preserve_index=False)
+                    if number not in writers:
+                        path = folder / f"{number:05d}.parquet"
+                        writer = parquet.ParquetWriter(path, table.schema)
+                        writers[number] = stack.enter_context(writer)
+                    writers[number].write_table(table.cast(writers[number].schema))
     return sorted(folder.iterdir())

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._bar import follow
 from sklstm._files.atomic import write_atomically
-from sklstm._network.lazy_import import load_network
 from sklstm._streaming.panel_dataset import PanelDataset
 
 
@@ -76,14 +76,14 @@ def write_predictions(
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
     predict = getattr(estimator, method)
     kept = X[[X.series] if columns is None else list(columns)]
-    bar = load_network().progress_bar(X.n_blocks, "block") if verbose else None
-    for number in range(X.n_blocks):
-        predicted = predict(X.block(number), **options)
-        if not isinstance(predicted, pd.DataFrame):
-            predicted = _beside(kept.block(number), np.asarray(predicted))
-        write_atomically(folder / f"part-{number:05d}.parquet", [predicted.to_parquet(index=False)])
-        if bar is not None:
-            bar.add(1)
+    with follow(X.n_blocks, "block", title="write", show=verbose > 0) as progress:
+        for number in range(X.n_blocks):
+            with progress.step():
+                predicted = predict(X.block(number), **options)
+                if not isinstance(predicted, pd.DataFrame):
+                    predicted = _beside(kept.block(number), np.asarray(predicted))
+                parquet = predicted.to_parquet(index=False)
+                write_atomically(folder / f"part-{number:05d}.parquet", [parquet])
 
 
 def _beside(kept: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:

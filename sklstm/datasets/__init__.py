@@ -4,3 +4,7 @@ from sklstm.datasets._synthetic import make_series_panel
 from sklstm.datasets._turbofan import load_turbofan
 
 __all__ = ["load_turbofan", "make_series_panel"]
+
+
+def __dir__() -> list[str]:
+    return __all__

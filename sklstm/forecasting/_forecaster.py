@@ -21,6 +21,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._bar import follow
 from sklstm._files.checkpoint import Checkpoint
 from sklstm._panel.categories import CategoricalFeature, encode_categories, in_window
 from sklstm._panel.estimator import PanelEstimator
@@ -41,7 +42,7 @@ from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
-from sklstm._streaming.methods import check_block_series
+from sklstm._streaming.methods import check_block_series, concatenate_blocks
 from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import HeldOut, held_out_errors, hold_out
@@ -138,7 +139,8 @@ class MultiSeriesForecaster(PanelEstimator):
         :class:`MultiSeriesLSTMRegressor`; the same `fit` later continues where it was interrupted.
         It needs an integer `random_state`.
     verbose : int, default=0
-        As in :class:`MultiSeriesLSTMRegressor`.
+        0 is silent, 1 shows a progress bar in `fit`, `forecast` and `predict`, and 2 prints one
+        line per epoch.
     series : str, int or None, default=None
         Column name, index level name or column position of the ids. None: all rows are one series.
     time : str, int or None, default=None
@@ -149,8 +151,10 @@ class MultiSeriesForecaster(PanelEstimator):
     ----------
     estimators_ : list of estimators
         The fitted regressors.
-    window_length_, segment_length_ : int
-        The lengths in use.
+    window_length_ : int
+        The window length in use.
+    segment_length_ : int
+        The segment length in use.
     shifts_ : ndarray of shape (n_targets * horizon, n_quantiles) or None
         Shifts that `calibration` adds to the quantiles, in units of the normalised window.
     freq_ : number, Timedelta, pandas offset or None
@@ -322,7 +326,8 @@ class MultiSeriesForecaster(PanelEstimator):
         self
         """
         self._validate_params()
-        with fit_task(self, max_subtasks=self.n_estimators, X=X) as task:
+        bar: dict[str, Any] = {"unit": "network", "show": self.verbose == 1}
+        with fit_task(self, max_subtasks=self.n_estimators, **bar, X=X) as task:
             # A copy is fitted and published whole: a fit that fails leaves the earlier one usable.
             fitted = copy(self)
             if isinstance(X, PanelDataset):
@@ -560,7 +565,11 @@ class MultiSeriesForecaster(PanelEstimator):
         check_is_fitted(self, "estimators_")
         if isinstance(panel, PanelDataset):
             check_block_series(self, panel)
-            tables = [self.forecast(block, future) for block in panel]
+            tables = []
+            with self._follow(panel.n_blocks, "block", "forecast") as progress:
+                for block in panel:
+                    with progress.step():
+                        tables.append(self.forecast(block, future))
             return pd.concat(tables, ignore_index=True)
         context = self._context
         if panel is None:
@@ -573,9 +582,10 @@ class MultiSeriesForecaster(PanelEstimator):
             (table, rows), kind = self._read(panel, reset=False), self._result_kind(panel)
         joined = self._join(table, rows, context, future)
         forecasts = []
-        for block_table, block_rows, last_rows in joined.blocks_to_forecast(BLOCK_ROWS):
-            grid = self._grid(block_table, block_rows)
-            forecasts.append(self._predict(grid, grid.positions[last_rows]))
+        with self._follow(len(joined.last_rows), "forecast", "forecast") as progress:
+            for block_table, block_rows, last_rows in joined.blocks_to_forecast(BLOCK_ROWS):
+                grid = self._grid(block_table, block_rows)
+                forecasts.append(self._predict(grid, grid.positions[last_rows], progress))
         stamps = self._next_stamps(joined, self._context.n_dropped if panel is None else 0)
         ids = None if self.series is None else rows.ids
         forecast = np.concatenate(forecasts)
@@ -687,14 +697,22 @@ class MultiSeriesForecaster(PanelEstimator):
         check_is_fitted(self, "estimators_")
         if isinstance(X, PanelDataset):
             check_block_series(self, X)
-            return X.concatenate(partial(self._predict_rows, future=future))
+            return concatenate_blocks(self, X, partial(self._predict_rows, future=future))
         table, rows = self._read(X, reset=False)
         joined = self._join(table, rows, self._context, future)
         grid = self._grid(joined.table, joined.rows)
-        return self._predict(grid, grid.positions[joined.given])
+        rows = grid.positions[joined.given]
+        with self._follow(len(rows), "forecast", "predict") as progress:
+            return self._predict(grid, rows, progress)
 
-    def _predict(self, grid, rows):
+    def _follow(self, n_steps, unit, title):
+        """Follow a block as a task, with a bar if `verbose` is 1."""
+        return follow(n_steps, unit, title=title, show=self.verbose == 1)
+
+    def _predict(self, grid, rows, progress=None):
         """Forecast from chosen rows of a grid.
+
+        `progress` counts them.
 
         Returns
         -------
@@ -705,9 +723,11 @@ class MultiSeriesForecaster(PanelEstimator):
             grid.check_future(rows, self.horizon, self._columns.future_names)
             self._warn_of_unknown_steps(grid, grid.unknown_steps(rows, self.horizon))
         prepared = self._builder.build(grid, rows)
-        forecasts = [
-            block.forecasts(self._predict_residuals(block.windows)) for block in prepared.blocks()
-        ]
+        forecasts = []
+        for block in prepared.blocks():
+            forecasts.append(block.forecasts(self._predict_residuals(block.windows)))
+            if progress is not None:
+                progress.count(progress.n_done + len(block))
         return np.concatenate(forecasts)
 
     def _warn_of_unknown_steps(self, grid, steps):

@@ -9,3 +9,7 @@ from sklstm.inspection._integrated_gradients import integrated_gradients
 from sklstm.inspection._permutation import permutation_importance
 
 __all__ = ["Attributions", "integrated_gradients", "permutation_importance"]
+
+
+def __dir__() -> list[str]:
+    return __all__

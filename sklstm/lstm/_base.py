@@ -29,7 +29,7 @@ from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.methods import concatenates_blocks
 from sklstm.lstm._categories import as_many_as, once_per_window
-from sklstm.lstm._epochs import EpochTasks
+from sklstm.lstm._epochs import EpochTasks, ShownEpochs
 from sklstm.lstm._history import TrainingHistory
 from sklstm.lstm._inputs import (
     as_array_like,
@@ -177,7 +177,7 @@ class BaseLSTM(LSTMParameters):
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         # The state is restored in the task, which needs the attributes of the callbacks at its end.
         with (
-            fit_task(self, max_subtasks=epochs, X=X, y=y, metadata=weights) as task,
+            self._follow(epochs, options, X=X, y=y, metadata=weights) as task,
             restored_on_error(self),
         ):
             # All checks of the input come before TensorFlow is loaded.
@@ -209,7 +209,7 @@ class BaseLSTM(LSTMParameters):
             if calibrates:
                 # Callbacks of Keras see the networks that calibrate first, and the network last.
                 train = partial(self._train_part, start, validation, options)
-                form |= self._calibrate(train, training, split_seed)
+                form |= self._calibrate(train, training, split_seed, task.progress)
             losses = self._train(
                 network,
                 settings,
@@ -235,13 +235,25 @@ class BaseLSTM(LSTMParameters):
         )
         return losses
 
-    def _train_part(self, start, validation, options, rows, number) -> FittedNetwork:
-        """Train one of several further networks, each on a part of the rows."""
+    def _follow(self, epochs, options, **data):
+        """Report the fit, of which early stopping may leave epochs out."""
+        at_most = options.get("patience") is not None
+        bar: dict[str, Any] = {"unit": "epoch", "show": self.verbose == 1, "at_most": at_most}
+        return fit_task(self, max_subtasks=epochs, **bar, **data)
+
+    def _train_part(self, start, validation, options, rows, number, fits) -> FittedNetwork:
+        """Train one of several further networks, each on a part of the rows.
+
+        `fits` is the progress of all of them.
+        """
         network, settings = start(rows, None)
         checkpoint = options.get("checkpoint")
         if checkpoint is not None:
             options = options | {"checkpoint": member_checkpoint(checkpoint, number)}
-        self._train(network, settings, rows, validation, **options)
+        progress = fits.part(options["epochs"], "epoch")
+        reported = ShownEpochs(progress)
+        self._train(network, settings, rows, validation, reported=reported, **options)
+        progress.finish()
         return cast("FittedNetwork", network)
 
     def _read_training(
@@ -328,10 +340,10 @@ class BaseLSTM(LSTMParameters):
     def _check_calibration(self, calibrates: bool) -> None:
         """Check the parameters of the calibration; `calibrates` is whether this fit does."""
 
-    def _calibrate(self, train, training, seed) -> dict[str, Any]:
+    def _calibrate(self, train, training, seed, progress) -> dict[str, Any]:
         """Calibrate predictions by further networks, and return attributes.
 
-        ``train(rows, number)`` trains one of them.
+        ``train(rows, number, fits)`` trains one of them. `progress` is that of the last network.
         """
         return {}
 

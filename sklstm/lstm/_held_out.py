@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -85,8 +86,8 @@ class Errors:
 
 def held_out_parts(
     rows: Rows, calibration: str, rule: SplitRule, rng
-) -> Iterator[tuple[Rows, Rows]]:
-    """Divide the training rows into those that train a further network, and held-out ones.
+) -> list[Callable[[], tuple[Rows, Rows]]]:
+    """Plan how each further network divides the rows into those that train it, and held-out ones.
 
     Parameters
     ----------
@@ -98,10 +99,11 @@ def held_out_parts(
     rng : numpy.random.Generator
         Divides the series into folds.
 
-    Yields
-    ------
-    training, held_out : Samples or StreamedSamples
-        The weights of training rows have mean 1; those of held-out rows are those in `rows`.
+    Returns
+    -------
+    list of callable
+        One for each network. It returns the training rows, whose weights have mean 1, and the
+        held-out rows, whose weights are those in `rows`.
     """
     if calibration == "time":
         if isinstance(rows, StreamedSamples):
@@ -116,17 +118,19 @@ def held_out_parts(
                 f"to calibrate on, of n_samples={len(rows)} (validation_fraction={rule.fraction}, "
                 f"embargo={rule.embargo}). Change the fraction, or pass longer series."
             )
-        yield rows.select(training).normalized(), rows.select(held_out)
-        return
+        return [partial(_select, rows.select, training, held_out)]
     present = rows.present_codes
     fold = series_folds(present, present.max() + 1, N_FOLDS, rng)[present]
-    n_held_out = 0
-    for number in range(fold.max() + 1):
-        held_out = fold == number
-        yield rows.of_series(present[~held_out]).normalized(), rows.of_series(present[held_out])
-        n_held_out += held_out.sum()
-        if n_held_out >= ENOUGH_SERIES:
-            return
+    n_held_out = np.cumsum(np.bincount(fold))
+    n_networks = 1 + np.count_nonzero(n_held_out[:-1] < ENOUGH_SERIES)
+    return [
+        partial(_select, rows.of_series, present[fold != number], present[fold == number])
+        for number in range(n_networks)
+    ]
+
+
+def _select(select, training, held_out) -> tuple[Rows, Rows]:
+    return select(training).normalized(), select(held_out)
 
 
 def errors_of(network, held_out: Rows) -> Errors:

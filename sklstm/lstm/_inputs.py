@@ -264,8 +264,8 @@ def warn_of_lost_digits(array, name) -> None:
         warn_user(
             f"Column(s) {lost[:10].tolist()} of {name} vary by little beside their level (by "
             f"{deviation[lost[0]]:.3g} around {level[lost[0]]:.3g} in the first): the network "
-            "computes in float32 and loses most of their digits. Scale them, or subtract the "
-            "level."
+            "computes in float32 and loses most of their digits. Scale them (PerSeriesScaler), or "
+            "subtract the level."
         )
 
 

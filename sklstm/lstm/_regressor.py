@@ -145,7 +145,7 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, order of rows, dropout and validation series.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints one line per epoch.
+        0 is silent, 1 shows a progress bar, and 2 prints one line per epoch, as in Keras.
     series : str, int or None, default=None
         For 2-D input: column name, index level name or column position of the ids. `Windows` carry
         their ids.
@@ -224,9 +224,8 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
 
     A 3-D array carries no ids: pass `series_ids`.
 
-    Training runs on all cores, in float32 or in the precision of Keras' dtype policy. With
-    `verbose`, Keras counts calls, each of up to 16 training steps. Training works on any Keras
-    backend (``KERAS_BACKEND``), but only TensorFlow is optimised; JAX is also tested.
+    Training runs on all cores, in float32 or in the precision of Keras' dtype policy. It works on
+    any Keras backend (``KERAS_BACKEND``), but only TensorFlow is optimised; JAX is also tested.
 
     A fit that fails leaves the attributes of the earlier fit unchanged.
 
@@ -443,16 +442,17 @@ class MultiSeriesLSTMRegressor(RegressorMixin, BaseLSTM):
                 "warm_start=False and fit on all rows."
             )
 
-    def _calibrate(self, train, training, seed):
+    def _calibrate(self, train, training, seed, progress):
         """Train networks that leave out a part of the rows, and compute the shifts of quantiles."""
         if self.calibration is None:
             return {}
         rng = np.random.default_rng(seed)
         parts = held_out_parts(training, self.calibration, self._split_rule(), rng)
-        errors = [
-            errors_of(train(rows, number), held_out)
-            for number, (rows, held_out) in enumerate(parts)
-        ]
+        fits = progress.among(len(parts) + 1, "network")
+        errors = []
+        for number, divide in enumerate(parts):
+            rows, held_out = divide()
+            errors.append(errors_of(train(rows, number, fits), held_out))
         levels = np.union1d(check_quantiles(self.quantiles), MEDIAN)
         return {"shifts_": Errors.concatenate(errors).shifts(self.calibration, levels)}
 

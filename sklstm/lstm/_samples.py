@@ -214,7 +214,7 @@ def warn_of_series_without_loss(ids, n_series) -> None:
             f"{len(ids)} of {n_series} series have no row in the loss "
             f"({show_ids(ids)}): none with enough real rows "
             "in its window (min_observed), a known target, a positive weight and outside of the "
-            "embargo."
+            "embargo. Lower min_observed or the embargo if they should train the network."
         )
 
 

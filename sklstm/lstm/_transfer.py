@@ -84,7 +84,8 @@ def transfer_weights(source, target, same_outputs=True) -> None:
     if new:
         warn_user(
             f"init_from has no weights for {new}: the number of features or outputs, the segment "
-            "length or the layers differ. These weights are reinitialised; all others are copied."
+            "length or the layers differ. These weights are reinitialised; all others are copied. "
+            "To copy all, use the same features, outputs and parameters."
         )
     target.reinitialized_weights = new
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from sklstm._bar import ReportingParallel
 from sklstm._panel.frames import take
 from sklstm._panel.lives import hide_censored
 from sklstm._panel.rows import SeriesRows
@@ -150,7 +151,8 @@ class BaseSeriesEnsemble(AssignsSeries):
             given = weights if has_weights else None
             metadata = None if sample_weight is None else {"sample_weight": sample_weight}
             data = {"X": X, "y": y, "metadata": metadata}
-            with fit_task(self, max_subtasks=draws.shape[1], parallel=True, **data) as task:
+            bar: dict[str, Any] = {"unit": "member", "show": self.verbose > 0}
+            with fit_task(self, max_subtasks=draws.shape[1], parallel=True, **bar, **data) as task:
                 members = self._fit_members(X, y, rows, draws, given, params, seeds, task)
                 errors = None
                 if self.combine == "error" and self._kind != "cluster":
@@ -278,11 +280,11 @@ class BaseSeriesEnsemble(AssignsSeries):
                     member, X, y, rows.codes, drawn, weights, name, task, **params
                 )
 
-        return self._parallel(jobs())
+        return ReportingParallel(fit.progress, **self._parallel_options)(jobs())
 
     def _apply_members(self, method, members, X, positions) -> list[np.ndarray]:
         """Apply a method to each member and the rows at its positions."""
-        return self._parallel(
+        return Parallel(**self._parallel_options)(
             delayed(_apply_member)(method, member, X, at)
             for member, at in zip(members, positions, strict=True)
         )
@@ -317,8 +319,9 @@ class BaseSeriesEnsemble(AssignsSeries):
 
     # --------------------------------------------------------------------------- plumbing
 
-    def _parallel(self, jobs: Iterable[Any]) -> list[Any]:
-        return Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
+    @property
+    def _parallel_options(self) -> dict[str, Any]:
+        return {"n_jobs": self.n_jobs, "prefer": "threads"}
 
     @property
     def n_features_in_(self) -> int:

@@ -87,6 +87,8 @@ class SeriesEnsembleRegressor(RegressorMixin, BaseSeriesEnsemble):
     random_state : int, RandomState instance or None, default=None
         Seed of the assignment of series, and of each parameter named ``random_state`` of each
         member.
+    verbose : int, default=0
+        1 shows one progress bar over the fits of all members.
 
     Attributes
     ----------

@@ -64,6 +64,7 @@ class AssignsSeries(PanelEstimator):
         "time": [str, Integral, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     draws_: pd.DataFrame
@@ -80,6 +81,7 @@ class AssignsSeries(PanelEstimator):
         time: str | int | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
@@ -90,6 +92,7 @@ class AssignsSeries(PanelEstimator):
         self.time = time
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     # ------------------------------------------------------------------- reading the input
 

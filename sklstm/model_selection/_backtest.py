@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_array
 
+from sklstm._bar import ReportingParallel
 from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
 from sklstm._panel.read import (
@@ -226,17 +227,22 @@ class Backtest(CallbackSupportMixin):
 
     @with_callbacks
     def run(
-        self, rolling: _RollingPanel, cuts: np.ndarray, refit: bool, n_jobs: int | None
+        self, rolling: _RollingPanel, cuts: np.ndarray, refit: bool, n_jobs: int | None, show: bool
     ) -> list[Any]:
         """Return the forecast from each origin, refitting at each or only at the first."""
         n_origins = len(cuts)
-        with fit_task(self, max_subtasks=n_origins + (not refit), parallel=True) as run:
+        bar: dict[str, Any] = {
+            "title": "backtest",
+            "unit": "origin" if refit else "step",
+            "show": show,
+        }
+        with fit_task(self, max_subtasks=n_origins + (not refit), parallel=True, **bar) as run:
             if not refit:
                 history = rolling.parts.history(cuts[0])
                 with run.subtask("fit", n_origins).fitting(self.forecaster, X=history):
                     self.forecaster.fit(history)
             tasks = [run.subtask("origin", number) for number in range(n_origins)]
-            forecasts: list[Any] = Parallel(n_jobs=n_jobs)(
+            forecasts: list[Any] = ReportingParallel(run.progress, n_jobs=n_jobs)(
                 delayed(_forecast)(self.forecaster, rolling.parts, cut, refit, task)
                 for cut, task in zip(cuts, tasks, strict=True)
             )
@@ -263,6 +269,7 @@ def _forecast(
         "stride": [Interval(Integral, 1, None, closed="left"), None],
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=False,
 )
@@ -274,6 +281,7 @@ def backtest(
     *,
     refit: bool = True,
     n_jobs: int | None = None,
+    verbose: int = 0,
 ) -> IntoDataFrameT:
     """Forecast from several past origins, and compare the forecasts with the observed values.
 
@@ -300,6 +308,8 @@ def backtest(
         the first origin, and forecast from the rows before each origin.
     n_jobs : int, default=None
         Number of origins to evaluate in parallel, as in scikit-learn.
+    verbose : int, default=0
+        1 shows a progress bar, as does a forecaster with ``verbose=1``.
 
     Returns
     -------
@@ -378,7 +388,8 @@ def backtest(
     needed = f"{rolling.horizon + stride * (n_origins - 1) + 1} rows"
     which = cuts, rolling.rows.sizes, rolling.rows.ids
     check_cuts(*which, "origin", needed, "n_origins, stride or the horizon")
-    forecasts = Backtest(forecaster).run(rolling, cuts, refit, n_jobs)
+    show = verbose > 0 or getattr(forecaster, "verbose", 0) == 1
+    forecasts = Backtest(forecaster).run(rolling, cuts, refit, n_jobs, show)
     tables = [
         rolling.compare(origin, cut, forecast)
         for origin, (cut, forecast) in enumerate(zip(cuts, forecasts, strict=True))

@@ -102,5 +102,6 @@ def check_cuts(
         warn_user(
             f"{len(short)} of {len(ids)} series ({show_ids(short)}) are too short for all "
             f"{len(cuts)} {what}s: each needs {needed}. They are left out of every {what} before "
-            f"which they have no rows, {len(never)} of them out of all {what}s."
+            f"which they have no rows, {len(never)} of them out of all {what}s. Lower {remedy} if "
+            "they should be in all."
         )

@@ -118,7 +118,7 @@ class PerSeriesTimeSplit(BaseCrossValidator):
         """
         self._validate()
         if groups is not None:
-            warn_user(f"{type(self).__name__} ignores groups: name the ids in X with series=.")
+            warn_user("groups are ignored. Name the ids in X with series=.")
         X = as_plain(X)
         check_consistent_length(X, y)
         if _num_samples(X) == 0:

@@ -104,10 +104,14 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
     ----------
     series_ids_ : pandas.Index of shape (n_series,)
         Ids of the fitted series.
-    center_, scale_ : ndarray of shape (n_series, n_scaled)
-        Statistics of each series over its fitted rows (built-in scalers).
-    pooled_center_, pooled_scale_ : ndarray of shape (n_scaled,)
-        Statistics of all fitted rows (built-in scalers).
+    center_ : ndarray of shape (n_series, n_scaled)
+        Center of each series over its fitted rows (built-in scalers).
+    scale_ : ndarray of shape (n_series, n_scaled)
+        Scale of each series over its fitted rows (built-in scalers).
+    pooled_center_ : ndarray of shape (n_scaled,)
+        Center of all fitted rows (built-in scalers).
+    pooled_scale_ : ndarray of shape (n_scaled,)
+        Scale of all fitted rows (built-in scalers).
     scalers_ : dict
         Fitted clone by id (transformer as `scaler`).
     pooled_scaler_ : transformer

@@ -435,7 +435,8 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
             if n_cut:
                 warn_user(
                     f"max_gap={self.max_gap!r} cuts the windows of {n_cut} of {len(panel)} rows: "
-                    "they contain no rows before the gap."
+                    "they contain no rows before the gap. Raise max_gap, or set it to None, if the "
+                    "windows should span the gaps."
                 )
         ends = rows.unsort(np.arange(len(rows), dtype=position_dtype(len(rows))))
         values = rows.sort(values)

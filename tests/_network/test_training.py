@@ -675,13 +675,11 @@ def test_environment_and_seeds_of_a_process_are_unchanged(fresh):
     assert set(fresh[1]["new"]) <= own
 
 
-@pytest.mark.parametrize(("verbose", "mark"), [(1, "━"), (True, "━"), (2, "s/step")])
-def test_verbose_prints_progress(verbose, mark, capfd):
-    lstm(verbose=verbose).fit(X, Y)
-    shown = capfd.readouterr().out
-    assert "Epoch 1/2" in shown and "Epoch 2/2" in shown and mark in shown
-    lstm().fit(X, Y).predict(X)
-    assert capfd.readouterr().out == ""
+def test_verbose_2_prints_a_line_per_epoch(capfd):
+    lstm(verbose=2).fit(X, Y)
+    shown, errors = capfd.readouterr()
+    assert "Epoch 1/2" in shown and "Epoch 2/2" in shown and "s/step" in shown
+    assert errors == ""
 
 
 # ------------------------------------------------------------------------ with transformers

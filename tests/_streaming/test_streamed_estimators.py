@@ -291,7 +291,7 @@ def test_forecasts_are_written_with_progress(panel, tmp_path, capsys):
     forecaster.fit(dataset)
     folder = tmp_path / "forecasts"
     write_predictions(forecaster, dataset, folder, method="forecast", verbose=1)
-    assert "6/6" in capsys.readouterr().out
+    assert "6/6 blocks" in capsys.readouterr().err
     pd.testing.assert_frame_equal(
         pd.read_parquet(folder), forecaster.forecast(dataset), check_dtype=False
     )

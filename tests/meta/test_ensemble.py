@@ -309,7 +309,7 @@ def test_the_last_window_of_a_new_series_determines_its_cluster():
         assert_allclose(fitted.predict(windows[[-1, -1, -9]])[:2], expected)
 
 
-@pytest.mark.filterwarnings("ignore:max_gap=1 cuts the windows")
+@pytest.mark.filterwarnings("ignore:.*max_gap=1 cuts the windows")
 def test_features_of_windows_with_gaps_and_spacing():
     panel = PANEL[(PANEL["cycle"] < 3) | (PANEL["cycle"] > 5)]
     rows = read_series_rows(panel, **IDS)

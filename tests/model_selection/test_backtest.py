@@ -166,7 +166,7 @@ def test_backtest_of_random_panels(panel, n_origins, horizon, stride, refit):
     assert_same_table(result, expected)
     n_short = int((sizes < n_needed).sum())
     assert [str(w.message).split(" are too")[0].split(" (")[0] for w in caught] == (
-        [f"{n_short} of {len(sizes)} series"] if n_short else []
+        [f"backtest: {n_short} of {len(sizes)} series"] if n_short else []
     )
     assert all(w.filename == __file__ for w in caught)
 

@@ -81,7 +81,7 @@ def test_training_rows_are_all_earlier_rows_of_the_tested_series(panel, n_splits
     assert_array_equal(tested[last.index] == 1, (sizes > (test_size or 1)).loc[last["unit"]])
 
 
-@pytest.mark.filterwarnings("ignore:max_gap=.* cuts the windows")
+@pytest.mark.filterwarnings("ignore:.*max_gap=.* cuts the windows")
 @settings(deadline=None)
 @given(panels(), st.integers(1, 3), st.integers(1, 4), st.booleans())
 def test_windows_of_test_rows_are_the_same_as_in_the_whole_panel(

@@ -29,7 +29,7 @@ FEATURES = ["p", "q"]
 # The random panels of these tests are often passed to windows that were fitted on others, with
 # rows between those of fit. The warning of that is right, and tests/_panel/test_torn.py tests it.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:max_gap=.* cuts the windows"),
+    pytest.mark.filterwarnings("ignore:.*max_gap=.* cuts the windows"),
     pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw"),
 ]
 
@@ -272,7 +272,9 @@ def test_context(fitted, max_gap, rows, expected):
 def test_rows_after_a_gap_longer_than_the_limit_are_counted(fitted):
     transformer = WindowTransformer(3, max_gap=3, **IDS).fit(fitted)
     rows = pd.concat([later("a", 7, 8, 20), later("b", 9, 10), later("c", 9)])
-    with pytest.warns(UserWarning, match="^max_gap=3 cuts the windows of 3 of 6 rows: "):
+    with pytest.warns(
+        UserWarning, match="^WindowTransformer: max_gap=3 cuts the windows of 3 of 6 rows: "
+    ):
         transformer.transform(rows)
 
 
