@@ -52,7 +52,7 @@ SITE_PAGES = {
 # Other packages, which have deprecations of their own.
 CLIENTS = ["distributed", "imblearn", "mapie", "optuna", "shap", "skops", "skore", "skrub"]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md", "SECURITY.md")),
     *sorted(DOCS.glob("*.md")),
     *sorted((ROOT / "benchmarks").glob("*.md")),
 ]

@@ -155,6 +155,15 @@ def test_the_recipe_has_the_requirements_of_the_package():
     assert host[2:] == PROJECT["build-system"]["requires"]
 
 
+def test_the_installation_guide_lists_the_requirements_and_extras():
+    guide = (ROOT / "docs" / "install.md").read_text()
+    section = guide[guide.index("## Dependencies") : guide.index("## Platforms")]
+    listed = re.findall(r"^\| ([a-z-]+) \| ([\d.]+) \|", section, re.M)
+    required = PROJECT["project"]["dependencies"]
+    assert {f"{name}>={version}" for name, version in listed} == set(required)
+    assert all(f"`{extra}`" in guide for extra in EXTRAS)
+
+
 def test_no_requirement_is_torch():
     required = [*PROJECT["project"]["dependencies"], *sum(EXTRAS.values(), [])]
     assert not [each for each in required if each.startswith("torch")]
