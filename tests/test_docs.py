@@ -14,7 +14,7 @@ DOCS = ROOT / "docs"
 # Decisions quote code that was rejected, and test_mistakes.py makes the mistakes.
 OTHERS = {"decisions.md", "mistakes.md"}
 # Pages for users of other packages. The blocks of those are fenced as py, and not run.
-COMING_FROM = sorted((DOCS / "coming_from").glob("*.md"))
+COMING_FROM = sorted(set(DOCS.glob("coming_from/*.md")) - {DOCS / "coming_from" / "index.md"})
 GUIDES = sorted(
     str(page.relative_to(DOCS))
     for page in [*DOCS.glob("*.md"), *COMING_FROM]
@@ -56,7 +56,7 @@ CLIENTS = ["distributed", "imblearn", "mapie", "optuna", "shap", "skops", "skore
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md", "SECURITY.md")),
     *sorted(DOCS.glob("*.md")),
-    *COMING_FROM,
+    *sorted(DOCS.glob("coming_from/*.md")),
     *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
 
@@ -106,9 +106,10 @@ def test_clients_are_counted():
 
 def test_index_names_every_page():
     index = (DOCS / "README.md").read_text()
-    for page in [*DOCS.glob("*.md"), *COMING_FROM]:
-        name = str(page.relative_to(DOCS))
-        assert name in SITE_PAGES or f"]({name})" in index
+    for page in DOCS.glob("*.md"):
+        assert page.name in SITE_PAGES or f"]({page.name})" in index
+    others = (DOCS / "coming_from" / "index.md").read_text()
+    assert all(f"]({page.name})" in others for page in COMING_FROM)
 
 
 def anchor(heading):
