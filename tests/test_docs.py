@@ -13,9 +13,11 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 # Decisions quote code that was rejected, and test_mistakes.py makes the mistakes.
 OTHERS = {"decisions.md", "mistakes.md"}
+# Pages for users of other packages. The blocks of those are fenced as py, and not run.
+COMING_FROM = sorted(set(DOCS.glob("coming_from/*.md")) - {DOCS / "coming_from" / "index.md"})
 GUIDES = sorted(
-    page.name
-    for page in DOCS.glob("*.md")
+    str(page.relative_to(DOCS))
+    for page in [*DOCS.glob("*.md"), *COMING_FROM]
     if "```python\n" in page.read_text() and page.name not in OTHERS
 )
 # The blocks of all other guides train for long.
@@ -52,8 +54,9 @@ SITE_PAGES = {
 # Other packages, which have deprecations of their own.
 CLIENTS = ["distributed", "imblearn", "mapie", "optuna", "shap", "skops", "skore", "skrub"]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md", "SECURITY.md")),
     *sorted(DOCS.glob("*.md")),
+    *sorted(DOCS.glob("coming_from/*.md")),
     *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
 
@@ -61,6 +64,7 @@ PAGES = [
 def test_every_page_with_a_block_is_run():
     assert {"panels.md", "scaling.md"} < set(GUIDES)
     assert set(FAST_GUIDES) < set(GUIDES)
+    assert {str(page.relative_to(DOCS)) for page in COMING_FROM} <= set(GUIDES)
 
 
 @pytest.mark.parametrize(("guide", "block"), BLOCKS)
@@ -75,7 +79,14 @@ def test_block_runs_as_pasted(guide, block, capsys, tmp_path, monkeypatch):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     exec(compile(block, guide, "exec"), {})
-    assert capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed
+    if guide.startswith("coming_from/"):
+        claimed = re.findall(r"^print\(.*\)  # ([\d.]+)$", block, re.M)
+        # Other processors round differently, and training amplifies the difference.
+        assert list(map(float, printed.split())) == pytest.approx(
+            list(map(float, claimed)), rel=0.15
+        )
 
 
 def test_clients_are_counted():
@@ -97,6 +108,8 @@ def test_index_names_every_page():
     index = (DOCS / "README.md").read_text()
     for page in DOCS.glob("*.md"):
         assert page.name in SITE_PAGES or f"]({page.name})" in index
+    others = (DOCS / "coming_from" / "index.md").read_text()
+    assert all(f"]({page.name})" in others for page in COMING_FROM)
 
 
 def anchor(heading):
