@@ -23,25 +23,40 @@ X = data.train[data.train["unit"] <= 40]
 y = data.train_rul[X.index].clip(upper=125)
 
 # %%
+# Windows
+# -------
+#
+# :class:`~sklstm.WindowTransformer` turns each row into the window that ends at this row. The
+# number of rows stays the same whatever the window length, so a search can change it.
+# :class:`~sklstm.plotting.WindowDisplay` shows the rows that the prediction for one row sees.
+
+import matplotlib.pyplot as plt
+
+from sklstm import WindowTransformer
+from sklstm.plotting import WindowDisplay
+
+ids = {"series": "unit", "time": "cycle"}
+sensors = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
+windows = WindowTransformer(80, columns=sensors, **ids).fit(X)
+WindowDisplay.from_estimator(windows, X, row=149, feature="sensor11")
+plt.show()
+
+# %%
 # Search
 # ------
 #
-# ``window_length`` belongs to :class:`~sklstm.WindowTransformer`, which makes one window per row.
-# The number of rows stays the same whatever its length, and this is why a search can change it.
 # The grid has three window lengths and two sizes of the network. Each of the six candidates is
 # fitted three times, each time without a third of the engines.
 
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline
 
-from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler, WindowTransformer
+from sklstm import MultiSeriesLSTMRegressor, PerSeriesScaler
 
-ids = {"series": "unit", "time": "cycle"}
-sensors = [f"sensor{i}" for i in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
 pipe = Pipeline(
     [
         ("scale", PerSeriesScaler(statistics="pooled", **ids)),
-        ("windows", WindowTransformer(columns=sensors, **ids)),
+        ("windows", windows),
         (
             "net",
             MultiSeriesLSTMRegressor(
@@ -84,8 +99,7 @@ errors.round(1)
 #
 # Thin lines are the three folds, thick lines are their means.
 
-import matplotlib.pyplot as plt
-
+# sphinx_gallery_thumbnail_number = 2
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 for units, style in [(4, "C0o-"), (32, "C1s--")]:
     table = errors.loc[units]

@@ -102,30 +102,23 @@ print(f"lives in the interval, last cycles: {share_of_last:.0%}")
 # Four test engines
 # -----------------
 #
-# These are the four test engines with the longest records among those that are close to their
-# failure.
+# :class:`~sklstm.plotting.RemainingLifeDisplay` draws the predictions of the pipeline, here for the
+# four test engines with the longest records among those that are close to their failure.
 
 import matplotlib.pyplot as plt
 
+from sklstm.plotting import RemainingLifeDisplay
+
 ends = X_test.loc[last].assign(life=y_test[last]).query("life < 40")
 longest = ends.nlargest(4, "cycle")["unit"]
-figure, axes = plt.subplots(2, 2, figsize=(8, 5.2), sharex=True, sharey=True, layout="constrained")
-for ax, unit in zip(axes.flat, longest, strict=True):
-    rows = (X_test["unit"] == unit).to_numpy()
-    cycle = X_test["cycle"][rows]
-    ax.fill_between(cycle, lower[rows], upper[rows], alpha=0.3, lw=0, label="80 % interval")
-    ax.plot(cycle, predicted[rows], label="predicted")
-    ax.plot(cycle, y_test[rows], color="0.25", ls="--", lw=1, label="true")
-    ax.set_title(f"engine {unit}", loc="left", size="medium")
-    ax.spines[["top", "right"]].set_visible(False)
-axes[0, 0].legend(frameon=False, loc="lower left")
-figure.supxlabel("cycle")
-figure.supylabel("remaining life (cycles, at most 125)")
+RemainingLifeDisplay.from_estimator(
+    pipe, X_test, y_test, coverage=0.8, series_ids=longest, unit="cycles"
+)
 plt.show()
 
 # %%
 # While an engine is young, its sensors show no wear, and the network predicts a life near the cap.
 # The interval is widest when wear begins, and narrow shortly before the failure, when a prediction
 # is worth most.
-# Engine 149 lives longer than its interval says, as may happen: an interval of 80 % misses one life
+# Unit 149 lives longer than its interval says, as may happen: an interval of 80 % misses one life
 # in five.
