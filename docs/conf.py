@@ -68,6 +68,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
     "plot_gallery": True,
+    "remove_config_comments": True,
     "copyfile_regex": r".*\.csv",
 }
 
@@ -91,7 +92,8 @@ html_theme_options = {
     "navigation_depth": 2,
     "show_toc_level": 2,
     "show_prev_next": True,
-    "secondary_sidebar_items": ["page-toc"],
+    # Code of the examples needs the room of the table of contents.
+    "secondary_sidebar_items": {"**": ["page-toc"], "auto_examples/**": []},
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
