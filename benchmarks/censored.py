@@ -47,6 +47,7 @@ TREATMENTS = (
     "end taken for failure",
     "censored",
     "ends predicted",
+    "ends predicted twice",
     "true lives",
     "never cut",
 )
@@ -105,17 +106,19 @@ def make_training(treatment, panel, rng):
 
 def fit(treatment, panel, seed, rng, **parameters):
     """Fit the pipeline in the way of one treatment."""
-    if treatment == "ends predicted":
-        return fit_predicted_ends(panel, seed, rng, **parameters)
+    if treatment.startswith("ends predicted"):
+        n_times = 2 if treatment.endswith("twice") else 1
+        return fit_predicted_ends(panel, seed, rng, n_times, **parameters)
     if treatment == "dropped, twice the batches":
         treatment, parameters = "dropped", parameters | TWICE
     return make_pipeline(seed, **parameters).fit(*make_training(treatment, panel, rng))
 
 
-def fit_predicted_ends(panel, seed, rng, **parameters):
+def fit_predicted_ends(panel, seed, rng, n_times, **parameters):
     """Fit with censored lives, predict the ends of the cut engines, and fit again with them.
 
-    The second fit has more to learn from, and twice the batches.
+    From the second time on, the ends are the means over the fits so far. The last fit has the most
+    to learn from, and twice the batches.
     """
     rows, failed = cut_engines(panel, rng)
     weights = weigh_by_age(rows, failed)
@@ -125,8 +128,11 @@ def fit_predicted_ends(panel, seed, rng, **parameters):
         return model.fit(rows, lives, nets__sample_weight=weights)
 
     lives = make_remaining_life(rows, failed, cap=MAX_LIFE, **IDS)
-    first = fit_lives(lives)
-    return fit_lives(fill_in_ends(lives, rows, first.predict(rows)), **TWICE)
+    filled, predicted = lives, []
+    for _ in range(n_times):
+        predicted.append(fit_lives(filled).predict(rows))
+        filled = fill_in_ends(lives, rows, np.mean(predicted, axis=0))
+    return fit_lives(filled, **TWICE)
 
 
 def weigh_by_age(rows, failed):
