@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import ablation
 import accuracy
 import censored
+import many_forecasts
 import panels
 import peers
 import problems
@@ -218,12 +219,16 @@ def test_epoch_has_the_stated_windows_and_the_next_values():
 
 def test_each_peer_has_a_module_with_its_problems():
     folder = Path(peers.__file__).parent
-    for name, problem in problems.PROBLEMS.items():
-        for peer in problem.peers if name != "import" else ():
+    of_problems = {name: each.peers for name, each in problems.PROBLEMS.items()} | {
+        "import": (),
+        "many_forecasts": [module for module, _ in many_forecasts.PEERS.values()],
+    }
+    for name, names in of_problems.items():
+        for peer in names:
             code = (folder / f"{peer}.py").read_text()
             assert f"\ndef {name}(" in code or f"\n{name} = " in code
             assert (folder / f"requirements-{peers.PEERS[peer].environment}.txt").exists()
-        assert problem.quick.keys() and problem.cases.keys()
+    assert all(problem.quick and problem.cases for problem in problems.PROBLEMS.values())
 
 
 RESULTS = {
