@@ -7,6 +7,7 @@ data are made from seed 0, so that the process of each peer makes the same array
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +91,11 @@ def make_search(n_series, length, n_features=14):
     blocks = make_blocks(n_series, length, n_features)
     noise = np.random.default_rng(1).standard_normal(n_series * length, dtype=np.float32)
     return blocks, blocks.mean(axis=2).ravel() + noise / 10
+
+
+def clock():
+    """Read the seconds of the wall clock and of the processor, ended child processes included."""
+    return time.perf_counter(), sum(os.times()[:4])
 
 
 # ------------------------------------------------------------------- forecasts and their error

@@ -10,12 +10,14 @@ import pytest
 from helpers import line_of
 from matplotlib.figure import Figure
 
-from sklstm import WindowTransformer, make_targets
+from sklstm import WindowTransformer, make_remaining_life, make_targets
 from sklstm.metrics import mase, smape
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import ablation
 import accuracy
+import censored
+import many_forecasts
 import panels
 import peers
 import problems
@@ -217,12 +219,16 @@ def test_epoch_has_the_stated_windows_and_the_next_values():
 
 def test_each_peer_has_a_module_with_its_problems():
     folder = Path(peers.__file__).parent
-    for name, problem in problems.PROBLEMS.items():
-        for peer in problem.peers if name != "import" else ():
+    of_problems = {name: each.peers for name, each in problems.PROBLEMS.items()} | {
+        "import": (),
+        "many_forecasts": [module for module, _ in many_forecasts.PEERS.values()],
+    }
+    for name, names in of_problems.items():
+        for peer in names:
             code = (folder / f"{peer}.py").read_text()
             assert f"\ndef {name}(" in code or f"\n{name} = " in code
             assert (folder / f"requirements-{peers.PEERS[peer].environment}.txt").exists()
-        assert problem.quick.keys() and problem.cases.keys()
+    assert all(problem.quick and problem.cases for problem in problems.PROBLEMS.values())
 
 
 RESULTS = {
@@ -398,3 +404,27 @@ def test_regimes_are_the_six_altitudes():
     assert sorted(regime.unique()) == [0, 10, 20, 25, 35, 42]
     # Within a regime, a sensor varies by a small part of what it does over all.
     assert X.groupby(regime)["sensor4"].std().max() < 0.1 * X["sensor4"].std()
+
+
+CUT = pd.DataFrame(
+    {"unit": [1, 1, 1, 1, 2, 2, 3, 3, 3], "cycle": [1, 2, 3, 4, 1, 2, 1, 2, 3]}, index=range(9)
+)
+FAILED = pd.Series([True, False, True], index=[1, 2, 3])
+
+
+def test_rows_of_ages_that_fewer_engines_reach_uncut_weigh_more():
+    # One of the three engines is cut after the second cycle.
+    expected = [1, 1, 1.5, 1.5, 1, 1, 1, 1, 1.5]
+    np.testing.assert_allclose(censored.weigh_by_age(CUT, FAILED), expected)
+
+
+def test_censored_lives_are_those_to_the_mean_predicted_end():
+    lives = make_remaining_life(CUT, FAILED, cap=125, series="unit", time="cycle")
+    predicted = np.full(9, 50.0)
+    predicted[4:6] = 9, 12  # the ends 10 and 14
+    filled = censored.fill_in_ends(lives, CUT, predicted)
+    np.testing.assert_allclose(filled, [3, 2, 1, 0, 11, 10, 2, 1, 0])
+    predicted[4:6] = -9  # before the last row, so that the engine fails there
+    np.testing.assert_allclose(censored.fill_in_ends(lives, CUT, predicted)[4:6], [1, 0])
+    predicted[4:6] = 900
+    np.testing.assert_allclose(censored.fill_in_ends(lives, CUT, predicted)[4:6], 125)

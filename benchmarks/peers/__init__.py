@@ -28,6 +28,7 @@ PEERS = {
     "limits": Peer("keras", ("numpy", "tensorflow")),
     "torch_loop": Peer("torch", ("torch", "numpy")),
     "neuralforecast": Peer("forecast", ("neuralforecast", "torch")),
+    "statsforecast": Peer("statsforecast", ("statsforecast", "pandas")),
     "darts": Peer("forecast", ("darts", "torch")),
     "skforecast": Peer("skforecast", ("skforecast", "keras", "tensorflow")),
     "sktime": Peer("sktime", ("sktime", "scikit-learn", "pandas")),

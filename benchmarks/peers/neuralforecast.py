@@ -1,5 +1,7 @@
 """Time neuralforecast's LSTM with its defaults, except where a line here changes them."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from neuralforecast import NeuralForecast
@@ -15,7 +17,7 @@ from panels import (
     read_beijing,
     split_beijing,
 )
-from problems import forecasting, read_series
+from problems import clock, forecasting, read_series
 
 
 def make_net(horizon, **options):
@@ -112,5 +114,35 @@ def quantiles(*, folder, horizon, season, window, units, max_steps, quantiles, n
         found = found.sort_values(["unique_id", "cutoff", "ds"])
         values = found.filter(regex="^LSTM").to_numpy(float)
         return {"forecast": values.reshape(len(parts[0]), n_origins, horizon, -1).tolist()}
+
+    return run
+
+
+def many_forecasts(*, source, result, horizon, window, units, max_steps, n_fitted):
+    """Fit to the first series of a folder of Parquet files, and write the forecasts of all.
+
+    Series are as short as the window, so that training windows are padded in front.
+    """
+
+    def read(**options):
+        table = pd.read_parquet(source, **options)
+        return table.rename(columns={"series": "unique_id", "time": "ds"})
+
+    def run():
+        marks = [clock()]
+        net = make_net(
+            horizon,
+            input_size=window,
+            encoder_hidden_size=units,
+            encoder_n_layers=1,
+            max_steps=max_steps,
+            start_padding_enabled=True,
+        )
+        model = NeuralForecast([net], freq=1)
+        model.fit(read(filters=[("series", "<", n_fitted)]))
+        marks.append(clock())
+        model.predict(read()).to_parquet(Path(result) / "forecasts.parquet")
+        marks.append(clock())
+        return {"steps": np.diff(marks, axis=0).tolist()}
 
     return run

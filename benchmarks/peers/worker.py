@@ -27,7 +27,7 @@ def megabytes(name):
 
 
 def measure(run):
-    """Measure time of one run, and its peak of memory beyond the memory held before."""
+    """Measure time of one run, and its peak of memory, in all and beyond that held before."""
     gc.collect()
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # resets the peak
@@ -35,8 +35,10 @@ def measure(run):
     started = time.perf_counter()
     figures = run()
     seconds = time.perf_counter() - started
-    extra = max(megabytes("VmHWM") - before, 0)
-    return {"seconds": seconds, "extra_mb": extra, "figures": figures or {}}
+    peak = megabytes("VmHWM")
+    figures = figures or {}
+    extra = max(peak - before, 0)
+    return {"seconds": seconds, "extra_mb": extra, "peak_mb": peak, "figures": figures}
 
 
 def main():
