@@ -173,5 +173,5 @@ def test_repr_and_checks_of_the_splitter():
         splitter.split(PANEL[:0])
     with pytest.raises(ValueError, match="'n_splits' parameter"):
         PerSeriesTimeSplit(-1).get_n_splits()
-    with pytest.warns(UserWarning, match="ignores groups"):
+    with pytest.warns(UserWarning, match="PerSeriesTimeSplit: groups are ignored"):
         splitter.split(PANEL, groups=PANEL["unit"])
