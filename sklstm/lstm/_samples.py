@@ -195,12 +195,12 @@ def rows_with_loss(samples: Samples, min_observed, embargo, *, allow_empty=False
     if not chosen.any() and not allow_empty:
         if not observed.any():
             raise ValueError(
-                f"No row has a window of {min_observed} real rows: the longest history has "
+                f"No row has a window of {min_observed} observed rows: the longest history has "
                 f"{windows.n_observed.max()} rows. Shorten the windows or lower min_observed."
             )
         raise ValueError(
             f"No row is left for the loss: of {len(samples)} rows, {observed.sum()} have "
-            f"{min_observed} real rows in their window, {known.sum()} have a known target, "
+            f"{min_observed} observed rows in their window, {known.sum()} have a known target, "
             f"{early.sum()} lie before the embargo of {embargo} rows and {positive.sum()} have a "
             "positive weight."
         )
@@ -211,10 +211,11 @@ def warn_of_series_without_loss(ids, n_series) -> None:
     """Warn of the series with these ids, of `n_series` in all, if there are any."""
     if len(ids):
         warn_user(
-            f"{len(ids)} of {n_series} series have no row in the loss "
-            f"({show_ids(ids)}): none with enough real rows "
-            "in its window (min_observed), a known target, a positive weight and outside of the "
-            "embargo. Lower min_observed or the embargo if they should train the network."
+            f"{len(ids)} of {n_series} series have no row in the loss ({show_ids(ids)}). A row "
+            "needs enough observed rows in its window (min_observed), a known target, a positive "
+            "weight, and a place before the embargo. Lower min_observed or the embargo if these series "
+            "should train the network. For machines that have not failed yet, make the targets "
+            "with make_remaining_life."
         )
 
 
