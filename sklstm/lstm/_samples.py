@@ -213,9 +213,9 @@ def warn_of_series_without_loss(ids, n_series) -> None:
         warn_user(
             f"{len(ids)} of {n_series} series have no row in the loss ({show_ids(ids)}). A row "
             "needs enough observed rows in its window (min_observed), a known target, a positive "
-            "weight, and a place before the embargo. Lower min_observed or the embargo if these series "
-            "should train the network. For machines that have not failed yet, make the targets "
-            "with make_remaining_life."
+            "weight, and a place before the embargo. Lower min_observed or the embargo if these "
+            "series should train the network. For machines that have not failed yet, make the "
+            "targets with make_remaining_life."
         )
 
 
