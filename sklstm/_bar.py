@@ -44,7 +44,7 @@ class Display:
         # The time alone limits how often it is drawn: amounts are fractions.
         self._bar = tqdm(total=total, desc=title, postfix=text, bar_format=FORMAT, miniters=0)
 
-    def say_at_most(self) -> None:
+    def mark_as_upper_bound(self) -> None:
         """State that the remaining time is an upper bound."""
         self._bar.bar_format = FORMAT_AT_MOST
 
@@ -234,7 +234,7 @@ def follow(
         if show and multiprocessing.parent_process() is None:
             progress.display = own = Display(title, progress.text(), n_steps)
     if at_most and progress.display is not None:
-        progress.display.say_at_most()
+        progress.display.mark_as_upper_bound()
     with nullcontext() if own is None else closing(own):
         yield progress
         progress.finish()
