@@ -81,6 +81,8 @@ llms_txt_uri_template = "{base_url}{docname}.html"
 llms_txt_exclude = ["auto_examples/*/sg_*", "generated/backreferences/*"]
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_site/static"]
+html_css_files = ["sklstm.css"]
 html_title = f"sklstm {release}"
 html_show_sourcelink = False
 html_sidebars = {"index": [], "start": [], "mistakes": []}
@@ -92,8 +94,7 @@ html_theme_options = {
     "navigation_depth": 2,
     "show_toc_level": 2,
     "show_prev_next": True,
-    # Code of the examples needs the room of the table of contents.
-    "secondary_sidebar_items": {"**": ["page-toc"], "auto_examples/**": []},
+    "secondary_sidebar_items": ["page-toc"],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
