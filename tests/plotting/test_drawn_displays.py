@@ -60,7 +60,7 @@ def test_every_display_is_drawn():
     assert DRAW.keys() == set(plotting.__all__)
 
 
-@pytest.mark.filterwarnings("ignore:max_gap=")
+@pytest.mark.filterwarnings("ignore:.*max_gap=")
 @pytest.mark.parametrize(("name", "n_series"), slow_except(CASES, *FAST))
 def test_a_display_can_be_read(name, n_series):
     for _, display in DRAW[name](n_series):

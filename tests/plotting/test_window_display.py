@@ -27,7 +27,7 @@ IDS = {"series": "unit", "time": "cycle"}
 @pytest.fixture(autouse=True)
 def no_warnings_of_gaps():
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "max_gap=")
+        warnings.filterwarnings("ignore", ".*max_gap=")
         yield
 
 
