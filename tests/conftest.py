@@ -3,11 +3,16 @@
 import os
 from collections import Counter
 
+from hypothesis import settings
+
 from sklstm._network.program_cache import programs
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # A run of all tests fits more kinds of networks than a user's process does.
 programs.max_idle = 256
+# No test fails by the time it takes.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 
 def pytest_terminal_summary(terminalreporter):
