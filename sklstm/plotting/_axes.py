@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,6 +129,55 @@ def time_unit(times: pd.Series) -> str | None:
     longest = times.abs().max()
     fitting = (unit for unit in TIME_UNITS if longest >= 2 * pd.Timedelta(1, unit))
     return next(fitting, list(TIME_UNITS)[-1])
+
+
+def time_label(name: Any, unit: str | None) -> str:
+    """Return the label of an axis of time: the name of the time, and its unit."""
+    return str(name) + ("" if unit is None else f" ({TIME_UNITS[unit]})")
+
+
+def draw_each_series(
+    draw: Callable[[Axes, np.ndarray, str | None], None],
+    table: pd.DataFrame,
+    chosen: Sequence[Any],
+    ax: Any,
+    *,
+    series_name: Any,
+    time_name: Any,
+    y_label: str,
+) -> tuple[np.ndarray, Figure]:
+    """Draw one axes per series, over time.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(axes, positions, unit)`` draws the rows of one series. `positions` are their
+        positions in `table`, and `unit` is the unit of the time.
+    table : DataFrame
+        The columns ``series`` and ``time`` of all rows.
+    chosen : sequence
+        Ids of the series to draw.
+    ax : matplotlib Axes, array of them or None
+        As in :func:`make_axes`.
+    series_name, time_name : str or None
+        Names of the ids and of the time. ``series_name=None``: the axes have no titles.
+    y_label : str
+
+    Returns
+    -------
+    axes : ndarray of matplotlib Axes
+    figure : matplotlib Figure
+    """
+    positions = table.groupby("series", sort=False, observed=True).indices
+    unit = time_unit(table["time"])
+    axes, figure = make_axes(ax, len(chosen), 1)
+    for each, name in zip(axes, chosen, strict=True):
+        draw(each, positions[name], unit)
+        if series_name is not None:
+            each.set_title(series_title(series_name, name), loc="left", size="medium")
+    x_label, y_labels = time_label(time_name, unit), [y_label] * len(chosen)
+    finish_axes(axes, figure, is_new=ax is None, x_label=x_label, y_labels=y_labels)
+    return axes, figure
 
 
 def drawable_times(times: pd.Series, unit: str | None) -> np.ndarray:

@@ -5,6 +5,7 @@ This module is long because of its docstrings.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,14 +17,12 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklstm._panel.frames import as_plain
 from sklstm._panel.show import did_you_mean, show
 from sklstm.plotting._axes import (
-    TIME_UNITS,
     add_legend,
+    draw_each_series,
     drawable_times,
-    finish_axes,
     format_axes,
     make_axes,
     series_title,
-    time_unit,
 )
 from sklstm.plotting._bands import draw_bands, quantiles_by
 from sklstm.plotting._find import id_columns
@@ -297,21 +296,19 @@ class ClassesOverTimeDisplay:
 
     def _plot_series(self, ax: Any, chosen: list[Any]) -> None:
         """Draw one axes per series."""
-        positions = self.rows.groupby("series", sort=False, observed=True).indices
-        unit = time_unit(self.rows["time"])
         shown = _largest_classes(self.probabilities)
-        self.axes_, self.figure_ = make_axes(ax, len(chosen), 1)
-        for axes, name in zip(self.axes_, chosen, strict=True):
-            self._draw_series(axes, positions[name], shown, unit)
-            if self.series_name is not None:
-                title = series_title(self.series_name, name)
-                axes.set_title(title, loc="left", size="medium")
-        x_label = str(self.time_name) + ("" if unit is None else f" ({TIME_UNITS[unit]})")
-        y_labels = ["predicted probability"] * len(chosen)
-        finish_axes(self.axes_, self.figure_, is_new=ax is None, x_label=x_label, y_labels=y_labels)
+        names = {"series_name": self.series_name, "time_name": self.time_name}
+        self.axes_, self.figure_ = draw_each_series(
+            partial(self._draw_series, shown),
+            self.rows,
+            chosen,
+            ax,
+            **names,
+            y_label="predicted probability",
+        )
 
     def _draw_series(
-        self, axes: Axes, rows: np.ndarray, shown: np.ndarray, unit: str | None
+        self, shown: np.ndarray, axes: Axes, rows: np.ndarray, unit: str | None
     ) -> None:
         """Draw the probabilities of one series as areas, and its true labels as a strip."""
         from matplotlib.colors import ListedColormap

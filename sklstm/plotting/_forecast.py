@@ -16,12 +16,12 @@ from sklstm._panel.frames import as_plain
 from sklstm._panel.read import as_names, as_table, id_values, select_features
 from sklstm._panel.time import time_numbers
 from sklstm.plotting._axes import (
-    TIME_UNITS,
     drawable_times,
     finish_axes,
     format_axes,
     make_axes,
     series_title,
+    time_label,
     time_unit,
 )
 from sklstm.plotting._forecast_tables import (
@@ -247,7 +247,7 @@ class ForecastDisplay:
         observed = by_series_and_target(self.observed)
         targets = self.forecast["target"].unique()
         unit = time_unit(pd.concat([self.observed["time"], self.forecast["time"]]))
-        time_label = str(self.time_name) + ("" if unit is None else f" ({TIME_UNITS[unit]})")
+        x_label = time_label(self.time_name, unit)
         self.axes_, self.figure_ = make_axes(ax, len(parts), len(targets))
         for axes, (pair, part) in zip(self.axes_, parts.items(), strict=True):
             self._draw(axes, part, observed.get(pair, self.observed.iloc[:0]), unit)
@@ -255,9 +255,7 @@ class ForecastDisplay:
             title += [str(pair[1])] if len(targets) > 1 else []
             axes.set_title(", ".join(title), loc="left", size="medium")
         labels = [pair[1] for pair in parts]
-        finish_axes(
-            self.axes_, self.figure_, is_new=ax is None, x_label=time_label, y_labels=labels
-        )
+        finish_axes(self.axes_, self.figure_, is_new=ax is None, x_label=x_label, y_labels=labels)
         return self
 
     def _draw(

@@ -17,14 +17,11 @@ from sklstm._panel.lives import separate_lives
 from sklstm.meta import prediction_interval
 from sklstm.metrics import check_pair
 from sklstm.plotting._axes import (
-    TIME_UNITS,
     add_legend,
+    draw_each_series,
     drawable_times,
-    finish_axes,
     format_axes,
     make_axes,
-    series_title,
-    time_unit,
 )
 from sklstm.plotting._bands import draw_bands, quantiles_by
 from sklstm.plotting._find import id_columns, quantile_levels
@@ -278,20 +275,15 @@ class RemainingLifeDisplay:
 
     def _plot_series(self, ax: Any, chosen: list[Any]) -> None:
         """Draw one axes per series."""
-        of = dict(list(self.lives.groupby("series", sort=False, observed=True)))
-        unit = time_unit(self.lives["time"])
-        self.axes_, self.figure_ = make_axes(ax, len(chosen), 1)
-        for axes, name in zip(self.axes_, chosen, strict=True):
-            self._draw_series(axes, of[name], unit)
-            if self.series_name is not None:
-                title = series_title(self.series_name, name)
-                axes.set_title(title, loc="left", size="medium")
-        x_label = str(self.time_name) + ("" if unit is None else f" ({TIME_UNITS[unit]})")
-        y_labels = [self._with_unit("remaining life")] * len(chosen)
-        finish_axes(self.axes_, self.figure_, is_new=ax is None, x_label=x_label, y_labels=y_labels)
+        names = {"series_name": self.series_name, "time_name": self.time_name}
+        y_label = self._with_unit("remaining life")
+        self.axes_, self.figure_ = draw_each_series(
+            self._draw_series, self.lives, chosen, ax, **names, y_label=y_label
+        )
 
-    def _draw_series(self, axes: Axes, part: pd.DataFrame, unit: str | None) -> None:
+    def _draw_series(self, axes: Axes, rows: np.ndarray, unit: str | None) -> None:
         """Draw the lives of one series over time."""
+        part = self.lives.iloc[rows]
         times, true = drawable_times(part["time"], unit), part["true"].to_numpy()
         event, marker = part["event"].to_numpy(), "o" if len(part) == 1 else None
         if "lower" in part:

@@ -12,12 +12,12 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples
 
 from sklstm.plotting._axes import (
-    TIME_UNITS,
     drawable_times,
     finish_axes,
     format_axes,
     make_axes,
     series_title,
+    time_label,
     time_unit,
 )
 from sklstm.plotting._palette import AMBER, BLUE, DARK, GREY, PALE
@@ -195,7 +195,7 @@ class WindowDisplay:
         if self.series_name is not None:
             title = series_title(self.series_name, self.series)
             self.ax_.set_title(title, loc="left", size="medium")
-        x_label = str(self.time_name) + ("" if unit is None else f" ({TIME_UNITS[unit]})")
+        x_label = time_label(self.time_name, unit)
         y_labels = [f"{self.feature_name} (network input)"]
         finish_axes(axes, self.figure_, is_new=ax is None, x_label=x_label, y_labels=y_labels)
         return self

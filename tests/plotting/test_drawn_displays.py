@@ -12,7 +12,7 @@ from helpers import slow_except
 
 from sklstm import plotting
 
-# Curves, areas and texts of one axes, and rows of a legend, that a reader can tell apart.
+# The largest numbers of curves, areas, texts and legend rows that a reader can distinguish.
 MAX_ARTISTS, MAX_LEGEND = 60, 14
 CASES = {
     f"{name} of {n_series} series": (name, n_series) for name in DRAW for n_series in (3, 3000)
