@@ -1,8 +1,9 @@
 """Mix the forecasts of several seasons, window by window.
 
-The seasonal naive forecast of one season repeats it. With several seasons there is one such
-forecast for each, and the mixture adds to that of the shortest season a share of the difference of
-each other one. The shares are those that would have been best for the last rows of the window, by
+The seasonal naive forecast of one season repeats it. With several seasons, each longer one gives
+further forecasts: its last repetition, and the means of its last two and three, which have less
+noise. The mixture adds to the forecast of the shortest season a share of the difference of each of
+these. The shares are those that would have been best for the last rows of the window, by
 regularised least squares, separately for the steps of each lag.
 """
 
@@ -18,6 +19,8 @@ from sklstm.forecasting._normalization import (
     sums_since,
 )
 
+# Largest number of repetitions of a longer season whose mean is one of the forecasts.
+N_REPEATS = 3
 # Rows that are added to those of each window: in them, the seasons differ as they do in the window,
 # and the forecast of the shortest one is exact.
 N_PRIOR_ROWS = 10
@@ -45,6 +48,16 @@ def season_lags(seasons, horizon):
     return lags, block.ravel()
 
 
+def n_shares(seasons):
+    """Count the shares of a mixture: one for each forecast of a longer season."""
+    return N_REPEATS * (len(seasons) - 1)
+
+
+def rows_beyond_window(seasons):
+    """Count the rows before the first row of a window that it is compared with, at most."""
+    return max(seasons) * (N_REPEATS if len(seasons) > 1 else 1)
+
+
 def season_shares(values, known, starts, rows, *, seasons, horizon, window_length):
     """Compute the shares of the seasons in the forecast from chosen rows.
 
@@ -56,19 +69,20 @@ def season_shares(values, known, starts, rows, *, seasons, horizon, window_lengt
     seasons : tuple of int
         In ascending order.
     horizon, window_length : int
-        Only values in the window are compared.
+        Rows of the window are compared whose values one of each season ago are in it, too.
 
     Returns
     -------
-    ndarray of shape (n_chosen, n_blocks, n_seasons - 1)
-        float32. Share of the difference of each longer season from the shortest one, for the
-        combinations of `season_lags`. 0 where nothing is known about it.
+    ndarray of shape (n_chosen, n_blocks, n_shares)
+        float32. Share of the difference of each forecast of a longer season from that of the
+        shortest one, for the combinations of `season_lags`. 0 where nothing is known about it.
     """
     lags, _ = season_lags(seasons, horizon)
-    shares = np.zeros((len(rows), len(lags), len(seasons) - 1), np.float32)
+    shares = np.zeros((len(rows), len(lags), n_shares(seasons)), np.float32)
     if len(seasons) > 1:
         for block, of_block in enumerate(lags):
-            shares[:, block] = _shares_at(values, known, starts, rows, of_block, window_length)
+            terms = _terms(values, known, starts, seasons, of_block)
+            shares[:, block] = _shares_at(terms, starts, rows, of_block, window_length)
     return shares
 
 
@@ -89,42 +103,47 @@ def season_errors(values, known, starts, *, seasons, window_length):
     """
     # In the first season of a series, these are rows of another one, and all terms are 0.
     origins = np.maximum(np.arange(len(values)) - seasons[0], 0)
-    shares = _shares_at(values, known, starts, origins, seasons, window_length)
-    error, explaining, _ = _terms(values, known, starts, seasons)
+    terms = _terms(values, known, starts, seasons, seasons)
+    shares = _shares_at(terms, starts, origins, seasons, window_length)
+    error, explaining, _ = terms
     for share, difference in zip(shares.T, explaining, strict=True):
         error = error - share * difference
     return error
 
 
-def _shares_at(values, known, starts, rows, lags, window_length):
+def _shares_at(terms, starts, rows, lags, window_length):
     """Compute the shares for one combination of lags, shape (n_chosen, n_shares)."""
-    first = np.arange(len(values)) - window_length + 1 + max(lags)
-    products = _products(values, known, starts, lags)
-    return _solve(sums_since(products, starts, np.maximum(starts, first))[rows])
+    first = np.arange(len(starts)) - window_length + 1 + max(lags)
+    return _solve(sums_since(_products(*terms), starts, np.maximum(starts, first))[rows])
 
 
-def _terms(values, known, starts, lags):
+def _terms(values, known, starts, seasons, lags):
     """Find what the shares explain, what explains it, and where the latter is known.
 
     Returns
     -------
     target : ndarray of shape (n_rows,)
         Difference from the row of the first lag; 0 where one is unknown.
-    explaining : list of ndarray of shape (n_rows,)
-        For each other lag, the difference of its row from that of the first lag; 0 where unknown.
-    is_known : list of ndarray of shape (n_rows,)
+    explaining : list of n_shares ndarray of shape (n_rows,)
+        For each forecast of a longer season, its difference from the row of the first lag; 0 where
+        unknown.
+    is_known : list of n_shares ndarray of shape (n_rows,)
     """
     target, has_target = lag_differences(values, known, starts, lags[0])
     explaining, is_known = [], []
-    for lag in lags[1:]:
-        difference, has_both = lag_differences(values, known, starts, lag)
-        has_both &= has_target
-        explaining.append(np.where(has_both, target - difference, 0.0))
-        is_known.append(has_both)
+    for season, lag in zip(seasons[1:], lags[1:], strict=True):
+        total, count = np.zeros(len(values)), np.zeros(len(values))
+        for number in range(N_REPEATS):
+            difference, has_both = lag_differences(values, known, starts, lag + number * season)
+            total += difference
+            count += has_both
+            is_known.append(has_target & (count > 0))
+            mean = total / np.maximum(count, 1)
+            explaining.append(np.where(is_known[-1], target - mean, 0.0))
     return target, explaining, is_known
 
 
-def _products(values, known, starts, lags):
+def _products(target, explaining, is_known):
     """Multiply what explains each row with each other, and with what is to be explained.
 
     Returns
@@ -132,7 +151,6 @@ def _products(values, known, starts, lags):
     ndarray of shape (n_rows, n_shares * (n_shares + 2))
         For each share, its products with all, with the target, and whether it is known.
     """
-    target, explaining, is_known = _terms(values, known, starts, lags)
     columns = []
     for first, count in zip(explaining, is_known, strict=True):
         columns += [first * second for second in [*explaining, target]] + [count]
@@ -141,9 +159,9 @@ def _products(values, known, starts, lags):
 
 def _solve(sums):
     """Compute the shares of least squares from sums over rows, as `_products` arranges them."""
-    n_shares = int(np.sqrt(sums.shape[1] + 1)) - 1
-    equations = sums.reshape(len(sums), n_shares, n_shares + 2)
-    matrix, target = equations[..., :n_shares].copy(), equations[..., n_shares : n_shares + 1]
+    size = int(np.sqrt(sums.shape[1] + 1)) - 1
+    equations = sums.reshape(len(sums), size, size + 2)
+    matrix, target = equations[..., :size].copy(), equations[..., size : size + 1]
     diagonal = np.einsum("nii->ni", matrix)  # a view
     diagonal += N_PRIOR_ROWS * (diagonal / np.maximum(equations[..., -1], 1) + MIN_SCALE**2)
     return np.clip(np.linalg.solve(matrix, target)[..., 0], -MAX_SHARE, MAX_SHARE)
@@ -156,7 +174,7 @@ def mixed_naive(filled, starts, rows, shares, *, seasons, horizon):
     ----------
     filled, starts, rows
         As in :func:`sklstm.forecasting._normalization.repeat_season`.
-    shares : ndarray of shape (n_chosen, n_blocks, n_seasons - 1)
+    shares : ndarray of shape (n_chosen, n_blocks, n_shares)
         From `season_shares`.
     seasons : tuple of int
     horizon : int
@@ -167,8 +185,29 @@ def mixed_naive(filled, starts, rows, shares, *, seasons, horizon):
     """
     shortest = seasonal_naive(filled, starts, rows, seasons[0], horizon)
     _, block = season_lags(seasons, horizon)
+    forecasts = [
+        mean
+        for season in seasons[1:]
+        for mean in _means_of_repeats(filled, starts, rows, season, horizon)
+    ]
     mixed = shortest
-    for number, season in enumerate(seasons[1:]):
-        difference = repeat_season(filled, starts, rows, season, horizon) - shortest
-        mixed = mixed + shares[:, block, number] * np.nan_to_num(difference)
+    for number, forecast in enumerate(forecasts):
+        mixed = mixed + shares[:, block, number] * np.nan_to_num(forecast - shortest)
     return mixed
+
+
+def _means_of_repeats(filled, starts, rows, season, horizon):
+    """Average the known ones of the last repetitions of a season; NaN where none is known.
+
+    Returns
+    -------
+    list of N_REPEATS ndarray of shape (n_chosen, horizon)
+        The means of the last repetition, of the last two, and so on.
+    """
+    total, count, means = np.zeros((len(rows), horizon)), np.zeros((len(rows), horizon)), []
+    for number in range(N_REPEATS):
+        repeat = repeat_season(filled, starts, rows - number * season, season, horizon)
+        total += np.nan_to_num(repeat)
+        count += ~np.isnan(repeat)
+        means.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    return means

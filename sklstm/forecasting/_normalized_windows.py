@@ -35,7 +35,7 @@ class NormalizedWindows:
         Transformed targets without gaps; NaN before the first known value of a series.
     known : ndarray of shape (n_targets, n_grid)
         Mask of the values that are not filled in.
-    shares : ndarray of shape (n_chosen, n_targets, n_blocks, n_seasons - 1)
+    shares : ndarray of shape (n_chosen, n_targets, n_blocks, n_shares)
         Shares of the seasons in the naive forecast: see `season_shares`.
     series_rows : SeriesRows
         Index of the rows of the grid.

@@ -11,7 +11,13 @@ from sklearn.preprocessing import StandardScaler
 from sklstm._panel.categories import CategoricalFeature
 from sklstm._panel.windows import WindowNormalization, Windows
 from sklstm.forecasting._grid import RegularGrid
-from sklstm.forecasting._mixture import season_errors, season_lags, season_shares
+from sklstm.forecasting._mixture import (
+    n_shares,
+    rows_beyond_window,
+    season_errors,
+    season_lags,
+    season_shares,
+)
 from sklstm.forecasting._normalization import (
     TargetScale,
     blocks_of_series,
@@ -44,7 +50,7 @@ class Normalized:
         float32. That of errors is 0.
     scale : ndarray of shape (n_chosen, n_targets * width)
         In typical scales. That of errors is the one of their target.
-    shares : ndarray of shape (n_chosen, n_targets, n_blocks, n_seasons - 1)
+    shares : ndarray of shape (n_chosen, n_targets, n_blocks, n_shares)
         float32. Shares of the seasons in the naive forecast: see `season_shares`.
     n_observed : ndarray of shape (n_chosen,)
         int32. Number of rows of the window from its first observed row on.
@@ -58,14 +64,14 @@ class Normalized:
     n_observed: np.ndarray
 
     @classmethod
-    def empty(cls, n_grid, n_chosen, n_features, width, n_targets, n_shares):
+    def empty(cls, n_grid, n_chosen, n_features, width, n_targets, of_shares):
         """Make arrays to be filled in."""
         return cls(
             np.empty((n_grid, n_features), np.float32),
             np.empty((n_targets, n_grid)),
             np.empty((n_chosen, n_targets * width), np.float32),
             np.empty((n_chosen, n_targets * width)),
-            np.empty((n_chosen, n_targets, *n_shares), np.float32),
+            np.empty((n_chosen, n_targets, *of_shares), np.float32),
             np.empty(n_chosen, np.int32),
         )
 
@@ -129,7 +135,7 @@ class WindowBuilder:
     def reach(self) -> int:
         """Number of rows on which a forecast can depend."""
         # A row of the window may be filled with a value from `window_length` rows earlier.
-        return 2 * self.window_length + max(self.seasons)
+        return 2 * self.window_length + rows_beyond_window(self.seasons)
 
     @property
     def n_features(self) -> int:
@@ -145,8 +151,9 @@ class WindowBuilder:
 
     def build(self, grid: RegularGrid, rows) -> NormalizedWindows:
         """Build the windows that end at chosen rows of a grid."""
-        n_shares = len(season_lags(self.seasons, self.horizon)[0]), len(self.seasons) - 1
-        sizes = self.n_features, self.width, len(self.targets), n_shares
+        n_blocks = len(season_lags(self.seasons, self.horizon)[0])
+        of_shares = n_blocks, n_shares(self.seasons)
+        sizes = self.n_features, self.width, len(self.targets), of_shares
         out = Normalized.empty(len(grid), len(rows), *sizes)
         order = None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
         in_order = rows if order is None else rows[order]
@@ -216,7 +223,7 @@ class WindowBuilder:
             the errors of their mixture.
         center, scale : ndarray of shape (n_chosen, width) or (n_chosen, 1)
             Of the features in the windows that end at the chosen rows.
-        shares : ndarray of shape (n_chosen, n_blocks, n_seasons - 1)
+        shares : ndarray of shape (n_chosen, n_blocks, n_shares)
         """
         season_length, window_length = self.seasons[0], self.window_length
         known = ~np.isnan(column)

@@ -65,7 +65,19 @@ def lags_of(step, seasons):
     return lags
 
 
-def shares_loop(series, t, lags, window):
+def longer_forecasts(series, row, lags, seasons):
+    """Average the last one, two and three repetitions of each longer season, where known."""
+    found = []
+    for lag, season in zip(lags[1:], seasons[1:], strict=True):
+        for n_repeats in (1, 2, 3):
+            places = [row - lag - number * season for number in range(n_repeats)]
+            values = [series[place] for place in places if place >= 0]
+            values = [value for value in values if not np.isnan(value)]
+            found.append(np.mean(values) if values else np.nan)
+    return np.array(found)
+
+
+def shares_loop(series, t, lags, seasons, window):
     """Fit the shares of the window that ends at t: rows of the window, and rows of the prior."""
     first = max(0, t - window + 1 + max(lags))
     X, y = [], []
@@ -73,10 +85,9 @@ def shares_loop(series, t, lags, window):
         base = row - lags[0]
         if base < 0 or np.isnan(series[row]) or np.isnan(series[base]):
             continue
-        others = [series[row - lag] if row >= lag else np.nan for lag in lags[1:]]
-        X.append(np.array(others) - series[base])
+        X.append(longer_forecasts(series, row, lags, seasons) - series[base])
         y.append(series[row] - series[base])
-    X = np.reshape(X, (len(X), len(lags) - 1))
+    X = np.reshape(X, (len(X), 3 * (len(lags) - 1)))
     n_known = np.maximum((~np.isnan(X)).sum(axis=0), 1)
     X = np.nan_to_num(X)
     prior = np.sqrt(N_PRIOR_ROWS * ((X**2).sum(axis=0) / n_known + MIN_SCALE**2))
@@ -95,21 +106,19 @@ def test_shares_and_mixture_equal_a_loop(drawn):
     lengths = {"seasons": seasons, "horizon": horizon}
     shares = season_shares(values, ~np.isnan(values), starts, rows, window_length=window, **lengths)
     lags, block = season_lags(seasons, horizon)
-    assert shares.shape == (len(rows), len(lags), len(seasons) - 1)
+    assert shares.shape == (len(rows), len(lags), 3 * (len(seasons) - 1))
     mixed = mixed_naive(values, starts[rows], rows, shares, **lengths)
     for number, row in enumerate(rows):
         series = values[starts[row] : row + 1]
         for step in range(1, horizon + 1):
             own = lags_of(step, seasons)
             assert own == lags[block[step - 1]].tolist()
-            expected = shares_loop(series, len(series) - 1, own, window)
+            expected = shares_loop(series, len(series) - 1, own, seasons, window)
             assert_allclose(shares[number, block[step - 1]], expected, atol=1e-5)
-            past = [
-                series[len(series) - 1 + step - lag] if len(series) - 1 + step >= lag else np.nan
-                for lag in own
-            ]
-            shortest = series[-1] if np.isnan(past[0]) else past[0]
-            others = np.nan_to_num(np.array(past[1:]) - shortest)
+            ahead = len(series) - 1 + step
+            repeated = series[ahead - own[0]] if ahead >= own[0] else np.nan
+            shortest = series[-1] if np.isnan(repeated) else repeated
+            others = np.nan_to_num(longer_forecasts(series, ahead, own, seasons) - shortest)
             assert_allclose(
                 mixed[number, step - 1], shortest + shares[number, block[step - 1]] @ others
             )
@@ -148,9 +157,10 @@ def test_windows_hold_the_errors_in_the_scale_of_their_target():
     windows = np.asarray(prepared.windows)
     assert windows.shape == (41, 8, 4) and builder.n_features == 4
     for column, name in enumerate(["y", "z"]):
-        values, known = table[name].to_numpy(), np.ones(41, bool)
+        typical = prepared.targets[column].typical
+        values, known = table[name].to_numpy() / typical, np.ones(41, bool)
         lengths = {"seasons": (2, 5), "window_length": 8}
-        errors = season_errors(values, known, grid.starts(), **lengths)
+        errors = typical * season_errors(values, known, grid.starts(), **lengths)
         for row in (29, 35, 40):
             n = min(8, row + 1 - grid.starts()[row])
             expected = errors[row + 1 - n : row + 1] / prepared.scale[row, column]
@@ -196,8 +206,8 @@ def test_a_mixture_beats_each_season():
 
 
 def test_shares_follow_the_pattern():
-    # Repeats after 20 rows exactly: the share of the longer season is that of the rows in the
-    # window, 40, beside the 10 of the prior.
+    # Repeats after 20 rows exactly: the three forecasts of the longer season are the same. Each has
+    # the 40 rows of the window on its side, and they share the 10 of the prior.
     past, _ = split(make_panel(noise=0))
     windows = make_forecaster().fit(past)
     longer, shorter = (make_forecaster(season).fit(past).forecast() for season in (20, 4))
@@ -205,7 +215,7 @@ def test_shares_follow_the_pattern():
     far = np.abs(longer["prediction"] - shorter["prediction"]) > 1e-6 * mixed
     log = [np.log(table[far]) for table in (mixed, longer["prediction"], shorter["prediction"])]
     assert far.any()
-    assert_allclose((log[0] - log[2]) / (log[1] - log[2]), 40 / 50, rtol=0.02)
+    assert_allclose((log[0] - log[2]) / (log[1] - log[2]), 120 / 130, rtol=0.01)
 
 
 def test_a_series_shorter_than_a_season_uses_the_others():
@@ -213,6 +223,12 @@ def test_a_series_shorter_than_a_season_uses_the_others():
     short = make_panel(n_weeks=1).groupby("series").head(13)
     alone = make_forecaster(4).fit(make_panel())
     assert_allclose(model.forecast(short)["prediction"], alone.forecast(short)["prediction"])
+
+
+def test_remembered_rows_are_enough():
+    panel = make_panel(n_weeks=30)
+    model = make_forecaster(regressor=Ridge()).fit(panel)
+    assert_allclose(model.forecast()["prediction"], model.forecast(panel)["prediction"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("regressor", [Ridge(), None], ids=["ridge", "network"])
