@@ -410,4 +410,12 @@ def test_the_main_job_needs_no_network(tmp_path, run_without_network):
     options = ["--folds", "2", "--epochs", "1", "--search-epochs", "1", "--jobs", "2"]
     done, connections = run_without_network("-m", "sklstm", "--output", tmp_path / "new", *options)
     assert done.returncode == 0, done.stderr
-    assert connections == "" and (tmp_path / "new" / "turbofan.csv").exists()
+    assert connections == ""
+    assert "16 fits" in done.stdout and "refit on all training engines" in done.stdout
+    table = pd.read_csv(tmp_path / "new" / "turbofan.csv", index_col="model")
+    names = ["LSTM, best", "the same net, one scale", "Ridge on the same", "a constant"]
+    assert all(row.startswith(name) for row, name in zip(table.index, names, strict=True))
+    errors = table["RMSE, capped"]
+    assert errors["a constant"] == pytest.approx(41.94, abs=0.005)
+    assert (errors.drop("a constant") < 0.6 * errors["a constant"]).all()
+    assert (tmp_path / "new" / "turbofan.png").stat().st_size > 10_000

@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 import sklstm
-from sklstm.__main__ import find_example, main
+from sklstm.__main__ import find_example
 from sklstm.plotting import ForecastDisplay
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -190,20 +190,6 @@ def test_oldest_versions_are_those_of_pyproject():
 
 def test_command_runs_the_example_of_the_source_tree():
     assert find_example() == ROOT / "examples" / "turbofan_life.py"
-
-
-@pytest.mark.slow
-def test_main_job(tmp_path, capsys):
-    main(["--output", str(tmp_path), "--folds", "2", "--epochs", "1", "--search-epochs", "1"])
-    table = pd.read_csv(tmp_path / "turbofan.csv", index_col="model")
-    names = ["LSTM, best", "the same net, one scale", "Ridge on the same", "a constant"]
-    assert all(row.startswith(name) for row, name in zip(table.index, names, strict=True))
-    errors = table["RMSE, capped"]
-    assert errors["a constant"] == pytest.approx(41.94, abs=0.005)
-    assert (errors.drop("a constant") < 0.6 * errors["a constant"]).all()
-    assert (tmp_path / "turbofan.png").stat().st_size > 10_000
-    printed = capsys.readouterr().out
-    assert "16 fits" in printed and "refit on all training engines" in printed
 
 
 def test_help_names_the_options():
