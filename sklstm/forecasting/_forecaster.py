@@ -94,7 +94,7 @@ class MultiSeriesForecaster(PanelEstimator):
         season; the naive forecast is the last value. :func:`suggest_season_length` finds seasons.
     window_length : int, default=None
         Rows of history that a forecast is based on. None: twice the horizon, at least 14 of the
-        shortest and 4 of the longest of several seasons, rounded up to whole seasons.
+        shortest and 3 of the longest of several seasons, rounded up to whole seasons.
     segment_length : int, default=None
         Rows that enter the LSTM per step; must divide the window length. None: a season, or, if a
         season is shorter than 4 rows or does not divide the window length, the largest divisor of
@@ -178,11 +178,12 @@ class MultiSeriesForecaster(PanelEstimator):
     season, its scale is the mean absolute difference between rows one season apart. The loss is the
     mean absolute error of normalised values; series are weighted equally.
 
-    *Several seasons.* The network then predicts the residual of a mixture of the seasonal naive
-    forecasts, whose shares are fitted for each window to its own past, by regularised least
-    squares: how well they would have forecast its rows. The past errors of the mixture, one season
-    ahead, are a further feature of the windows. A season for which the history is too short has no
-    share. Whatever else depends on a season uses the shortest one: the level, the scale, the
+    *Several seasons.* The network then predicts the residual of a mixture of naive forecasts: the
+    last one of the shortest season, and of each longer season the last one and the means of its
+    last two and three. Their shares are fitted for each window to its own past, by regularised
+    least squares: how well they would have forecast its rows. The past errors of the mixture, one
+    season ahead, are a further feature of the windows. A season for which the history is too short
+    has no share. Whatever else depends on a season uses the shortest one: the level, the scale, the
     replacement of missing values, and the scale of `score`.
 
     *Small training sets.* The forecast is a weighted mean of the seasonal naive forecast and the

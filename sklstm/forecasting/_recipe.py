@@ -13,7 +13,7 @@ from sklstm.lstm._regressor import MultiSeriesLSTMRegressor
 
 # Of the shortest season, and of the longest one of several.
 SEASONS_IN_WINDOW = 14
-LONG_SEASONS_IN_WINDOW = 4
+LONG_SEASONS_IN_WINDOW = 3
 HIDDEN_UNITS = 64
 MAX_BATCH_SIZE = 256
 # Training steps per square root of the number of windows, and of the number of series. More
@@ -37,7 +37,7 @@ VALUE_LIMIT = 7.0
 def choose_window_length(horizon, seasons):
     """Return the number of rows in a window, rounded up to whole shortest seasons.
 
-    Twice the horizon, at least 14 of the shortest season, and 4 of the longest one of several.
+    Twice the horizon, at least 14 of the shortest season, and 3 of the longest one of several.
     """
     shortest, *longer = seasons
     at_least = [SEASONS_IN_WINDOW * shortest, *(LONG_SEASONS_IN_WINDOW * m for m in longer)]

@@ -275,7 +275,7 @@ def test_search_backtest_and_score_with_several_seasons():
 def test_default_lengths_of_several_seasons():
     panel = make_panel(n_weeks=12)
     model = MultiSeriesForecaster(4, season_length=(4, 20), regressor=Zero(), **IDS).fit(panel)
-    assert (model.window_length_, model.segment_length_) == (80, 4)
+    assert (model.window_length_, model.segment_length_) == (60, 4)
     model = MultiSeriesForecaster(4, season_length=(4, 7), regressor=Zero(), **IDS).fit(panel)
     assert (model.window_length_, model.segment_length_) == (56, 4)
 
