@@ -460,6 +460,19 @@ def test_roles_of_categories_in_a_forecaster():
     assert_array_equal(rows[:, 2], codes(PAST["weather"]))
 
 
+def test_categories_beside_several_seasons():
+    fitted = forecaster(season_length=(2, 4), window_length=8).fit(PAST)
+    spec = fitted.estimators_[0]._network.spec
+    # Windows hold the error of the mixture of seasons between sold and the covariates.
+    assert spec.n_features == 6
+    assert dict(spec.categories) == {2: 2, 3: 2, 4: 4, 5: 4}
+    assert spec.static_features == (2,)
+    windows = fitted._builder.build(fitted._grid(*fitted._read(PAST, reset=False)), np.arange(10))
+    rows = windows.windows.rows
+    for place, name in [(2, "brand"), (3, "weather"), (4, "promo")]:
+        assert_array_equal(rows[:40, place], codes(PAST[name][:40]))
+
+
 def test_constant_categories_need_no_rows_in_future():
     fitted, known = fitted_forecaster(), FUTURE[["day", "promo", "shop"]]
     forecast = fitted.forecast(future=known)

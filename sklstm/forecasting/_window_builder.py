@@ -140,14 +140,18 @@ class WindowBuilder:
     @property
     def n_features(self) -> int:
         """Number of features of a window."""
-        n_of_targets = self.width * len(self.targets)
         n_indicators = len(self.targets) if self.has_missing else 0
-        return n_of_targets + n_indicators + self.n_past + 2 * self.n_future
+        return self.n_normalized + n_indicators + self.n_past + 2 * self.n_future
 
     @property
     def width(self) -> int:
         """Number of normalised features per target: itself, and the error of several seasons."""
         return min(len(self.seasons), 2)
+
+    @property
+    def n_normalized(self) -> int:
+        """Number of normalised features, which precede the covariates in a window."""
+        return self.width * len(self.targets)
 
     def build(self, grid: RegularGrid, rows) -> NormalizedWindows:
         """Build the windows that end at chosen rows of a grid."""
@@ -207,7 +211,7 @@ class WindowBuilder:
         others = self._covariate_features(grid, block, starts)
         if self.has_missing:
             others.extend(np.isnan(grid.values[block]).T)
-        for position, feature in enumerate(others, self.width * len(self.targets)):
+        for position, feature in enumerate(others, self.n_normalized):
             out.features[block, position] = feature
         out.n_observed[at] = self._count_observed(observed, starts)[chosen]
 
@@ -268,7 +272,7 @@ class WindowBuilder:
 
     def _categories_in_window(self):
         """Return the categories with their positions in a window, in the order of its features."""
-        first = len(self.targets)
+        first = self.n_normalized
         here = [replace(each, position=first + each.position) for each in self.categories]
         ahead = [
             replace(each, position=first + self.n_future + each.position)
