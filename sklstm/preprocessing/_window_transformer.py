@@ -6,6 +6,7 @@ This module is long because of its docstrings.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from functools import partial
 from numbers import Integral
 from typing import Any, Self
@@ -256,21 +257,28 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         """Fit to a panel, and return it as it was read, in blocks."""
         self._validate_params()
         with fit_task(self, X=X):
-            if isinstance(X, Blocks):
-                check_block_series(self, X)
-            categories = self._learn_categories(X)
-            read = partial(self._read, reset=True, categories=categories)
-            panels: Any = X.map(read) if isinstance(X, Blocks) else [read(X)]
-            panel = next(iter(panels))
-            self._categories = categories
-            self._positions = panel.positions
-            self._names = panel.names
-            gap = gap_number(self.max_gap, panel.time_kind)
-            self.window_length_ = self._length(panels, gap)
-            self.time_step_ = self._find_time_step(panels) if self.elapsed else None
-            self.context_: Any = None
-            if self.time is not None:
-                self._keep_context(panels)
+            fitted = copy(self)  # an error leaves `self` unchanged
+            panels = fitted._fit_panels(X)
+            self.__dict__ = fitted.__dict__
+        return panels
+
+    def _fit_panels(self, X: Any) -> Any:
+        """Set the fitted attributes, and return the panel in blocks."""
+        if isinstance(X, Blocks):
+            check_block_series(self, X)
+        categories = self._learn_categories(X)
+        read = partial(self._read, reset=True, categories=categories)
+        panels: Any = X.map(read) if isinstance(X, Blocks) else [read(X)]
+        panel = next(iter(panels))
+        self._categories = categories
+        self._positions = panel.positions
+        self._names = panel.names
+        gap = gap_number(self.max_gap, panel.time_kind)
+        self.window_length_ = self._length(panels, gap)
+        self.time_step_ = self._find_time_step(panels) if self.elapsed else None
+        self.context_: Any = None
+        if self.time is not None:
+            self._keep_context(panels)
         return panels
 
     def _learn_categories(self, X: Any) -> tuple[CategoricalFeature, ...]:

@@ -734,6 +734,21 @@ def test_bad_panels_in_fit_and_in_transform(fitted, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda X: X.assign(cycle=1, q=1.0), "repeat"),
+        (lambda X: X.assign(q=1.0).drop_duplicates("unit"), "at least two rows"),
+    ],
+)
+def test_a_fit_that_fails_leaves_the_earlier_one_usable(fitted, change, message):
+    transformer = WindowTransformer(elapsed=True, **IDS).fit(fitted)
+    before = np.asarray(transformer.transform(fitted))
+    with pytest.raises(ValueError, match=message):
+        transformer.fit(change(fitted))
+    assert_array_equal(np.asarray(transformer.transform(fitted)), before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
         (lambda X: X.assign(q=1.0), "feature names should match"),
         (lambda X: X.rename(columns={"p": "q"}), "feature names should match"),
         (lambda X: X[["p", "cycle", "unit"]], "same order as they were in fit"),
