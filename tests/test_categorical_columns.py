@@ -445,6 +445,12 @@ def fitted_forecaster():
     return forecaster().fit(PAST)
 
 
+def rows_of_windows(fitted):
+    """Return the rows that the windows of the past are made of."""
+    grid = fitted._grid(*fitted._read(PAST, reset=False))
+    return fitted._builder.build(grid, np.arange(10)).windows.rows
+
+
 def test_roles_of_categories_in_a_forecaster():
     fitted = fitted_forecaster()
     spec = fitted.estimators_[0]._network.spec
@@ -452,8 +458,7 @@ def test_roles_of_categories_in_a_forecaster():
     assert spec.n_features == 5
     assert dict(spec.categories) == {1: 2, 2: 2, 3: 4, 4: 4}
     assert spec.static_features == (1,)
-    windows = fitted._builder.build(fitted._grid(*fitted._read(PAST, reset=False)), np.arange(10))
-    rows = windows.windows.rows
+    rows = rows_of_windows(fitted)
     assert_array_equal(rows[:40, 3], codes(PAST["promo"][:40]))
     assert_array_equal(rows[:37, 4], codes(PAST["promo"][3:40]))
     assert_array_equal(rows[:, 1], codes(PAST["brand"]))
@@ -467,8 +472,7 @@ def test_categories_beside_several_seasons():
     assert spec.n_features == 6
     assert dict(spec.categories) == {2: 2, 3: 2, 4: 4, 5: 4}
     assert spec.static_features == (2,)
-    windows = fitted._builder.build(fitted._grid(*fitted._read(PAST, reset=False)), np.arange(10))
-    rows = windows.windows.rows
+    rows = rows_of_windows(fitted)
     for place, name in [(2, "brand"), (3, "weather"), (4, "promo")]:
         assert_array_equal(rows[:40, place], codes(PAST[name][:40]))
 
