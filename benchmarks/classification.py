@@ -216,8 +216,8 @@ def to_panel(part, series, labels):
     return panel, make_series_targets(panel, labels, series="series", time="time")
 
 
-def read_sets(python, folder):
-    """Save the series of aeon's sets, by its own loader in its own environment."""
+def read_sets(python, folder, names):
+    """Save the series of some of aeon's sets, by its own loader in its own environment."""
     code = (
         "import sys, pickle\n"
         "from aeon.datasets import load_classification\n"
@@ -225,7 +225,7 @@ def read_sets(python, folder):
         "parts = [([x for x in X], [str(label) for label in y]) for X, y in parts]\n"
         "pickle.dump(parts, open(sys.argv[2], 'wb'))\n"
     )
-    for name in SETS:
+    for name in names:
         subprocess.run([python, "-c", code, name, str(folder / name)], check=True)
         yield name, pd.read_pickle(folder / name)
 
@@ -245,10 +245,10 @@ print(np.mean(model.predict(pad(X_test)) == np.array(y_test)), seconds)
 """
 
 
-def measure_series(n_seeds, python, epochs):
+def measure_series(n_seeds, python, epochs, names):
     """Fit the recipe and InceptionTime on each set, and yield accuracies."""
     with TemporaryDirectory() as folder:
-        for name, (train, test) in read_sets(python, Path(folder)):
+        for name, (train, test) in read_sets(python, Path(folder), names):
             for seed in range(n_seeds):
                 started = time.perf_counter()
                 model = series_recipe(seed).fit(*to_panel("train", *train))
@@ -270,10 +270,10 @@ def measure_series(n_seeds, python, epochs):
                 }
 
 
-def search_series(python):
+def search_series(python, names):
     """Cross-validate the recipe on the training parts."""
     with TemporaryDirectory() as folder:
-        for name, ((series, labels), _) in read_sets(python, Path(folder)):
+        for name, ((series, labels), _) in read_sets(python, Path(folder), names):
             labels = np.array(labels)
             folds = StratifiedKFold(3, shuffle=True, random_state=0).split(labels, labels)
             for number, (train, test) in enumerate(folds):
@@ -304,15 +304,16 @@ def main():
     parser.add_argument("--part", choices=["engines", "series", "search"], default="engines")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--models", nargs="+", choices=ENGINE_MODELS, default=list(ENGINE_MODELS))
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--aeon", default=".envs/aeon/bin/python", help="Python with aeon")
     parser.add_argument("--epochs", type=int, default=100, help="of InceptionTime; 0: not fitted")
     options = parser.parse_args()
     if options.part == "engines":
         measured = measure_engines(options.seeds, options.models)
     elif options.part == "series":
-        measured = measure_series(options.seeds, options.aeon, options.epochs)
+        measured = measure_series(options.seeds, options.aeon, options.epochs, options.sets)
     else:
-        measured = search_series(options.aeon)
+        measured = search_series(options.aeon, options.sets)
     results = []
     for result in measured:
         print(json.dumps(result), flush=True)
