@@ -249,7 +249,9 @@ class BaseLSTM(LSTMParameters):
         network, settings = start(rows, None)
         checkpoint = options.get("checkpoint")
         if checkpoint is not None:
-            options = options | {"checkpoint": member_checkpoint(checkpoint, number)}
+            # An interruption ends the fit: the network whose state could be kept comes last.
+            own = replace(member_checkpoint(checkpoint, number), on_interrupt="raise")
+            options = options | {"checkpoint": own}
         progress = fits.part(options["epochs"], "epoch")
         reported = ShownEpochs(progress)
         self._train(network, settings, rows, validation, reported=reported, **options)
