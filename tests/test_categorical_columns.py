@@ -299,6 +299,16 @@ def test_transfer_matches_categories():
     assert_array_equal(here[2], there[1 + before.index("north")])
 
 
+def test_a_transferred_network_is_trained_further_without_its_source():
+    """Its vectors have room for the categories of the source, of which there may be more."""
+    rows = (PANEL["unit"] == "d").to_numpy()
+    panel = PANEL[rows].assign(site=pd.Categorical(["atoll"] * rows.sum()))
+    net = lstm(min_observed=1, epochs=1, init_from=FrozenEstimator(fitted()))
+    pipe = pipeline(net).fit(panel, Y[rows])
+    pipe[-1].set_params(init_from=None, warm_start=True)
+    assert pipe.fit(panel, Y[rows])[-1].n_iter_ == 2
+
+
 @pytest.mark.slow
 def test_tables_without_windows():
     net = lstm(**IDS).fit(PANEL, Y)

@@ -19,7 +19,8 @@ class Checkpoint:
         Effect of Ctrl-C: "raise" leaves the estimator as it was before `fit` and raises
         KeyboardInterrupt; "stop" ends `fit` with the state after the last finished epoch and warns.
         With "stop", a SIGTERM in the main thread has the same effect, unless the program has a
-        handler of its own for it.
+        handler of its own for it. While the further networks of a `calibration` train, there is no
+        such state yet, and the effect is that of "raise".
 
     Examples
     --------

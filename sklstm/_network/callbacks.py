@@ -40,8 +40,8 @@ class CosineDecay(keras.callbacks.Callback):
         rate = self.initial_rate * (1 + math.cos(math.pi * progress)) / 2
         self.model.optimizer.learning_rate = rate
 
-    def on_train_end(self, logs=None):
-        """Restore the initial learning rate."""
+    def on_epoch_end(self, epoch, logs=None):
+        """Restore the initial learning rate, which a checkpoint saves."""
         self.model.optimizer.learning_rate = self.initial_rate
 
 

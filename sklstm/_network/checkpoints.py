@@ -257,8 +257,9 @@ def fingerprint(network, settings, training, validation, options: dict[str, Any]
     dict of str
         By the names that an error message shows.
     """
-    parameters = [settings.network, settings.batch_size, settings.learning_rate]
-    parameters += [_name(settings.loss), _name(settings.optimizer), sorted(options.items())]
+    parameters: list[Any] = [settings.network, settings.batch_size]
+    named = (settings.learning_rate, settings.loss, settings.optimizer)
+    parameters += [*map(_name, named), sorted(options.items())]
     return {
         "the parameters": _digest([repr(parameters).encode()]),
         "the initial weights": _digest(

@@ -15,7 +15,7 @@ from sklstm._network.batches import Batches
 from sklstm._network.checkpoints import TrainingCheckpoint, fingerprint
 from sklstm._network.gradients import output_gradients
 from sklstm._network.lazy_import import check_not_forked, new_network
-from sklstm._network.losses import loss_unit
+from sklstm._network.losses import degree_of_homogeneity, loss_unit
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.target_scale import (
     initialize_logits,
@@ -110,7 +110,8 @@ class FittedNetwork(PlainIds):
         Raises
         ------
         ValueError
-            If the network or the optimizer would differ from this one's.
+            If the network or the optimizer would differ from this one's, or if the loss cannot be
+            computed in the unit of the targets.
         """
         spec = training.network
         changed = spec.differences(self.spec)
@@ -123,12 +124,26 @@ class FittedNetwork(PlainIds):
                 + ", ".join(f"{name}={new!r} (was {old!r})" for name, (new, old) in changed.items())
                 + ". Restore them, or fit without warm_start."
             )
+        degree = self._degree_of(training.loss)
         if spec == self.spec:
-            return replace(self)
+            return replace(self, loss_degree=degree)
         # Different layers are trained now, or padding is now masked.
         model = _rebuild(spec, to_arrays(self.model.variables))
         state = self.optimizer_state if spec.trainable == self.spec.trainable else None
-        return replace(self, spec=spec, model=model, optimizer_state=state)
+        return replace(self, spec=spec, model=model, loss_degree=degree, optimizer_state=state)
+
+    def _degree_of(self, loss) -> int:
+        """Return the power of the targets' unit in which a loss is: that of fit may be another."""
+        if self.target_unit == 1:
+            return self.loss_degree
+        degree = degree_of_homogeneity(loss, self.spec.n_outputs, self.spec.output_shape)
+        if degree is None:
+            raise ValueError(
+                f"loss={loss!r} has a unit of its own, and the network was trained on targets in "
+                f"units of {self.target_unit:.3g}. Choose 'mse' or 'mae', or fit without "
+                "warm_start."
+            )
+        return degree
 
     def train(
         self,

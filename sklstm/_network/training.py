@@ -92,8 +92,14 @@ def train(
     _warn_of_idle_devices(spec, callbacks)
     options = {"epochs": epochs, "validation": validation, "patience": patience, "decay": decay}
     options |= {"callbacks": callbacks, "verbose": verbose, "reported": reported}
-    if checkpoint is None:
-        return _train(model, spec, batches, optimizer_state=optimizer_state, **options)
+    with _restored_on_error(model):
+        if checkpoint is None:
+            return _train(model, spec, batches, optimizer_state=optimizer_state, **options)
+        return _resume(model, spec, batches, optimizer_state, checkpoint, **options)
+
+
+def _resume(model, spec, batches, optimizer_state, checkpoint, *, epochs, reported, **options):
+    """Train `model` in place, from the last state of the checkpoint."""
     if checkpoint.state.n_epochs:
         assign_arrays(model.variables, checkpoint.state.weights)
         optimizer_state = checkpoint.state.optimizer
@@ -101,16 +107,10 @@ def train(
         if reported is not None:
             reported.skip(checkpoint.state.n_epochs)
         return checkpoint.state.losses, optimizer_state
+    options |= {"epochs": epochs, "reported": reported, "optimizer_state": optimizer_state}
     try:
         with sigterm_interrupts(checkpoint.stops):
-            return _train(
-                model,
-                spec,
-                batches,
-                optimizer_state=optimizer_state,
-                checkpoint=checkpoint,
-                **options,
-            )
+            return _train(model, spec, batches, checkpoint=checkpoint, **options)
     except KeyboardInterrupt:
         state = keep_last_epoch(model, checkpoint)
         if state is None:
@@ -147,7 +147,6 @@ def _train(
     first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(earlier_epochs)]
     with (
         _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
-        _restored_on_error(model),
         no_retracing_warning(),
     ):
         trainer.load(model, spec, optimizer_state)

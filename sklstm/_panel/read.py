@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ from sklstm._panel.time import time_index, time_numbers
 from sklstm._panel.windows import Windows
 
 FLOATS = [np.float64, np.float32]
+# In the representation of a function, or of an object without one of its own.
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -220,7 +223,8 @@ def check_unchanged(estimator: Any, names: list[str], *, reset: bool) -> None:
     reset : bool
         Whether to store them (in `fit`) or to check them (afterwards).
     """
-    now = {name: repr(getattr(estimator, name)) for name in names}
+    # An address in memory is another one in a copy or after a pickle.
+    now = {name: ADDRESS.sub("", repr(getattr(estimator, name))) for name in names}
     if reset:
         estimator._fitted_with = now
         return

@@ -77,6 +77,9 @@ def stack_series(
         names=["series", "time"],
     )
     panel = pd.DataFrame(np.concatenate(blocks), index=index, columns=columns)
+    if panel.dtypes.eq(object).any() and all(isinstance(table, pd.DataFrame) for table in tables):
+        # Columns of several types, which no array has.
+        panel = pd.concat(tables).set_axis(index).set_axis(columns, axis=1)
     return in_kind(frame_kind(given[0]), panel)
 
 
@@ -184,6 +187,10 @@ def unstack_series(
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"panel must be a DataFrame or a Series, got {type(panel)!r}.")
     rows = read_series_rows(frame, series, time)
-    values = rows.sort(frame.iloc[:, select_features(frame, None, series, time)].to_numpy())
+    features = frame.iloc[:, select_features(frame, None, series, time)]
+    values = features.to_numpy()
+    if values.dtype == object and all(map(pd.api.types.is_numeric_dtype, features.dtypes)):
+        values = features.to_numpy(np.float64, na_value=np.nan)  # nullable beside plain numbers
+    values = rows.sort(values)
     arrays = np.split(values[:, 0] if is_flat else values, rows.bounds[1:-1])
     return dict(zip(rows.ids, arrays, strict=True)) if as_dict else arrays

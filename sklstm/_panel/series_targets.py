@@ -47,7 +47,8 @@ def make_series_targets(
     Raises
     ------
     ValueError
-        If a series has no target, or the number of targets is not that of the series.
+        If a series has no target, or an id has several, or the number of targets is not that of
+        the series.
 
     Examples
     --------
@@ -75,13 +76,15 @@ def _values_by_id(targets, ids: pd.Index) -> np.ndarray:
     """Return the target of each series."""
     if isinstance(targets, (Mapping, pd.Series)):
         targets = pd.Series(targets)
-        missing = ids[~ids.isin(targets.index)]
-        if len(missing):
+        if not targets.index.is_unique:
+            raise ValueError("targets hold a series id more than once. Keep one target per id.")
+        at = targets.index.get_indexer(ids)
+        if (at < 0).any():
             raise ValueError(
-                f"targets have no value for series [{show_ids(missing)}]. Give every series of "
+                f"targets have no value for series [{show_ids(ids[at < 0])}]. Give every series of "
                 "the panel a target."
             )
-        return targets.loc[list(ids)].to_numpy()
+        return targets.to_numpy()[at]
     values = np.asarray(as_plain(targets))
     if values.shape != (len(ids),):
         raise ValueError(

@@ -249,7 +249,9 @@ class BaseLSTM(LSTMParameters):
         network, settings = start(rows, None)
         checkpoint = options.get("checkpoint")
         if checkpoint is not None:
-            options = options | {"checkpoint": member_checkpoint(checkpoint, number)}
+            # An interruption ends the fit: the network whose state could be kept comes last.
+            own = replace(member_checkpoint(checkpoint, number), on_interrupt="raise")
+            options = options | {"checkpoint": own}
         progress = fits.part(options["epochs"], "epoch")
         reported = ShownEpochs(progress)
         self._train(network, settings, rows, validation, reported=reported, **options)
@@ -426,10 +428,10 @@ class BaseLSTM(LSTMParameters):
         if embedded_ids is not None:
             n_series = next_power_of_two(len(embedded_ids))
         spec = replace(spec, n_series=n_series, dtype_policy=api.dtype_policy())
-        if source is not None:
-            spec = replace(
-                spec, categories=as_many_as(spec.categories, source._network.spec.categories)
-            )
+        before = earlier or (source and source._network)
+        if before:
+            categories = as_many_as(spec.categories, before.spec.categories)
+            spec = replace(spec, categories=categories)
         loss = self._loss_of(spec)
         batch_size = min(self.batch_size, next_power_of_two(len(training)))
         batch_size = api.evenly_divided(batch_size)

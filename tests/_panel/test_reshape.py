@@ -131,6 +131,25 @@ def test_time_is_the_index_of_frames():
     assert stack_series([first.reset_index(drop=True)]).index.tolist() == [(0, 0), (0, 1), (0, 2)]
 
 
+@pytest.mark.parametrize(
+    "column",
+    [pd.array([1, None], dtype="Int64"), pd.Categorical(["old", "new"]), [True, False], ["a", "b"]],
+)
+def test_stacking_frames_keeps_the_types_of_their_columns(column):
+    frame = pd.DataFrame({"p": [1.5, 2.5], "q": column})
+    panel = stack_series([frame, frame[::-1]], columns=["u", "v"])
+    expected = pd.concat([frame, frame[::-1]]).set_axis(["u", "v"], axis=1)
+    pd.testing.assert_frame_equal(panel.reset_index(drop=True), expected.reset_index(drop=True))
+    assert panel.index.tolist() == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_unstacking_nullable_beside_plain_numbers():
+    frame = pd.DataFrame({"p": [1.5, 2.5], "q": pd.array([1, None], dtype="Int64")})
+    (array,) = unstack_series(stack_series([frame]))
+    assert array.dtype == np.float64
+    assert_array_equal(array, [[1.5, 1.0], [2.5, np.nan]])
+
+
 @pytest.mark.parametrize("table", [np.zeros((5, 3)), pd.DataFrame({"x": [1.0]})])
 def test_stacking_one_table_raises(table):
     with pytest.raises(TypeError, match="takes a list of arrays"):

@@ -45,3 +45,13 @@ def test_targets_that_do_not_fit():
         make_series_targets(panel, {"b": 1}, series="unit")
     with pytest.raises(ValueError, match=r"shape \(3,\).*each of the 2 series"):
         make_series_targets(panel, [1, 2, 3], series="unit")
+    twice = pd.Series([1, 2, 3], index=["b", "a", "a"])
+    with pytest.raises(ValueError, match="targets hold a series id more than once"):
+        make_series_targets(panel, twice, series="unit")
+
+
+def test_ids_that_are_true_and_false():
+    """Booleans select by id, and are no mask."""
+    panel = pd.DataFrame({"new": [True, True, False], "heat": [1.0, 2.0, 3.0]})
+    made = make_series_targets(panel, {False: 5.0, True: 6.0}, series="new")
+    assert_array_equal(made, [np.nan, 6.0, 5.0])

@@ -28,6 +28,8 @@ WAYS = {
     "early stopping": {"early_stopping": True, "validation_by": "time", "n_iter_no_change": 1}
     | {"learning_rate": 0.3, "validation_fraction": 0.3, "epochs": 20},
     "decay": {"learning_rate_decay": "cosine"},
+    "decay of a rate of its own": {"learning_rate_decay": "cosine"}
+    | {"optimizer": keras.optimizers.Adam(0.05)},
     "steps": {"steps_per_epoch": 4},
     "momentum": {"optimizer": keras.optimizers.SGD(0.01, momentum=0.9)},
 }
@@ -91,6 +93,25 @@ def test_interrupted_fit_continues_to_the_same_weights(options, tmp_path):
     assert_array_equal(again.predict(X), net(**options).fit(X, Y).predict(X))
 
 
+def test_schedule_of_the_same_arguments_continues(tmp_path):
+    def schedule():
+        return keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
+
+    fit_interrupted(tmp_path, 2, learning_rate=schedule())
+    resumed = net(checkpoint=tmp_path, learning_rate=schedule()).fit(X, Y)
+    assert_same_fit(resumed, net(learning_rate=schedule()).fit(X, Y))
+
+
+def test_second_interruption_leaves_the_earlier_fit(tmp_path):
+    fitted = net().fit(X, Y)
+    before = fitted.predict(X)
+    fitted.set_params(warm_start=True, checkpoint=tmp_path)
+    for epoch in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            fitted.set_params(callbacks=[Interrupt(epoch, raise_interrupt)]).fit(X, Y)
+        assert_array_equal(fitted.predict(X), before)
+
+
 OTHERS = {
     "parameters": ({"epochs": 6}, X, Y, None, "the parameters"),
     "units": ({"hidden_units": 5}, X, Y, None, "the parameters and the initial weights"),
@@ -150,6 +171,18 @@ def test_interruption_in_the_first_epoch_leaves_the_earlier_fit(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fitted.fit(X, -Y)
     assert_array_equal(fitted.predict(X), before)
+
+
+def test_interruption_of_the_calibration_ends_the_fit(tmp_path):
+    options = {"quantiles": (0.2, 0.8), "calibration": "time", "validation_fraction": 0.3}
+    stopped = net(checkpoint=Checkpoint(tmp_path, "stop"), **options)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.set_params(callbacks=[Interrupt(2, raise_interrupt)]).fit(X, Y)
+    assert not hasattr(stopped, "history_")
+    stopped.set_params(callbacks=[keras.callbacks.Callback()]).fit(X, Y)
+    expected = net(**options).fit(X, Y)
+    assert_same_fit(stopped, expected)
+    assert_array_equal(stopped.shifts_, expected.shifts_)
 
 
 KILLED = """

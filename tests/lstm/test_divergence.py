@@ -103,6 +103,20 @@ def test_training_continues_in_the_same_unit():
     )
 
 
+def test_another_loss_continues_in_its_own_unit():
+    """The history is in units of y, whichever loss the earlier fit had."""
+    unit = 2.0**80
+    net = lstm(warm_start=True, epochs=1).fit(X, Y * unit)
+    base = lstm(warm_start=True, epochs=1).fit(X, Y)
+    net.set_params(loss="mae").fit(X, Y * unit)
+    base.set_params(loss="mae").fit(X, Y)
+    assert net.history_["loss"][1] == pytest.approx(base.history_["loss"][1] * unit, rel=1e-6)
+    before = net.predict(X)
+    with pytest.raises(ValueError, match="loss='huber' has a unit of its own"):
+        net.set_params(loss="huber").fit(X, Y * unit)
+    assert_array_equal(net.predict(X), before)
+
+
 def mixed_loss(y_true, y_pred):
     return keras.ops.mean(keras.ops.square(y_true - y_pred) + keras.ops.abs(y_true - y_pred), -1)
 

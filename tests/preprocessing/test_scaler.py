@@ -812,3 +812,23 @@ def test_fit_transform_equals_fit_then_transform(statistics):
         scaler = PerSeriesScaler(statistics=statistics, **options)
         given = panel if options is IDS else panel.drop(columns="cycle")
         assert_frame_equal(scaler.fit_transform(given), scaler.fit(given).transform(given))
+
+
+class Centered:
+    """A transformer without a representation of its own: the default one shows its address."""
+
+    def get_params(self, deep=True):
+        return {}
+
+    def fit(self, X, y=None):
+        self.center_ = X.mean(axis=0)
+        return self
+
+    def transform(self, X):
+        return X - self.center_
+
+
+def test_pickles_with_a_transformer_that_shows_its_address():
+    X = pd.DataFrame({"unit": ["a", "a", "b"], "p": [1.0, 3.0, 5.0]})
+    scaler = PerSeriesScaler(Centered(), statistics="fit", series="unit").fit(X)
+    assert_frame_equal(pickle.loads(pickle.dumps(scaler)).transform(X), scaler.transform(X))
