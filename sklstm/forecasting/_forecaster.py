@@ -529,12 +529,12 @@ class MultiSeriesForecaster(PanelEstimator):
             return configure_regressor(self.regressor, self.quantiles, seed), rows
         long_enough = prepared.windows.n_observed >= min_observed
         usable = np.flatnonzero(held_out.has_target(prepared) & long_enough)
-        n_series = np.count_nonzero(np.bincount(prepared.windows.codes[rows]))
+        n_series = np.count_nonzero(np.bincount(prepared.windows.codes[usable]))
         plan = recipe.TrainingPlan.choose(len(usable), n_series)
         drawn = plan.draw(usable, seed)
         regressor = recipe.default_regressor(
             plan,
-            n_series=len(prepared.windows.ids),
+            n_series=n_series,
             min_observed=min_observed,
             early_stopping=self.early_stopping,
             hidden_units=self.hidden_units,

@@ -292,6 +292,16 @@ def test_backtest_of_ids_by_position():
     pd.testing.assert_frame_equal(*results)
 
 
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+def test_backtest_of_days_of_python():
+    results = [
+        backtest(make_model(), panel, 2)
+        for panel in (PANEL, PANEL.assign(day=PANEL["day"].dt.date))
+    ]
+    assert results[1]["cutoff"].dtype == results[1]["day"].dtype
+    pd.testing.assert_frame_equal(*results, check_dtype=False)
+
+
 def test_a_future_that_is_passed_as_panel():
     message = r"not the targets \['sold'\]. Did you mean forecast\(future=...\)\?"
     with pytest.raises(ValueError, match=message):
