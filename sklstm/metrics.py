@@ -374,7 +374,7 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
     unknown = ids.difference(scale.index)
     if len(unknown):
         raise ValueError(f"scale has no value for series [{show_ids(unknown)}].")
-    values: np.ndarray = scale.loc[ids].to_numpy()
+    values: np.ndarray = scale.reindex(ids).to_numpy()  # .loc would take bools as a mask
     return values
 
 

@@ -69,6 +69,12 @@ def test_mase_with_scale_by_id():
         mase(true, [2.0, 7.0, 5.0], scale=scale.drop("b"))
 
 
+def test_ids_that_are_bools_are_looked_up():
+    scale = pd.Series([1.0, 2.0], pd.Index([False, True], name="is_new"))
+    true = pd.Series([3.0, 3.0, 3.0], pd.Index([True, False, True], name="is_new"))
+    assert mase(true, [2.0, 7.0, 5.0], scale=scale) == pytest.approx((1 / 2 + 4 / 1 + 2 / 2) / 3)
+
+
 def test_smape_by_hand():
     assert smape([[1.0, 2.0]], [[3.0, 2.0]]) == pytest.approx(200 * 2 / 4 / 2)
     assert smape([-1.0, 5.0], [1.0, 0.0]) == pytest.approx(200)

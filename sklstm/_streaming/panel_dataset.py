@@ -130,7 +130,7 @@ class PanelDataset(Blocks):
 
     def sample(
         self, n_series: int, *, random_state: int | np.random.RandomState | None = None
-    ) -> pd.DataFrame:
+    ) -> Any:
         """Read the rows of series drawn at random.
 
         Parameters
@@ -141,7 +141,7 @@ class PanelDataset(Blocks):
 
         Returns
         -------
-        DataFrame
+        DataFrame, or Series for one column
         """
         n_all = len(self.series_ids)
         if not 0 < n_series <= n_all:
@@ -149,7 +149,7 @@ class PanelDataset(Blocks):
         drawn = check_random_state(random_state).permutation(n_all)[:n_series]
         return self.take_series(np.sort(drawn))
 
-    def take_series(self, positions: ArrayLike) -> pd.DataFrame:
+    def take_series(self, positions: ArrayLike) -> Any:
         """Read the rows of chosen series.
 
         Parameters
@@ -159,7 +159,7 @@ class PanelDataset(Blocks):
 
         Returns
         -------
-        DataFrame
+        DataFrame, or Series for one column
         """
         chosen = self.series_ids[np.asarray(positions)]
         blocks = zip(self, self._select(self.series), strict=True)
@@ -172,7 +172,7 @@ class PanelDataset(Blocks):
         -------
         DataFrame, or Series for one column
         """
-        return pd.concat(list(self))
+        return concatenate_tables(list(self))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if isinstance(self._selected, str):  # targets and ids of all rows fit in memory

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -114,25 +116,48 @@ def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
             "Panels in Parquet files are read by pyarrow, which is not installed: run pip install "
             '"sklstm[polars]".'
         ) from error
-    if not isinstance(source, dataset.Dataset):
+    is_given = isinstance(source, dataset.Dataset)
+    if not is_given:
         is_list = isinstance(source, (list, tuple))
         paths = [os.fspath(path) for path in source] if is_list else os.fspath(source)
         source = dataset.dataset(paths, format="parquet", partitioning="hive")
-    columns = [name for name in source.schema.names if not UNNAMED_INDEX.fullmatch(name)]
+    fragments, schema = list(source.get_fragments()), source.schema
+    if not is_given:  # the schema of the first file
+        schema = _common_schema([schema, *(fragment.physical_schema for fragment in fragments)])
+    columns = [name for name in schema.names if not UNNAMED_INDEX.fullmatch(name)]
     parts: list[Part] = [
-        ArrowPart(group, source.schema, sum(info.num_rows for info in group.row_groups))
-        for fragment in source.get_fragments()
+        ArrowPart(group, schema, sum(info.num_rows for info in group.row_groups))
+        for fragment in fragments
         for group in fragment.split_by_row_group()
     ]
     return [part for part in parts if part.n_rows], columns
 
 
-def concatenate_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put tables below each other, with new row numbers.
+def _common_schema(schemas: Sequence[Any]) -> Any:
+    """Return a schema with all columns, each of a type that holds the values of all files.
+
+    Where there is no such type, it is the first one, to which the values are cast.
+    """
+    import pyarrow as pa
+
+    fields: dict[str, Any] = {}
+    for field in itertools.chain(*schemas):
+        known = fields.setdefault(field.name, field)
+        if known.type != field.type:
+            with suppress(pa.ArrowTypeError):
+                pair = [pa.schema([known]), pa.schema([field])]
+                fields[field.name] = pa.unify_schemas(pair, promote_options="permissive").field(0)
+    return pa.schema(fields.values())
+
+
+def concatenate_tables(tables: Sequence[Any]) -> Any:
+    """Put tables, or columns of them, below each other, with new row numbers.
 
     A column of categories stays one if the tables have different categories of it, where pandas
     would make it a column of objects.
     """
+    if isinstance(tables[0], pd.Series):
+        return concatenate_tables([column.to_frame() for column in tables]).iloc[:, 0]
     tables = [table.copy(deep=False) for table in tables]
     for at, dtype in enumerate(tables[0].dtypes):
         columns = [table.iloc[:, at] for table in tables]

@@ -113,6 +113,22 @@ class PanelColumns:
                 f"{list(future.columns)}. {remedy}"
             )
 
+    def place_ids(self, future, series, time):
+        """Return a table of future rows with its ids where the panel has them.
+
+        Parameters
+        ----------
+        future : DataFrame
+        series, time : str, int or None
+            Names of the ids and of the time.
+        """
+        ids = [name for name in (series, time) if name is not None]
+        levels = [name for name in ids if name in future.index.names and name not in future]
+        if levels:
+            future = future.reset_index(levels)
+        in_index = [name for name in ids if name not in self.names and name in future]
+        return future.set_index(in_index) if in_index else future
+
     def check_result_names(self, quantile_names):
         """Raise ValueError if two columns of the forecast would have the same name."""
         names = [
@@ -125,6 +141,25 @@ class PanelColumns:
                 f"The forecast would have two columns of one name: {names}, of which the first "
                 "two are the id and the time. Rename these."
             )
+
+
+def order_levels(table: pd.DataFrame, names: list[Any]) -> pd.DataFrame:
+    """Return a table without other levels of the index than those of the ids, in this order.
+
+    Tables are concatenated, and pandas puts levels below each other by their position.
+
+    Parameters
+    ----------
+    table : DataFrame
+    names : list of str, int or None
+        Names of the ids and of the time. Those of columns are left out.
+    """
+    found = list(table.index.names)
+    levels = [name for name in names if name is not None and name in found and name not in table]
+    if not levels or levels == found:
+        return table
+    index = table.index.droplevel([at for at, name in enumerate(found) if name not in levels])
+    return table.set_axis(index.reorder_levels(levels) if len(levels) > 1 else index, axis=0)
 
 
 def quantile_names(quantiles) -> list[str]:

@@ -46,7 +46,12 @@ from sklstm._streaming.methods import check_block_series, concatenate_blocks
 from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm.forecasting import _recipe as recipe
 from sklstm.forecasting._calibration import HeldOut, held_out_errors, hold_out
-from sklstm.forecasting._columns import PanelColumns, forecast_table, quantile_names
+from sklstm.forecasting._columns import (
+    PanelColumns,
+    forecast_table,
+    order_levels,
+    quantile_names,
+)
 from sklstm.forecasting._context import (
     FittedContext,
     JoinedRows,
@@ -524,12 +529,12 @@ class MultiSeriesForecaster(PanelEstimator):
             return configure_regressor(self.regressor, self.quantiles, seed), rows
         long_enough = prepared.windows.n_observed >= min_observed
         usable = np.flatnonzero(held_out.has_target(prepared) & long_enough)
-        n_series = np.count_nonzero(np.bincount(prepared.windows.codes[rows]))
+        n_series = np.count_nonzero(np.bincount(prepared.windows.codes[usable]))
         plan = recipe.TrainingPlan.choose(len(usable), n_series)
         drawn = plan.draw(usable, seed)
         regressor = recipe.default_regressor(
             plan,
-            n_series=len(prepared.windows.ids),
+            n_series=n_series,
             min_observed=min_observed,
             early_stopping=self.early_stopping,
             hidden_units=self.hidden_units,
@@ -670,7 +675,7 @@ class MultiSeriesForecaster(PanelEstimator):
         grid = self._grid(joined, read_series_rows(joined, self.series, self.time))
         last = grid.positions[context.take(chosen).bounds[1:][scored] - 1]
         forecasts = self._predict(grid, last)[..., 0]
-        scales = self._naive_scale.loc[context.ids[scored]].to_numpy()
+        scales = self._naive_scale.reindex(context.ids[scored]).to_numpy()
         errors = [
             mase(next_values(values, grid.stops(last), last, self.horizon), prediction, scale=scale)
             for values, prediction, scale in zip(
@@ -776,21 +781,32 @@ class MultiSeriesForecaster(PanelEstimator):
         rows = SeriesRows(panel.codes, panel.ids, panel.time, panel.time_kind, panel.order)
         if isinstance(X, pd.DataFrame):
             warn_of_unsorted_rows(X, rows)
+            X = order_levels(X, [self.series, self.time])
             return encode_categories(X, self._categories, np.nan), rows
         plain = self.series is None and self.time is None and not self._categories
         if plain:
             return pd.DataFrame(panel.values), rows
         return pd.DataFrame(encode_categories(as_table(X), self._categories, np.nan)), rows
 
-    def _encode_future(self, future):
-        """Convert the categories in a table of future rows, whose columns have their own order."""
+    def _read_future(self, future):
+        """Index the rows of `future`; return it as a DataFrame of pandas, with coded categories.
+
+        Its columns have their own order, so positions in the panel are no positions in it.
+        """
+        future = pd.DataFrame(as_table(future))
+        self._columns.check_future(future)
+        series = None if self.series is None else self._columns.series_name
+        time = None if self.time is None else self._columns.time_name
+        future = self._columns.place_ids(future, series, time)
+        rows = read_series_rows(future, series, time)
+        check_time_kind(self, rows.time_kind, reset=False)
         names, known = self._columns.names, self._columns.future
         categories = [
             replace(each, position=future.columns.get_loc(names[each.position]))
             for each in self._categories
             if each.position in known
         ]
-        return encode_categories(future, categories, np.nan)
+        return encode_categories(future, categories, np.nan), rows
 
     def _grid(self, table, rows):
         stamps = None if self.time is None else time_stamps(table, self.time)
@@ -802,12 +818,8 @@ class MultiSeriesForecaster(PanelEstimator):
         joined = JoinedRows.join(table, rows, context)
         future_rows = None
         if future is not None:
-            future = pd.DataFrame(as_table(future))
-            self._columns.check_future(future)
-            future = self._encode_future(future)
-            future_rows = read_series_rows(future, self.series, self.time)
-            check_time_kind(self, future_rows.time_kind, reset=False)
-            stamps = None if self.time is None else time_stamps(future, self.time)
+            future, future_rows = self._read_future(future)
+            stamps = None if self.time is None else time_stamps(future, self._columns.time_name)
             names = self._columns.future_names
             check_series(future_rows, rows.ids)
             check_after(joined, future_rows, stamps)

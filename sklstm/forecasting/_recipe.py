@@ -129,7 +129,7 @@ def default_regressor(plan: TrainingPlan, *, n_series, min_observed, early_stopp
     ----------
     plan : TrainingPlan
     n_series : int
-        Number of series in the panel.
+        Number of series that the windows belong to.
     min_observed : int
     early_stopping : bool
     **parameters

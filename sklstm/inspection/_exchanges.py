@@ -14,39 +14,41 @@ from sklstm.inspection._exchanged_windows import ExchangedWindows
 
 # Maps a permutation of the windows to windows with exchanged parts.
 Exchange: TypeAlias = Callable[[np.ndarray], Windows]
+# Names may repeat: of features, and of groups with the same first and last lag.
+NamedExchanges: TypeAlias = list[tuple[Any, Exchange]]
 
 EMBEDDING = "series embedding"
 
 
-def exchange_features(
-    windows: Windows, names: list[str], has_embedding: bool
-) -> dict[Any, Exchange]:
+def exchange_features(windows: Windows, names: list[str], has_embedding: bool) -> NamedExchanges:
     """Return the exchange of each feature, and of the embedding vectors if there are some."""
     shape = windows.shape[1:]
-    exchanges: dict[Any, Exchange] = {}
+    exchanges: NamedExchanges = []
     for place, name in enumerate(names):
         cells = np.zeros(shape, bool)
         cells[:, place] = True
-        exchanges[name] = partial(ExchangedWindows.exchange, windows, cells)
+        exchanges.append((name, partial(ExchangedWindows.exchange, windows, cells)))
     if has_embedding:
-        exchanges[EMBEDDING] = lambda order: windows.with_series(windows.codes[order], windows.ids)
+        exchanges.append(
+            (EMBEDDING, lambda order: windows.with_series(windows.codes[order], windows.ids))
+        )
     return exchanges
 
 
-def exchange_lags(windows: Windows, groups: dict[Any, np.ndarray]) -> dict[Any, Exchange]:
+def exchange_lags(windows: Windows, groups: list[tuple[Any, np.ndarray]]) -> NamedExchanges:
     """Return the exchange of each group of lags.
 
     Parameters
     ----------
     windows : Windows
-    groups : dict of ndarray
+    groups : list of (name, ndarray)
         The lags of each group, in rows of a window from the last one.
     """
-    exchanges: dict[Any, Exchange] = {}
-    for name, lags in groups.items():
+    exchanges: NamedExchanges = []
+    for name, lags in groups:
         cells = np.zeros(windows.shape[1:], bool)
         cells[windows.window_length - 1 - lags] = True
-        exchanges[name] = partial(ExchangedWindows.exchange, windows, cells)
+        exchanges.append((name, partial(ExchangedWindows.exchange, windows, cells)))
     return exchanges
 
 
@@ -57,7 +59,7 @@ def exchange_windows(windows: Windows) -> Exchange:
 
 def group_lags(
     lag_groups: int | Sequence[Any] | None, window_length: int, spacing: int
-) -> dict[Any, np.ndarray]:
+) -> list[tuple[Any, np.ndarray]]:
     """Name groups of lags.
 
     Parameters
@@ -68,9 +70,9 @@ def group_lags(
 
     Returns
     -------
-    dict of ndarray
-        By the name of the group, a lag or the range of its lags: places counted from the last row
-        of a window, which are lags divided by `spacing`.
+    list of (name, ndarray)
+        The name of each group, a lag or the range of its lags, and its places counted from the last
+        row of a window, which are lags divided by `spacing`.
     """
     places = np.arange(window_length)
     if lag_groups is None:
@@ -80,7 +82,7 @@ def group_lags(
     else:
         parts = [_check_group(group, window_length, spacing) for group in lag_groups]
     groups = [np.asarray(part) for part in parts]
-    return {_name_of(group * spacing): group for group in groups}
+    return [(_name_of(group * spacing), group) for group in groups]
 
 
 def _check_group(group: Any, window_length: int, spacing: int) -> np.ndarray:

@@ -15,9 +15,10 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions, va
 from sklearn.utils.validation import _num_samples
 
 from sklstm._panel.frames import as_plain, take
+from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm.inspection._exchanges import (
-    Exchange,
+    NamedExchanges,
     exchange_features,
     exchange_lags,
     exchange_windows,
@@ -154,7 +155,11 @@ def permutation_importance(
     windows = _read_windows(explained)
     random = check_random_state(random_state)
     chosen = choose_rows(explained.network, y, rows, len(windows), max_samples, random)
-    scorer = check_scoring(estimator, scoring)
+    scorer = check_scoring(estimator, _search_scorer(estimator) if scoring is None else scoring)
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, len(windows))
+    if isinstance(X, (list, tuple)):
+        X = np.asarray(X)
     sample = Sample(explained, scorer, X, as_plain(y), sample_weight, chosen, windows[chosen])
     orders = [random.permutation(len(chosen)) for _ in range(n_repeats)]
     if by == "series":
@@ -163,6 +168,12 @@ def permutation_importance(
         exchanges = _exchanges(sample, by, lag_groups)
         names, own, changed = _score_exchanges(sample, exchanges, orders)
     return _summarize(names, own, changed, by)
+
+
+def _search_scorer(estimator: Any) -> Any:
+    """Return the scorer with which a search chose its best estimator; None for other estimators."""
+    scorer = getattr(estimator, "scorer_", None)
+    return scorer[estimator.refit] if isinstance(scorer, dict) else scorer
 
 
 def _read_windows(explained: Explained) -> Windows:
@@ -210,8 +221,9 @@ class Sample:
     ----------
     explained : Explained
     scorer : callable
-    X, y, sample_weight : array-like or None
+    X, y : array-like
         As the user passed them, for all rows.
+    sample_weight : ndarray of shape (n_rows,) or None
     rows : ndarray of shape (n_scored,)
         Positions of the rows in X.
     windows : Windows
@@ -235,13 +247,13 @@ class Sample:
         chosen = np.arange(len(self.rows)) if chosen is None else chosen
         rows, weights = self.rows[chosen], {}
         if self.sample_weight is not None:
-            weights["sample_weight"] = _safe_indexing(self.sample_weight, rows)
+            weights["sample_weight"] = self.sample_weight[rows]
         X, y = take(self.X, rows), _safe_indexing(self.y, rows)
         found = self.scorer(Substitute(responses, chosen), X, y, **weights)
         return found if isinstance(found, dict) else {SINGLE: found}
 
 
-def _exchanges(sample: Sample, by: str, lag_groups: Any) -> dict[Any, Exchange]:
+def _exchanges(sample: Sample, by: str, lag_groups: Any) -> NamedExchanges:
     """Return the exchange of each feature, lag or group of lags."""
     windows = sample.windows
     if by == "lag":
@@ -252,15 +264,15 @@ def _exchanges(sample: Sample, by: str, lag_groups: Any) -> dict[Any, Exchange]:
 
 
 def _score_exchanges(
-    sample: Sample, exchanges: dict[Any, Exchange], orders: list[np.ndarray]
+    sample: Sample, exchanges: NamedExchanges, orders: list[np.ndarray]
 ) -> ScoreTable:
     """Score all rows after each exchange."""
     own = sample.scores(sample.responses(sample.windows))
     changed = [
         [sample.scores(sample.responses(exchange(order))) for order in orders]
-        for exchange in exchanges.values()
+        for _, exchange in exchanges
     ]
-    return list(exchanges), [own] * len(exchanges), changed
+    return [name for name, _ in exchanges], [own] * len(exchanges), changed
 
 
 def _score_series(sample: Sample, orders: list[np.ndarray]) -> ScoreTable:

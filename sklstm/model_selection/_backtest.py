@@ -18,9 +18,9 @@ from sklstm._panel.frames import as_plain, frame_kind, in_kind
 from sklstm._panel.read import (
     as_names,
     id_label,
-    id_values,
     read_series_rows,
     select_features,
+    time_stamps,
 )
 from sklstm._panel.seasons import as_seasons
 from sklstm._panel.show import show
@@ -80,7 +80,7 @@ class _RollingPanel:
             table.iloc[:, targets], dtype=float, ensure_all_finite="allow-nan", input_name="panel"
         )
         time = self.ids["time"]
-        self.stamps = None if time is None else pd.Index(id_values(table, time, "time"))
+        self.stamps = None if time is None else time_stamps(table, time)
         self.series_label, self.time_label = _id_labels(table, **self.ids)
 
     def in_kind_of_panel(self, result: pd.DataFrame) -> Any:

@@ -420,12 +420,16 @@ def _rows_after_change(rows: pd.DataFrame, code: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_rows,)
-        0 at the first row of the class, negative before. NaN for series that begin with the class
-        or do not reach it.
+        0 at the first row of the class, negative before. NaN for series whose first known label is
+        the class, or that do not reach it.
     """
     ranks = pd.Series(rank_in_series(rows), rows.index)
-    first = ranks.where(rows["code"] == code).groupby(rows["series"]).transform("min")
-    offsets: np.ndarray = (ranks - first).where(first > 0).to_numpy()
+
+    def first_of(is_label: pd.Series) -> pd.Series:
+        return ranks.where(is_label).groupby(rows["series"]).transform("min")
+
+    first = first_of(rows["code"] == code)
+    offsets: np.ndarray = (ranks - first).where(first > first_of(rows["code"] >= 0)).to_numpy()
     return offsets
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from sklstm._panel.read import as_table, id_values, read_panel, select_features
+from sklstm._panel.read import as_table, id_values, read_panel, select_features, time_stamps
 from sklstm._panel.show import did_you_mean, show_ids
+from sklstm._panel.time import time_index
 
 
 def as_frame(panel: Any) -> pd.DataFrame:
@@ -67,7 +68,7 @@ def read_forecast(
         {
             "series": 0 if series is None else forecast[series_name],
             "target": forecast["target"] if "target" in columns else targets[0],
-            "time": forecast[time_name],
+            "time": time_index(forecast[time_name]).array,
             "prediction": forecast["prediction"],
         }
     )
@@ -131,7 +132,7 @@ def read_observed(
     if time is None:
         stamps = pd.Index(rows.sort(rows.rank))
     else:
-        stamps = pd.Index(id_values(panel, time, "time")).infer_objects().take(rows.sorting)
+        stamps = time_stamps(panel, time).take(rows.sorting)
     tables = [
         pd.DataFrame(
             {

@@ -59,6 +59,28 @@ def test_a_series_in_two_files_is_put_together(tmp_path):
     assert [block["unit"].unique().tolist() for block in dataset] == [["a"], ["b"], ["c"]]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([1, 2], [1.5, np.nan], [1, 2, 1.5, np.nan]),
+        ([None, None], ["ok", "worn"], [None, None, "ok", "worn"]),
+        (None, [3, 4], [np.nan, np.nan, 3, 4]),
+        ([1, 2], None, [1, 2, np.nan, np.nan]),
+        (["ok", "worn"], pd.Categorical(["ok", "ok"]), ["ok", "worn", "ok", "ok"]),
+    ],
+    ids=["numbers", "missing text", "no first column", "no second column", "categories"],
+)
+def test_files_may_have_columns_of_other_types(first, second, expected, tmp_path):
+    for number, values in enumerate((first, second)):
+        frame = pd.DataFrame({"unit": [number, number], "p": [0.5, 0.6]})
+        if values is not None:
+            frame["value"] = values
+        frame.to_parquet(tmp_path / f"{number}.parquet")
+    found = PanelDataset(tmp_path, series="unit").to_pandas()
+    wanted = pd.DataFrame({"unit": [0, 0, 1, 1], "p": [0.5, 0.6] * 2, "value": expected})
+    same_rows(found[wanted.columns].astype({"value": object}), wanted.astype({"value": object}))
+
+
 def test_interleaved_series_are_one_block_or_an_error(tmp_path):
     panel = make_panel([6, 6, 6]).sort_values("cycle", kind="stable")
     path = write(panel, tmp_path)
@@ -155,6 +177,28 @@ def test_sample_reads_whole_series_in_their_order():
     assert len(draws) > 3
     with pytest.raises(ValueError, match="between 1 and 5"):
         dataset.sample(6)
+
+
+def test_one_column_is_sampled_like_the_others():
+    panel = make_panel([4, 6, 3])
+    panel["kind"] = pd.Categorical(np.where(panel["p"] > 0, "x", "y"))
+    dataset = PanelDataset(panel, series="unit", block_rows=6)
+    sample = dataset.sample(2, random_state=0)
+    for name in ("p", "kind"):
+        found = dataset[name].sample(2, random_state=0)
+        pd.testing.assert_series_equal(found, sample[name])
+
+
+def test_categories_of_all_blocks_stay_categories(tmp_path):
+    for number in range(2):
+        kind = pd.Categorical([f"kind {number}"] * 3)
+        frame = pd.DataFrame({"unit": number, "kind": kind})
+        frame.to_parquet(tmp_path / f"{number}.parquet")
+    dataset = PanelDataset(tmp_path, series="unit", block_rows=3)
+    assert dataset.n_blocks == 2
+    expected = pd.Series(pd.Categorical(["kind 0"] * 3 + ["kind 1"] * 3), name="kind")
+    pd.testing.assert_series_equal(dataset.to_pandas()["kind"], expected)
+    pd.testing.assert_series_equal(dataset["kind"].to_pandas(), expected)
 
 
 def test_files_without_rows(tmp_path):

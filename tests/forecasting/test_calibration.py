@@ -86,6 +86,14 @@ def test_calibration_needs_quantiles_and_series():
         model.fit(panel)
 
 
+def test_one_series_that_is_not_held_out_is_validated_in_time():
+    panel = stack_series([np.sin(np.arange(40.0)), np.cos(np.arange(40.0))], columns=["y"])
+    options = {"quantiles": [0.1, 0.9], "calibration": "series", "early_stopping": True}
+    options |= {"n_estimators": 1, "hidden_units": 2, "random_state": 0}
+    model = MultiSeriesForecaster(2, window_length=4, series="series", time="time", **options)
+    assert "val_loss" in model.fit(panel).estimators_[0].history_
+
+
 @pytest.mark.slow
 def test_few_training_rows_give_nearly_the_seasonal_naive_forecast():
     rng = np.random.default_rng(0)

@@ -667,6 +667,15 @@ def test_score_is_the_mean_absolute_scaled_error_of_the_next_rows(timed):
     assert model.score(test[test["unit"] == "b"]) < 0
 
 
+def test_scores_of_ids_that_are_bools():
+    panel = PANEL[PANEL["unit"] != "c"].assign(unit=PANEL["unit"] == "b")
+    later = panel.groupby("unit").max().reset_index()
+    later["cycle"] += 1
+    numbers = {"unit": int}
+    expected = linear().fit(panel.astype(numbers)).score(later.astype(numbers))
+    assert linear().fit(panel).score(later) == pytest.approx(expected)
+
+
 def test_undefined_scores():
     model = linear().fit(PANEL)
     with pytest.raises(ValueError, match="No series of X was seen in fit"):

@@ -243,6 +243,65 @@ def test_one_name_or_position_of_a_column_known_beforehand():
     pd.testing.assert_frame_equal(*names)
 
 
+# Columns of the panel, ids, and the levels of the index of the panel and of future.
+LAYOUTS = {
+    "levels in another order": (["shop", "day"], ["day", "shop"], IDS),
+    "levels in the future only": ([], ["shop", "day"], IDS),
+    "levels in the panel only": (["shop", "day"], [], IDS),
+    "one level": (["day"], [], IDS),
+    "positions": ([], [], {"series": 1, "time": 2}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_ids_of_panel_and_future_may_stand_in_other_places(layout):
+    of_panel, of_future, ids = LAYOUTS[layout]
+    first = PANEL[["sold", "shop", "day", "promo"]]
+
+    def placed(table, levels):
+        return table.set_index(levels) if levels else table
+
+    model = make_model(**ids).fit(placed(first, of_panel))
+    future = placed(FUTURE, of_future)
+    assert_allclose(
+        model.forecast(future=future)["prediction"],
+        MODEL.forecast(future=FUTURE)["prediction"],
+        rtol=1e-6,
+    )
+    found = model.predict(placed(first, of_panel[::-1]), future)
+    assert_allclose(found, MODEL.predict(PANEL, FUTURE), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+def test_rows_that_continue_a_series_may_have_another_order_of_levels():
+    later = FUTURE.assign(sold=20.0)
+    next_days = FUTURE.assign(day=FUTURE["day"] + pd.Timedelta(days=HORIZON))
+    model = make_model().fit(PANEL.set_index(["shop", "day"]))
+    expected = MODEL.forecast(later[PANEL.columns], next_days)["prediction"]
+    by_day = later.assign(note=0).set_index(["note", "day", "shop"])
+    assert_allclose(model.forecast(by_day, next_days)["prediction"], expected, rtol=1e-6)
+    assert model.score(by_day) == pytest.approx(MODEL.score(later[PANEL.columns]))
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+def test_backtest_of_ids_by_position():
+    panel = PANEL[["sold", "shop", "day", "promo"]]
+    positions = {"series": 1, "time": 2, "target": 0, "known_future": 3}
+    results = [backtest(make_model(**options), panel, 2) for options in ({}, positions)]
+    pd.testing.assert_frame_equal(*results)
+
+
+@pytest.mark.filterwarnings("ignore:.*steps ahead")
+def test_backtest_of_days_of_python():
+    results = [
+        backtest(make_model(), panel, 2)
+        for panel in (PANEL, PANEL.assign(day=PANEL["day"].dt.date))
+    ]
+    assert results[1]["cutoff"].dtype == results[1]["day"].dtype
+    pd.testing.assert_frame_equal(*results, check_dtype=False)
+
+
 def test_a_future_that_is_passed_as_panel():
     message = r"not the targets \['sold'\]. Did you mean forecast\(future=...\)\?"
     with pytest.raises(ValueError, match=message):

@@ -7,9 +7,16 @@ import pytest
 from helpers import lstm, make_panel
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklstm import PerSeriesScaler, PerSeriesTargetRegressor, WindowTransformer, make_series_scorer
+from sklstm import (
+    PerSeriesScaler,
+    PerSeriesTargetRegressor,
+    PerSeriesTimeSplit,
+    WindowTransformer,
+    make_series_scorer,
+)
 from sklstm.inspection import permutation_importance
 from sklstm.inspection._exchanged_windows import ExchangedWindows
 
@@ -102,7 +109,30 @@ def test_the_embedding_is_exchanged_too(pipe):
     assert_allclose(found.baseline_score, pipe[-1].score(windows, true))
 
 
+def test_groups_with_the_same_first_and_last_lag_are_all_exchanged(net):
+    groups = [[0, 3], [0, 1, 2, 3]]
+    found = permutation_importance(
+        net, X, Y, by="lag", lag_groups=groups, n_repeats=3, random_state=0
+    )
+    assert found.names == ["0-3", "0-3"]
+    falls = [falls_slowly(net, steps, [0, 1]) for steps in ([0, 3], range(4))]
+    assert_allclose(found.importances, falls, rtol=1e-4, atol=1e-6)
+
+
 # ---------------------------------------------------------------------------------- scores
+@pytest.mark.parametrize(("scoring", "refit"), [
+    (MAE, True),
+    ({"one": "r2", "two": make_series_scorer(MAE, series="unit")}, "two"),
+], ids=["one", "several"])  # fmt: skip
+def test_the_default_score_of_a_search_is_its_own(scoring, refit, pipe):
+    cv = PerSeriesTimeSplit(2, **IDS)
+    grid = {"multiserieslstmregressor__epochs": [2]}
+    search = GridSearchCV(pipe, grid, scoring=scoring, refit=refit, cv=cv)
+    search.fit(PANEL, PANEL["p"])
+    found = permutation_importance(search, PANEL, PANEL["p"], n_repeats=1, random_state=0)
+    assert_allclose(found.baseline_score, search.score(PANEL, PANEL["p"]))
+
+
 def test_scorers_see_the_rows_of_the_user(pipe):
     scorers = {
         "macro": make_series_scorer(MAE, series="unit"),
@@ -129,6 +159,13 @@ def test_frames_of_polars(pipe):
     y = pl.Series(PANEL_Y.to_numpy()).fill_nan(None)
     found = permutation_importance(pipe, pl.from_pandas(PANEL), y, **options)
     assert_allclose(found.importances, expected.importances)
+
+
+def test_lists(net):
+    options = {"n_repeats": 2, "random_state": 0}
+    expected = permutation_importance(net, X, Y, **options)
+    found = permutation_importance(net, X.tolist(), Y.tolist(), **options)
+    assert_allclose(found.importances, expected.importances, rtol=1e-5)
 
 
 @pytest.mark.parametrize("target", [None, "p"])
@@ -182,6 +219,7 @@ def test_results_are_reproducible(net):
     ({"by": "lag", "lag_groups": [[4]]}, r"holds \[4\], expected lags .* 0 to 3 rows"),
     ({"by": "lag", "lag_groups": [["a"]]}, "expected lags"),
     ({"by": "row"}, "'by' parameter"),
+    ({"sample_weight": np.ones(81)}, "81 weights for 80 rows"),
     ({"y": Y[:5]}, "y has 5 rows, and X has 80"),
     ({"y": np.full(80, np.nan)}, "No row has a known target"),
 ])  # fmt: skip

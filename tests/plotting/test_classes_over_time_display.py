@@ -91,6 +91,14 @@ def test_series_are_aligned_at_the_first_row_of_a_class():
         display.plot(kind="change", series_ids=["b", "d"])
 
 
+def test_a_first_row_with_a_label_is_no_change():
+    labels = LABELS.copy()
+    labels[(RANK < FIRST) & (PANEL["unit"] == "a")] = None  # only known once it is worn
+    labels[rows_of("c")[0]] = None
+    display = draw(labels, kind="change")
+    assert display.axes_[0].get_title(loc="left") == "1 of 4 series"
+
+
 def test_positions_of_few_series_are_not_drawn():
     # Of 20 series, one is longer than the others.
     lengths = {f"u{number:02}": 4 if number else 9 for number in range(20)}

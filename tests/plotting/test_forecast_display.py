@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from matplotlib.dates import num2date
+from numpy.testing import assert_array_equal
 
 from sklstm.plotting import ForecastDisplay
 
@@ -57,6 +58,20 @@ def interval_of(axes):
     return [
         [f(corners[corners[:, 0] == x, 1]) for x in np.unique(corners[:, 0])] for f in (min, max)
     ]
+
+
+@pytest.mark.parametrize("dated", ["panel", "forecast", "both"])
+def test_days_of_python_are_drawn(dated):
+    panel, forecast = make_panel(), make_forecast(make_panel())
+    if dated != "forecast":
+        panel = panel.assign(day=panel["day"].dt.date)
+    if dated != "panel":
+        forecast = forecast.assign(day=forecast["day"].dt.date)
+    display = ForecastDisplay.from_forecast(forecast, panel, **IDS)
+    expected = ForecastDisplay.from_forecast(make_forecast(make_panel()), make_panel(), **IDS)
+    for axes, wanted in zip(display.axes_, expected.axes_, strict=True):
+        assert_array_equal(axes.lines[0].get_xydata(), wanted.lines[0].get_xydata())
+        assert_array_equal(axes.lines[1].get_xydata(), wanted.lines[1].get_xydata())
 
 
 def test_lines_hold_history_and_forecast():
