@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from sklstm._panel.by_id import look_up
 from sklstm._panel.frames import as_plain
 from sklstm._panel.lives import separate_lives, without_censored
 from sklstm._panel.pairs import count_comparable, count_ordered
 from sklstm._panel.read import read_panel
-from sklstm._panel.show import show_ids
 from sklstm._panel.weights import check_weights
 
 __all__ = [
@@ -371,10 +371,9 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
             f"level {name!r}, the name of scale's index. Otherwise pass one scale per row."
         )
     ids = index.get_level_values(name)
-    unknown = ids.difference(scale.index)
-    if len(unknown):
-        raise ValueError(f"scale has no value for series [{show_ids(unknown)}].")
-    values: np.ndarray = scale.loc[ids].to_numpy()
+    remedy = "Compute the scale of all series that are scored."
+    by_id = look_up(scale, ids.unique(), "scale", remedy, allow_missing=True)
+    values: np.ndarray = by_id.loc[ids].to_numpy()
     return values
 
 

@@ -797,7 +797,7 @@ def test_invalid_input_raises():
     one = UNITS == "a"
     with pytest.raises(ValueError, match=r"at least two series .*, got 1 \(n_samples=8\)"):
         fit(PANEL[one], Y[one])
-    with pytest.raises(ValueError, match=r"label for series \['h'\]. It has labels for \['H'\]"):
+    with pytest.raises(ValueError, match=r"value for series \['h'\]. It has values for \['H'\]"):
         fit(assign={**FAMILY, "h": None, "H": "wild"})
     with pytest.raises(ValueError, match="label for series"):
         fit(assign={})
