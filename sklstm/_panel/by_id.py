@@ -16,7 +16,8 @@ def series_by_id(given: Mapping[Any, Any] | pd.Series, name: str, dtype: Any = N
     if not by_id.index.is_unique:
         twice = by_id.index[by_id.index.duplicated()][0]
         raise ValueError(
-            f"{name} holds an id more than once, such as {show(twice)}. Keep one value per id."
+            f"There is an id more than once in {name}, such as {show(twice)}. Keep one value per "
+            "id."
         )
     return by_id
 
@@ -56,9 +57,10 @@ def look_up(
     missing = ids[lacks]
     what = "value" if allow_missing else "(or a missing) value"
     unused = by_id.index[~by_id.index.isin(ids)]
+    others = ""
     if len(unused):
-        others = f" It has values for [{show_ids(unused)}], which do not occur."
+        others = f" There are values for [{show_ids(unused)}], which do not occur."
         remedy = did_you_mean(unused[0], missing, remedy)
-    else:
-        others = ""
-    raise ValueError(f"{name} has no {what} for series [{show_ids(missing)}].{others} {remedy}")
+    raise ValueError(
+        f"There is no {what} for series [{show_ids(missing)}] in {name}.{others} {remedy}"
+    )

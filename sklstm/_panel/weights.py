@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.by_id import look_up, series_by_id
-from sklstm._panel.frames import as_plain
+from sklstm._panel.checks import as_floats
 from sklstm._panel.rows import encode_ids, id_index
 
-WEIGHTS = "The mapping of weights by id"
+WEIGHTS = "the weights by id"
 
 
 def series_weights(
@@ -89,7 +89,7 @@ def check_weights(sample_weight, n_rows: int, *, allow_zero: bool = False) -> np
     """
     if sample_weight is None:
         return np.ones(n_rows)
-    weights = np.asarray(as_plain(sample_weight), dtype=np.float64)
+    weights = as_floats(sample_weight, "sample_weight")
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.ndim != 1:
@@ -181,7 +181,7 @@ def _call_scheme(scheme, sizes, ids):
 def _factors_by_id(weights, present, ids) -> np.ndarray:
     factors = np.zeros(len(ids))
     factors[present] = look_up(weights, ids[present], WEIGHTS, "Give every series a weight.")
-    _check_finite_and_not_negative(factors, "the weights by id")
+    _check_finite_and_not_negative(factors, WEIGHTS)
     return factors
 
 
