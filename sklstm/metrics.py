@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_array, check_consistent_length
+from sklearn.utils.validation import check_array
 
+from sklstm._panel.arrays import check_no_text
+from sklstm._panel.by_id import look_up
+from sklstm._panel.checks import as_floats, check_lengths
 from sklstm._panel.frames import as_plain
 from sklstm._panel.lives import separate_lives, without_censored
 from sklstm._panel.pairs import count_comparable, count_ordered
 from sklstm._panel.read import read_panel
-from sklstm._panel.show import show_ids
 from sklstm._panel.weights import check_weights
 
 __all__ = [
@@ -31,6 +33,9 @@ __all__ = [
     "seasonal_scale",
     "smape",
 ]
+
+
+OF_CLASSES = "If they are classes, choose a metric or a display of classes."
 
 
 def __dir__() -> list[str]:
@@ -149,17 +154,9 @@ def pinball_loss(
     >>> pinball_loss([10.0, 10.0], [[8.0, 12.0], [6.0, 10.0]], [0.25, 0.75])
     0.5
     """
-    levels = np.asarray(quantiles, dtype=float)
-    if levels.ndim != 1 or levels.size == 0 or not ((levels > 0) & (levels < 1)).all():
-        raise ValueError(f"quantiles={quantiles!r} must be a list of numbers between 0 and 1.")
-    true = _check_true(y_true)
-    predicted = check_array(
-        as_plain(y_quantiles),
-        ensure_2d=False,
-        allow_nd=True,
-        dtype=float,
-        input_name="y_quantiles",
-    )
+    levels = check_levels(quantiles)
+    true = check_true(y_true)
+    predicted = check_predicted(y_quantiles, "y_quantiles")
     shape = (*true.shape, len(levels))
     if predicted.shape != shape and (true.shape[1] > 1 or predicted.shape != shape[::2]):
         raise ValueError(
@@ -329,7 +326,7 @@ def concordance_index(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     0.5
     """
     times, censored = separate_lives(y_true)
-    times, predicted = (part[:, 0] for part in _check_one_output(times, y_pred))
+    times, predicted = (part[:, 0] for part in check_one_output(times, y_pred))
     event = np.ones(len(times), bool) if censored is None else ~censored
     known = ~np.isnan(times)
     times, event, predicted = times[known], event[known], predicted[known]
@@ -371,23 +368,39 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
             f"level {name!r}, the name of scale's index. Otherwise pass one scale per row."
         )
     ids = index.get_level_values(name)
-    unknown = ids.difference(scale.index)
-    if len(unknown):
-        raise ValueError(f"scale has no value for series [{show_ids(unknown)}].")
-    values: np.ndarray = scale.reindex(ids).to_numpy()  # .loc would take bools as a mask
+    remedy = "Compute the scale of all series that are scored."
+    by_id = look_up(scale, ids.unique(), "scale", remedy, allow_missing=True)
+    values: np.ndarray = by_id.reindex(ids).to_numpy()  # .loc would take bools as a mask
     return values
 
 
-def _check_true(y_true: ArrayLike) -> np.ndarray:
+def check_levels(quantiles: ArrayLike) -> np.ndarray:
+    """Convert the levels of quantiles to floats between 0 and 1."""
+    levels = as_floats(quantiles, "quantiles")
+    if levels.ndim != 1 or levels.size == 0 or not ((levels > 0) & (levels < 1)).all():
+        raise ValueError(
+            f"quantiles={quantiles!r} must be a list of numbers between 0 and 1, such as "
+            "[0.1, 0.5, 0.9]."
+        )
+    return levels
+
+
+def check_true(y_true: ArrayLike) -> np.ndarray:
     """Return the observed values as floats of shape (n_rows, n_outputs)."""
-    true: np.ndarray = check_array(
-        as_plain(without_censored(y_true)),
-        ensure_2d=False,
-        dtype=float,
-        ensure_all_finite="allow-nan",
-        input_name="y_true",
-    )
+    y_true = as_plain(without_censored(y_true))
+    check_no_text(y_true, "y_true", OF_CLASSES)
+    options: dict[str, Any] = {"ensure_all_finite": "allow-nan", "input_name": "y_true"}
+    true: np.ndarray = check_array(y_true, ensure_2d=False, dtype=float, **options)
     return true.reshape(len(true), -1)
+
+
+def check_predicted(y_pred: ArrayLike, name: str, *, allow_nd: bool = True) -> np.ndarray:
+    """Return predictions as floats of their shape; `name` is that of messages."""
+    y_pred = as_plain(y_pred)
+    check_no_text(y_pred, name, OF_CLASSES)
+    options: dict[str, Any] = {"ensure_2d": False, "allow_nd": allow_nd, "input_name": name}
+    predicted: np.ndarray = check_array(y_pred, dtype=float, **options)
+    return predicted
 
 
 def check_pair(
@@ -407,20 +420,20 @@ def check_pair(
     tuple of ndarray of shape (n_rows, n_outputs)
         Both as floats.
     """
-    true = _check_true(y_true)
-    predicted = check_array(as_plain(y_pred), ensure_2d=False, dtype=float, input_name=name)
-    check_consistent_length(true, predicted)
+    true = check_true(y_true)
+    predicted = check_predicted(y_pred, name, allow_nd=False)
+    check_lengths(y_true=true, **{name: predicted})
     predicted = predicted.reshape(len(predicted), -1)
     if true.shape != predicted.shape:
         raise ValueError(f"y_true has shape {true.shape}, {name} has shape {predicted.shape}.")
     return true, predicted
 
 
-def _check_one_output(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def check_one_output(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Check observed and predicted values of one output, as `check_pair` does."""
     true, predicted = check_pair(y_true, y_pred)
     if true.shape[1] != 1:
-        raise ValueError(f"y_true has {true.shape[1]} outputs, expected one. Score each by itself.")
+        raise ValueError(f"y_true has {true.shape[1]} outputs, expected one. Pass each by itself.")
     return true, predicted
 
 

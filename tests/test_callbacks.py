@@ -443,3 +443,17 @@ def test_html_of_a_subclass_elsewhere_has_no_link():
         """Scale."""
 
     assert Own()._get_doc_link() == ""
+
+
+@pytest.mark.parametrize(
+    ("callback", "remedy"),
+    [
+        (print, r"LambdaCallback\(on_epoch_end=function\)"),
+        (keras.callbacks.TerminateOnNaN, r"Create an instance: TerminateOnNaN\(\.\.\.\)"),
+        ("EarlyStopping", "an instance of a subclass of keras"),
+        (callback.ProgressBar(), r"by set_callbacks\(\.\.\.\)"),
+    ],
+)
+def test_other_objects_are_no_callbacks_of_keras(callback, remedy):
+    with pytest.raises(TypeError, match=f"callbacks holds .*, expected .* Keras.*{remedy}"):
+        lstm(callbacks=[callback]).fit(np.ones((6, 2, 1)), np.arange(6.0))

@@ -549,6 +549,10 @@ def test_backtests_forecast_no_categories():
     [
         ({"target": ["sold", "weather"]}, r"targets \['weather'\] are categories"),
         ({"categorical_features": ["climate"]}, "categorical_features names 'climate'"),
+        (
+            {"categorical_features": "brand"},
+            r"='brand' is text.* in a list: \['brand'\]",
+        ),
         ({"categorical_features": ["brand", "promo"]}, r"\['weather'\] are not numeric"),
     ],
 )

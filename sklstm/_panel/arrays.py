@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.show import show
 from sklstm._panel.text_hints import number_hint
 
 NUMERIC_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"}
@@ -116,6 +117,27 @@ def check_numbers(values: Any) -> None:
             f"The features hold {'dates' if holds_dates else 'text'} (dtype {values.dtype}), "
             "expected numbers. Convert text with pandas.to_numeric, encode or drop the column, or "
             "name it with series= or time= if it is an id." + number_hint(values.ravel())
+        )
+
+
+def check_no_text(values: Any, name: str, remedy: str = "") -> None:
+    """Raise ValueError if an array holds text in place of numbers.
+
+    Parameters
+    ----------
+    values : array-like
+    name : str
+        Its name in messages.
+    remedy : str, default=""
+        What to do if text is meant, to end the message.
+    """
+    flat = np.asarray(values).ravel()
+    if flat.dtype.kind in "US" or (flat.dtype == object and holds_text(flat)):
+        first = next(value for value in flat if isinstance(value, (str, bytes)))
+        raise ValueError(
+            f"{name} holds text (the first is {show(first)}), expected numbers. Convert text that "
+            f"stands for numbers with pandas.to_numeric.{' ' * bool(remedy)}{remedy}"
+            + number_hint([first])
         )
 
 

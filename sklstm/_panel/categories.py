@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.pickles import PlainIds
+from sklstm._panel.show import show
 
 # Code of missing values, and of values that are not among the known categories.
 UNKNOWN = 0
@@ -86,9 +87,9 @@ def check_same_kind(categories: pd.Index, labels: pd.Index, name: Any) -> None:
     ]
     if kinds[0] != kinds[1]:
         raise ValueError(
-            f"The categories of {name!r} are {kinds[0]} in some rows (such as {categories[0]!r}) "
-            f"and {kinds[1]} in others ({labels[0]!r}), so that they would never be equal. Convert "
-            "the column to one type, in fit and afterwards."
+            f"The categories of {name!r} are {kinds[0]} in some rows (such as "
+            f"{show(categories[0])}) and {kinds[1]} in others ({show(labels[0])}), so that they "
+            "would never be equal. Convert the column to one type, in fit and afterwards."
         )
 
 

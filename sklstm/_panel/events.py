@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import frame_kind, in_kind
 from sklstm._panel.lives import make_lives
-from sklstm._panel.read import read_panel, read_series_rows
+from sklstm._panel.read import as_table, read_series_rows, select_features
 from sklstm._panel.rows import SeriesRows
-from sklstm._panel.show import show, show_ids
+from sklstm._panel.show import show
 from sklstm._panel.targets import check_horizon
 from sklstm._panel.time import gap_number
+
+PER_ROW = (
+    "Put values of rows into a column, and name it: panel.assign(failed=values), event='failed'."
+)
 
 
 def make_event_targets(
@@ -147,8 +153,10 @@ def make_remaining_life(
     >>> lives["event"].tolist()
     [True, True, True, False, False]
     """
-    if cap is not None and not cap > 0:
-        raise ValueError(f"cap={cap!r} must be positive, in the unit of the lives, or None.")
+    if cap is not None and not (isinstance(cap, Real) and cap > 0):
+        raise ValueError(
+            f"cap={cap!r} must be a positive number, in the unit of the lives, or None."
+        )
     ahead = _find_next_events(panel, event, series, time)
     length = gap_number(unit, ahead.rows.time_kind, "unit")
     life = ahead.steps.astype(float) if length is None else ahead.duration / length
@@ -192,15 +200,16 @@ def _find_next_events(panel, event, series, time) -> NextEvents:
     """Find the next event of each row."""
     if isinstance(event, (bool, np.bool_, Mapping, pd.Series)):
         rows = _read_rows(panel, series, time)
+        _check_not_per_row(event, panel, rows)
         has_event = np.zeros(len(rows), bool)
         has_event[rows.bounds[1:] - 1] = _ends_with_event(event, rows.ids)
     elif isinstance(event, (str, int, np.integer)):
-        rows = read_panel(panel, columns=event, series=series, time=time)
-        has_event = rows.sort(_as_indicator(rows.values[:, 0], event))
+        rows = _read_rows(panel, series, time)
+        has_event = rows.sort(_as_indicator(_column(panel, event, series, time), event))
     else:
         raise ValueError(
-            f"event={event!r} is of type {type(event).__name__}, expected the name or position of "
-            "a column, a bool, or a dict or Series of bools by id."
+            f"event is of type {type(event).__name__}, expected the name or position of a column, "
+            f"a bool, or a dict or Series of bools by id. {PER_ROW}"
         )
     warn_of_unsorted_rows(panel, rows)
     n_rows = len(rows)
@@ -208,6 +217,16 @@ def _find_next_events(panel, event, series, time) -> NextEvents:
     event_at = np.where(has_event, np.arange(n_rows), n_rows)
     following = np.minimum.accumulate(event_at[::-1])[::-1]
     return NextEvents(rows, np.minimum(following, last), following <= last)
+
+
+def _check_not_per_row(event, panel, rows: SeriesRows) -> None:
+    """Raise ValueError if a Series has a value for each row, which would be read by its index."""
+    index = getattr(panel, "index", None)
+    if isinstance(event, pd.Series) and len(rows) > len(rows.ids) and event.index.equals(index):
+        raise ValueError(
+            f"event is a Series with the index of the panel, one value for each of {len(rows)} "
+            f"rows, expected one for each of {len(rows.ids)} series, by id. {PER_ROW}"
+        )
 
 
 def _read_rows(panel, series, time) -> SeriesRows:
@@ -222,17 +241,19 @@ def _ends_with_event(event, ids: pd.Index) -> np.ndarray:
     """Return whether each series ends with its event, from one bool or bools by id."""
     if isinstance(event, (bool, np.bool_)):
         return np.full(len(ids), event)
-    by_id = pd.Series(event, dtype=object)
-    if not by_id.index.is_unique:
-        raise ValueError("event has a series id more than once. Keep one value per id.")
-    values = by_id.reindex(ids)
-    missing = ids[values.isna()]
-    if len(missing):
-        raise ValueError(
-            f"event has no value for series [{show_ids(missing)}]. Give every series True if its "
-            "last row is its event, and False if it was still running."
-        )
+    remedy = (
+        "Give every series True if its last row is its event, and False if it was still running."
+    )
+    values = look_up(series_by_id(event, "event", object), ids, "event", remedy)
     return _as_indicator(values.to_numpy(), "by id")
+
+
+def _column(panel, name, series, time) -> np.ndarray:
+    """Return the values of a column as objects, with NaN for missing ones."""
+    table = as_table(panel)
+    (position,) = select_features(table, name, series, time, "event")
+    column = table.iloc[:, position] if isinstance(table, pd.DataFrame) else table[:, position]
+    return pd.Series(column).to_numpy(dtype=object, na_value=np.nan)
 
 
 def _as_indicator(values: np.ndarray, name: Any) -> np.ndarray:

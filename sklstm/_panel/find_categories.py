@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils._param_validation import StrOptions
 
 from sklstm._panel.categories import CategoricalFeature, check_same_kind, factorize
 from sklstm._panel.frames import as_plain
@@ -16,7 +15,7 @@ from sklstm._panel.tables import describe_columns
 
 FROM_DTYPE = "from_dtype"
 # Constraint of the parameter `categorical_features`.
-CATEGORICAL_FEATURES: list[Any] = [StrOptions({FROM_DTYPE}), "array-like", None]
+CATEGORICAL_FEATURES: list[Any] = [str, "array-like", None]
 
 
 def find_categorical(
@@ -51,6 +50,11 @@ def find_categorical(
         If a column is not in X or is no feature.
     """
     by_dtype = isinstance(categorical_features, str)
+    if by_dtype and categorical_features != FROM_DTYPE:
+        raise ValueError(
+            f"categorical_features={categorical_features!r} is text, expected {FROM_DTYPE!r}, a "
+            f"list of columns or None. Put one column in a list: [{categorical_features!r}]."
+        )
     if categorical_features is None or (by_dtype and not isinstance(X, pd.DataFrame)):
         return []
     if not by_dtype and not as_names(categorical_features):

@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+# Kinds of the columns of a table of events and times.
+KINDS = (["b", "f"], ["b", "i"], ["b", "u"])
 
 
 def make_lives(event: np.ndarray, time: np.ndarray) -> np.ndarray:
@@ -46,6 +50,7 @@ def separate_lives(y: Any) -> tuple[Any, np.ndarray | None]:
     censored : ndarray of bool or None
         Where the true time is only known to be longer; None if `y` holds no lives.
     """
+    _check_no_table_of_lives(y)
     dtype: Any = getattr(y, "dtype", None)
     names = getattr(dtype, "names", None)
     if names is None:
@@ -53,12 +58,29 @@ def separate_lives(y: Any) -> tuple[Any, np.ndarray | None]:
     kinds = [dtype[name].kind for name in names]
     if len(names) != 2 or kinds[0] != "b" or kinds[1] not in "iuf":
         raise ValueError(
-            f"y is a structured array of the fields {dict(dtype.fields)!r}, expected two: whether "
-            "the event was seen (bool) and the time to it or survived without it (a number). Make "
-            "it by make_remaining_life, or by sksurv.util.Surv.from_arrays(event, time)."
+            f"y is a structured array of the fields {_describe_fields(dtype)}, expected two in "
+            "this order: whether the event was seen (bool), and the time to it or survived without "
+            "it (a number). Make it by make_remaining_life, or by "
+            "sksurv.util.Surv.from_arrays(event, time)."
         )
     event, time = (np.asarray(y[name]) for name in names)
     return time, ~event
+
+
+def _describe_fields(dtype: Any) -> str:
+    return ", ".join(f"{name!r} ({dtype[name]})" for name in dtype.names)
+
+
+def _check_no_table_of_lives(y: Any) -> None:
+    """Raise ValueError for a DataFrame of events and times, which would be two targets."""
+    dtypes = getattr(y, "dtypes", None)
+    if not isinstance(y, pd.DataFrame) or sorted(each.kind for each in dtypes) not in KINDS:
+        return
+    raise ValueError(
+        f"y is a DataFrame of the columns {list(y.columns)}, one of which is bool, expected "
+        "numbers. If it holds lives, pass a structured array: "
+        "y[[event, time]].to_records(index=False)."
+    )
 
 
 def with_times(y: Any, times: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
 from sklstm._panel.show import did_you_mean
 from sklstm._panel.tables import (
     add_infinite_columns,
+    check_is_table,
     check_table,
     check_unique_names,
     describe_columns,
@@ -195,6 +196,7 @@ def as_table(X: Any, name: str | None = None) -> Any:
     X = as_plain(X)
     if isinstance(X, pd.DataFrame) or (isinstance(X, np.ndarray) and X.ndim == 2 and X.size):
         return X
+    check_is_table(X)
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
 
 

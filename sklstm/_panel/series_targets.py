@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
 from sklstm._panel.read import read_panel
-from sklstm._panel.show import show_ids
 
 
 def make_series_targets(
@@ -75,20 +75,14 @@ def make_series_targets(
 def _values_by_id(targets, ids: pd.Index) -> np.ndarray:
     """Return the target of each series."""
     if isinstance(targets, (Mapping, pd.Series)):
-        targets = pd.Series(targets)
-        if not targets.index.is_unique:
-            raise ValueError("targets hold a series id more than once. Keep one target per id.")
-        at = targets.index.get_indexer(ids)
-        if (at < 0).any():
-            raise ValueError(
-                f"targets have no value for series [{show_ids(ids[at < 0])}]. Give every series of "
-                "the panel a target."
-            )
-        return targets.to_numpy()[at]
+        by_id = series_by_id(targets, "targets")
+        remedy = "Give every series of the panel a target: its id is the key, or the index."
+        return look_up(by_id, ids, "targets", remedy, allow_missing=True).to_numpy()
     values = np.asarray(as_plain(targets))
     if values.shape != (len(ids),):
         raise ValueError(
             f"targets have the shape {values.shape}, expected one target for each of the "
-            f"{len(ids)} series of the panel. Pass a dict by id if their order is in doubt."
+            f"{len(ids)} series of the panel. Pass a dict by id if their order is in doubt, or "
+            "panel.groupby(id)[column].last() if a column holds them."
         )
     return values

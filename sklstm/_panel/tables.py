@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Number
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,28 @@ def check_table(X: Any, name: str | None) -> None:
     name : str or None
         Name of the estimator.
     """
+    check_is_table(X)
+    if isinstance(X, Windows):
+        remedy = f"Put {name or 'this step'} before WindowTransformer."
+        if name == "WindowTransformer":
+            remedy = "Pass the panel itself, which is transformed once."
+        raise ValueError(f"X are windows of shape {X.shape}, expected a table. {remedy}")
+
+
+def check_is_table(X: Any) -> None:
+    """Raise ValueError if X is one column, one value or a path."""
     if isinstance(X, pd.Series):
         raise ValueError(
             f"X is a Series of {len(X)} values, expected a table. Pass a DataFrame with the ids, "
             "such as df[['id', 'time', 'value']], or X.to_frame() if all rows are one series."
         )
-    if isinstance(X, Windows):
+    if isinstance(X, (str, PathLike)):
         raise ValueError(
-            f"X are windows of shape {X.shape}, expected a table. Put {name or 'this step'} before "
-            "WindowTransformer."
+            f"X is {X!r}, expected a table. If it is the path of a file, read it first, such as "
+            "with pandas.read_csv."
         )
+    if isinstance(X, Number):
+        raise ValueError(f"X is {X!r}, expected a table: a DataFrame, or an array of two axes.")
 
 
 def check_unique_names(X: Any) -> None:

@@ -10,9 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.frames import as_plain
+from sklstm._panel.by_id import look_up, series_by_id
+from sklstm._panel.checks import as_floats
 from sklstm._panel.rows import encode_ids, id_index
-from sklstm._panel.show import show_ids
+
+WEIGHTS = "the weights by id"
 
 
 def series_weights(
@@ -87,7 +89,7 @@ def check_weights(sample_weight, n_rows: int, *, allow_zero: bool = False) -> np
     """
     if sample_weight is None:
         return np.ones(n_rows)
-    weights = np.asarray(as_plain(sample_weight), dtype=np.float64)
+    weights = as_floats(sample_weight, "sample_weight")
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.ndim != 1:
@@ -151,7 +153,7 @@ def series_factors(scheme, sizes, ids) -> np.ndarray:
             f"The weighting scheme must be 'balanced', a number in [0, 1], a dict or Series by "
             f"id, a callable or None, got {scheme!r}."
         )
-    return _factors_by_id(pd.Series(scheme, dtype=float), sizes > 0, ids)
+    return _factors_by_id(series_by_id(scheme, WEIGHTS, float), sizes > 0, ids)
 
 
 def _factors_by_size(power, sizes) -> np.ndarray:
@@ -177,19 +179,9 @@ def _call_scheme(scheme, sizes, ids):
 
 
 def _factors_by_id(weights, present, ids) -> np.ndarray:
-    if not weights.index.is_unique:
-        raise ValueError("The weights by id contain an id more than once. Keep one weight per id.")
-    factors = weights.reindex(ids).to_numpy()
-    missing = list(ids[present & np.isnan(factors)])
-    if missing:
-        unused = [name for name in weights.index if name not in ids]
-        raise ValueError(
-            f"The weights by id have no (or a missing) weight for series [{show_ids(missing)}]. "
-            f"They have weights for [{show_ids(unused)}], which do not occur. "
-            "Give every series a weight."
-        )
-    factors = np.where(present, factors, 0.0)
-    _check_finite_and_not_negative(factors, "the weights by id")
+    factors = np.zeros(len(ids))
+    factors[present] = look_up(weights, ids[present], WEIGHTS, "Give every series a weight.")
+    _check_finite_and_not_negative(factors, WEIGHTS)
     return factors
 
 

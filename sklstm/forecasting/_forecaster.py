@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -375,8 +375,11 @@ class MultiSeriesForecaster(PanelEstimator):
         """Return the weight of each step, with mean 1."""
         if self.step_weight is None:
             return (1.0,) * self.horizon
-        weight = check_array(self.step_weight, ensure_2d=False, input_name="step_weight")
-        if weight.shape != (self.horizon,) or not (weight > 0).all():
+        try:
+            weight = np.asarray(self.step_weight, dtype=float)
+        except (TypeError, ValueError):
+            weight = np.empty(0)
+        if weight.shape != (self.horizon,) or not ((weight > 0) & (weight < np.inf)).all():
             raise ValueError(
                 f"step_weight={self.step_weight!r} must hold a positive weight for each of the "
                 f"{self.horizon} steps of the horizon. Pass so many numbers, such as a small one "

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sklstm._panel.show import show
+
 
 def row_positions(rows: Any, n_rows: int) -> np.ndarray:
     """Convert a choice of rows to positions.
@@ -25,9 +27,14 @@ def row_positions(rows: Any, n_rows: int) -> np.ndarray:
     if rows is None:
         return everything
     key = rows if isinstance(rows, slice) else np.asarray(rows)
-    if isinstance(key, np.ndarray) and key.dtype.kind not in "biu":
-        raise ValueError(f"rows must hold positions or booleans, got values of type {key.dtype}.")
+    if isinstance(key, np.ndarray) and key.size and key.dtype.kind not in "biu":
+        raise ValueError(
+            f"rows holds {show(key.ravel()[0])}, expected positions of rows or booleans. For the "
+            "rows of a series, pass a mask such as (X['id'] == 'a').to_numpy()."
+        )
     try:
+        if isinstance(key, np.ndarray) and not key.size:
+            key = key.astype(int)
         chosen = np.atleast_1d(everything[key])
     except IndexError as error:
         raise ValueError(f"rows does not fit X, which has {n_rows} rows: {error}.") from error

@@ -40,7 +40,7 @@ from sklstm.lstm._inputs import (
     warn_of_lost_digits,
 )
 from sklstm.lstm._outliers import warn_of_outliers
-from sklstm.lstm._parameters import LSTMParameters
+from sklstm.lstm._parameters import LSTMParameters, check_callbacks
 from sklstm.lstm._report import mean_by_series, report_by_series, report_weights
 from sklstm.lstm._samples import Samples, SplitRule, embedding_indices, rows_with_loss
 from sklstm.lstm._splits import rows_from_end
@@ -182,6 +182,7 @@ class BaseLSTM(LSTMParameters):
         ):
             # All checks of the input come before TensorFlow is loaded.
             self._check_learning_rate(decay)
+            check_callbacks(self.callbacks)
             self._check_calibration(calibrates)
             source = self._source()
             samples, form = self._read_training(X, y, sample_weight, series_ids, earlier)

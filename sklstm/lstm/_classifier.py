@@ -262,8 +262,8 @@ class MultiSeriesLSTMClassifier(ClassifierMixin, BaseLSTM):
 
     def _read_targets(self, y, n_rows, *, allow_unknown=False):
         labels = Labels.read(y, type(self).__name__, n_rows)
-        if not (allow_unknown or labels.known.any()):
-            raise ValueError("Input y contains only unknown labels: pass at least one known label.")
+        if not allow_unknown:
+            labels.check_some_known()
         marks = labels.indicators(self.classes_)
         # One output for two classes.
         return marks[:, 1:] if len(self.classes_) == 2 else marks, None, {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import ndtri
 
@@ -133,6 +135,17 @@ def shift_quantiles(quantiles, shifts, median) -> np.ndarray:
     return shifted
 
 
+def check_coverage(coverage) -> float:
+    """Convert the coverage of an interval to a float, and check that it is in (0, 1)."""
+    if isinstance(coverage, Real) and 0 < coverage < 1:
+        return float(coverage)
+    if isinstance(coverage, Real) and 1 < coverage < 100:
+        remedy = f"For {coverage:g} percent, pass {coverage / 100:g}."
+    else:
+        remedy = "Pass one number, such as 0.8, for each call."
+    raise ValueError(f"coverage={coverage!r} must be a number between 0 and 1. {remedy}")
+
+
 def central_interval(quantiles, levels, coverage) -> np.ndarray:
     """Interpolate the bounds of a central interval between quantiles.
 
@@ -149,8 +162,7 @@ def central_interval(quantiles, levels, coverage) -> np.ndarray:
     ndarray of shape (..., 2)
         Lower and upper bound.
     """
-    if not 0 < coverage < 1:
-        raise ValueError(f"coverage must be a number between 0 and 1, got {coverage!r}.")
+    coverage = check_coverage(coverage)
     bounds = np.array([(1 - coverage) / 2, (1 + coverage) / 2])
     if bounds[0] < levels[0] - TOLERANCE or bounds[1] > levels[-1] + TOLERANCE:
         widest = max(1 - 2 * max(levels[0], 1 - levels[-1]), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklstm._panel.frames import as_plain
-from sklstm._panel.show import show
+from sklstm._panel.show import did_you_mean, show
 from sklstm._panel.weights import check_weights
 from sklstm._streaming.blocks import Blocks
 from sklstm.lstm._targets import check_n_targets, check_targets_passed
@@ -49,6 +50,7 @@ class Labels:
         """
         check_targets_passed(y, name)
         given = column_or_1d(as_plain(y), warn=True)
+        _check_no_lives(given, name)
         if n_rows is not None:
             check_n_targets(len(given), n_rows)
         known = ~np.asarray(pd.isna(given))
@@ -58,8 +60,13 @@ class Labels:
         if values.dtype.kind == "f":
             assert_all_finite(values, input_name="y")
         if len(values):
-            check_classification_targets(values)
+            _check_discrete(values, name)
         return cls(given, known, values)
+
+    def check_some_known(self) -> None:
+        """Raise ValueError if all labels are unknown."""
+        if not self.known.any():
+            raise ValueError("Input y contains only unknown labels: pass at least one known label.")
 
     def indicators(self, classes: np.ndarray) -> np.ndarray:
         """Mark the class of each row.
@@ -93,8 +100,30 @@ class Labels:
         predicted : ndarray of shape (n_rows,)
         sample_weight : array-like of shape (n_rows,) or None
         """
+        self.check_some_known()
         weights = check_weights(sample_weight, len(predicted))[self.known]
         return float(accuracy_score(self.values, predicted[self.known], sample_weight=weights))
+
+
+def _check_no_lives(labels: np.ndarray, name: str) -> None:
+    """Raise ValueError for lives, of which each would be a class."""
+    if labels.dtype.names is not None:
+        raise ValueError(
+            f"y holds lives, a structured array of {list(labels.dtype.names)}, but {name} expects "
+            "labels. Use MultiSeriesLSTMRegressor for lives, or label the rows before an event by "
+            "make_event_targets."
+        )
+
+
+def _check_discrete(labels: np.ndarray, name: str) -> None:
+    """Raise ValueError for numbers that are no labels."""
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise ValueError(
+            f"y holds numbers such as {show(labels[0])}, but {name} expects the labels of classes "
+            f"({error}) Use MultiSeriesLSTMRegressor, or make labels, such as by pandas.cut."
+        ) from error
 
 
 def count_classes(y, sample_weight, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -157,8 +186,16 @@ def weights_of_classes(class_weight, classes: np.ndarray, totals: np.ndarray) ->
         return np.where(present, totals[present].mean() / np.where(present, totals, 1.0), 0.0)
     unknown = [label for label in class_weight if label not in classes]
     if unknown:
+        names = classes.tolist()
         raise ValueError(
-            f"class_weight names {unknown}, but the classes are {classes.tolist()}. Use the labels "
-            "of y."
+            f"class_weight names {unknown}, but the classes are {names}. "
+            f"{did_you_mean(unknown[0], names, 'Use the labels of y.')}"
         )
-    return np.array([float(class_weight.get(label, 1.0)) for label in classes.tolist()])
+    weights = [class_weight.get(label, 1.0) for label in classes.tolist()]
+    valid = [isinstance(each, Real) and 0 <= each < np.inf for each in weights]
+    if not all(valid) or not np.any(weights):
+        raise ValueError(
+            f"class_weight={class_weight!r} must hold numbers of 0 or more, and not 0 for all "
+            f"classes {classes.tolist()}. To leave rows out of the loss, make their labels NaN."
+        )
+    return np.asarray(weights, dtype=float)

@@ -96,3 +96,17 @@ class LSTMParameters(PanelEstimator):
     verbose: int = 0
     series: str | int | None = None
     time: str | int | None = None
+
+
+def check_callbacks(callbacks: Sequence[Any] | None) -> None:
+    """Raise TypeError for callbacks that are none of Keras; Keras itself is not imported."""
+    for callback in callbacks or ():
+        if isinstance(callback, type) or not hasattr(callback, "set_model"):
+            remedy = "Pass an instance of a subclass of keras.callbacks.Callback."
+            if isinstance(callback, type):
+                remedy = f"Create an instance: {callback.__name__}(...)."
+            elif hasattr(callback, "on_fit_task_begin"):
+                remedy = "Pass callbacks of scikit-learn by set_callbacks(...)."
+            elif callable(callback):
+                remedy = "Wrap a function: keras.callbacks.LambdaCallback(on_epoch_end=function)."
+            raise TypeError(f"callbacks holds {callback!r}, expected callbacks of Keras. {remedy}")

@@ -7,12 +7,10 @@ import numpy.typing as npt
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import holds_text
+from sklstm._panel.arrays import check_no_text
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
 from sklstm._panel.rows import row_blocks
-from sklstm._panel.show import show
-from sklstm._panel.text_hints import number_hint
 from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.weights import check_weights
 
@@ -85,13 +83,7 @@ def _check_kind(y):
             "are numbers: estimates of the probability of true. Use MultiSeriesLSTMClassifier, or "
             "pass y.astype(float) if this is intended."
         )
-    if values.dtype.kind in "US" or (values.dtype == object and holds_text(values.ravel())):
-        first = next(value for value in values.ravel() if isinstance(value, (str, bytes)))
-        raise ValueError(
-            f"y holds text (the first is {show(first)}), expected numbers. Convert text that "
-            "stands for numbers with pandas.to_numeric. If y holds classes, use "
-            "MultiSeriesLSTMClassifier." + number_hint([first])
-        )
+    check_no_text(values, "y", "If y holds classes, use MultiSeriesLSTMClassifier.")
 
 
 def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.rows import SeriesRows
-from sklstm._panel.show import show_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +92,6 @@ def one_member_each(member, n_members: int) -> np.ndarray:
     return member[:, np.newaxis] == np.arange(n_members)
 
 
-def labels_by_id(assign) -> pd.Series:
-    """Return a dict or Series of labels as a Series with unique ids."""
-    labels = pd.Series(assign)
-    if not labels.index.is_unique:
-        raise ValueError("assign holds an id more than once. Keep one label per id.")
-    return labels
-
-
 def assign_labels(assign, ids) -> Assignment:
     """Assign each series to the member of its label.
 
@@ -118,16 +110,8 @@ def assign_labels(assign, ids) -> Assignment:
     ValueError
         If a series has no label.
     """
-    labels = labels_by_id(assign)
-    found = labels.reindex(ids)
-    missing = list(ids[found.isna().to_numpy()])
-    if missing:
-        unused = [name for name in labels.index if name not in ids]
-        raise ValueError(
-            f"assign has no (or a missing) label for series [{show_ids(missing)}]. It has labels "
-            f"for [{show_ids(unused)}], which do not occur. Give every series a label."
-        )
-    codes, names = pd.factorize(found)
+    labels = look_up(series_by_id(assign, "assign"), ids, "assign", "Give every series a label.")
+    codes, names = pd.factorize(labels)
     return Assignment(one_member_each(codes, len(names)), pd.Index(names))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn import get_config
-from sklearn.base import clone
+from sklearn.base import RegressorMixin, clone
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.parallel import Parallel, delayed
@@ -39,6 +39,7 @@ from sklstm.meta._delegation import (
     weight_parameter,
 )
 from sklstm.meta._ids import warn_of_ids_as_features
+from sklstm.meta._inner import check_inner
 from sklstm.meta._last_step import last_step
 from sklstm.meta._series_assigner import AssignsSeries
 
@@ -134,6 +135,8 @@ class BaseSeriesEnsemble(AssignsSeries):
         self
         """
         self._validate_params()
+        is_regressor = isinstance(self, RegressorMixin)
+        check_inner(type(self).__name__, self.estimator, is_regressor=is_regressor)
         X, rows, has_ids = self._read(X, series_ids)
         with restored_on_error(self):
             y, targets = self._read_targets(y, len(rows))

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklstm._panel.checks import check_method
+
 
 def predict_quantiles(estimator: Any, X: Any) -> np.ndarray:
     """Predict quantiles by a regressor, a pipeline or a search.
@@ -152,9 +154,10 @@ def _input_of_last_step(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
         if len(estimator) > 1:
             X = estimator[:-1].transform(X)
         return _input_of_last_step(estimator[-1], X, method)
-    if not hasattr(estimator, method):
-        raise AttributeError(
-            f"{type(estimator).__name__} has no {method}. Pass a fitted estimator that has it, "
-            "such as MultiSeriesLSTMRegressor, or a pipeline or search that ends in one."
-        )
+    check_method(
+        estimator,
+        method,
+        "Pass a fitted estimator that has it, such as MultiSeriesLSTMRegressor, or a pipeline or "
+        "search that ends in one.",
+    )
     return estimator, X

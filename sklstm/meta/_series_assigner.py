@@ -13,6 +13,7 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
+from sklstm._panel.by_id import series_by_id
 from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
 from sklstm._panel.frames import as_plain, is_foreign
@@ -31,7 +32,6 @@ from sklstm.meta._assignment import (
     assign_labels,
     check_n_series,
     draw_bootstrap,
-    labels_by_id,
     one_member_each,
     partition_series,
 )
@@ -226,7 +226,7 @@ class AssignsSeries(PanelEstimator):
             member = np.where(at < 0, ALL_MEMBERS, self.draws_.to_numpy().argmax(axis=1)[at])
         new = member == ALL_MEMBERS
         if self._kind == "labels" and has_ids:
-            label = labels_by_id(self.assign).reindex(rows.ids[new])
+            label = series_by_id(self.assign, "assign").reindex(rows.ids[new])
             member[new] = self.draws_.columns.get_indexer(pd.Index(label))
         if self._kind == "cluster" and new[rows.codes].any():
             return np.where(new[rows.codes], self._cluster_rows(X, rows, new), member[rows.codes])

@@ -40,6 +40,7 @@ from sklstm.meta._delegation import (
     set_seeds,
 )
 from sklstm.meta._ids import warn_of_ids_as_features
+from sklstm.meta._inner import check_inner
 from sklstm.meta._last_step import predict_quantiles, prediction_interval
 from sklstm.meta._target_scaler import TargetScaler
 from sklstm.preprocessing._scaler import PerSeriesScaler
@@ -213,6 +214,7 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
         self
         """
         self._validate_params()
+        check_inner(type(self).__name__, self.regressor, is_regressor=True)
         table = as_plain(X)  # the regressor receives X itself
         times, _ = separate_lives(y)
         targets, one_dimensional = check_targets(times, _num_samples(table), type(self).__name__)

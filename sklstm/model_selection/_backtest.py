@@ -1,4 +1,7 @@
-"""Evaluate forecasts from rolling origins against the observed values."""
+"""Evaluate forecasts from rolling origins against the observed values.
+
+This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_array
 
 from sklstm._bar import ReportingParallel
+from sklstm._panel.checks import check_method
 from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
 from sklstm._panel.read import (
@@ -38,6 +42,10 @@ from sklstm.model_selection._cuts import CuttablePanel, check_cuts
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
 
+REMEDY = (
+    "Pass a MultiSeriesForecaster. Regressors and pipelines are evaluated by cross_val_score with "
+    "PerSeriesTimeSplit."
+)
 RESULT_COLUMNS = (
     "origin",
     "cutoff",
@@ -59,8 +67,9 @@ class _RollingPanel:
     """
 
     def __init__(self, forecaster: BaseEstimator, panel: Any, table: pd.DataFrame) -> None:
+        check_method(forecaster, "forecast", REMEDY)
         settings = forecaster.get_params(deep=False)
-        self.horizon = _positive_integer("horizon", settings["horizon"])
+        self.horizon = _positive_integer("horizon", settings.get("horizon"))
         self.season_length = as_seasons(settings.get("season_length"))[0]
         self.ids = {"series": settings.get("series"), "time": settings.get("time")}
         self.panel, self.table = panel, table

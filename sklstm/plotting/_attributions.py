@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.checks import check_type
 from sklstm.inspection import Attributions, integrated_gradients
 from sklstm.plotting._axes import make_axes
 from sklstm.plotting._palette import BLUE, DARK, ORANGE
@@ -156,6 +157,8 @@ class AttributionDisplay:
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         check_scalar(max_features, "max_features", Integral, min_val=2)
+        remedy = "Pass a result of integrated_gradients."
+        check_type(self.attributions, Attributions, "attributions", remedy)
         place = self._place(row)
         is_single = place is not None
         cells = self._cells(place)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.checks import check_type
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -40,12 +42,17 @@ def make_axes(
     figure : matplotlib Figure
     """
     if ax is not None:
+        from matplotlib.axes import Axes
+
         axes = np.asarray(ax, dtype=object).ravel()
+        for each in axes:
+            remedy = "Pass axes, such as those of plt.subplots(), or leave ax=None."
+            check_type(each, Axes, "ax" if axes.size == 1 else "An element of ax", remedy)
         if len(axes) != n_axes:
+            several = ": one per series and target. Pass as many, choose series with series_ids="
             raise ValueError(
                 f"ax holds {len(axes)} Axes, expected {n_axes}"
-                f"{': one per series and target' if n_axes > 1 else ''}. Pass as many, or choose "
-                "series with series_ids=, or leave ax=None."
+                f"{several if n_axes > 1 else '. Pass one'}, or leave ax=None."
             )
         return axes, axes[0].figure
     if n_axes > MAX_AXES:

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.arrays import check_no_text
+from sklstm._panel.checks import check_lengths, check_method
 from sklstm._panel.frames import as_plain
 from sklstm._panel.show import did_you_mean, show
 from sklstm.plotting._axes import (
@@ -150,6 +152,8 @@ class ClassesOverTimeDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         series, time = id_columns(estimator, series, time)
+        remedy = "Pass a fitted classifier, or a pipeline or search that ends in one."
+        check_method(estimator, "predict_proba", remedy)
         return cls.from_predictions(
             y,
             estimator.predict_proba(X),
@@ -212,12 +216,8 @@ class ClassesOverTimeDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         names = np.asarray(as_plain(classes))
-        proba = check_array(as_plain(y_proba), dtype=float, input_name="y_proba")
-        if proba.shape[1] != len(names):
-            raise ValueError(
-                f"y_proba has {proba.shape[1]} columns, expected {len(names)}: one for each of the "
-                f"classes {names.tolist()}."
-            )
+        proba = _check_probabilities(y_proba, names)
+        check_lengths(y_true=y_true, y_proba=proba, panel=panel)
         columns = {"code": _label_codes(y_true, names), "place": np.arange(len(proba))}
         rows = rows_by_series(panel, series, time, columns)
         series_name, time_name = id_names(panel, series, time)
@@ -398,6 +398,25 @@ class ClassesOverTimeDisplay:
 def _class_name(label: Any) -> str:
     """Return the name of a class: a string itself, or else the label after "class"."""
     return f"class {label:g}" if isinstance(label, float) else series_title("class", label)
+
+
+def _check_probabilities(y_proba: ArrayLike, classes: np.ndarray) -> np.ndarray:
+    """Return the probabilities as floats of shape (n_rows, n_classes)."""
+    y_proba = as_plain(y_proba)
+    remedy = "Pass the result of predict_proba."
+    check_no_text(y_proba, "y_proba", remedy)
+    proba: np.ndarray = check_array(y_proba, ensure_2d=False, dtype=float, input_name="y_proba")
+    if proba.ndim != 2 or proba.shape[1] != len(classes):
+        raise ValueError(
+            f"y_proba has shape {proba.shape}, expected one column for each of the "
+            f"{len(classes)} classes {classes.tolist()}. {remedy}"
+        )
+    if (proba < 0).any() or (proba > 1).any():
+        raise ValueError(
+            f"y_proba has values from {proba.min():.3g} to {proba.max():.3g}, expected "
+            f"probabilities between 0 and 1. {remedy}"
+        )
+    return proba
 
 
 def _label_codes(y_true: ArrayLike, classes: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils import check_array
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.checks import as_floats, check_lengths, check_type
 from sklstm._panel.frames import as_plain
-from sklstm._panel.lives import without_censored
 from sklstm._panel.read import read_series_rows
 from sklstm.meta import predict_quantiles, prediction_interval
+from sklstm.metrics import check_levels, check_predicted, check_true
 from sklstm.plotting._axes import make_axes
 from sklstm.plotting._bands import draw_bands, quantiles_by
 from sklstm.plotting._find import id_columns, quantile_levels
@@ -144,7 +144,7 @@ class CoverageDisplay:
                 )
             quantiles = predict_quantiles(estimator, X)
         else:
-            levels, quantiles = _predict_intervals(estimator, X, np.asarray(shares, dtype=float))
+            levels, quantiles = _predict_intervals(estimator, X, as_floats(shares, "shares"))
         return cls.from_predictions(y, quantiles, levels, by=by, **ids, **names)
 
     @classmethod
@@ -193,6 +193,12 @@ class CoverageDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         if by not in LABELS:
             raise ValueError(f"by={by!r} must be 'interval' or 'quantile'.")
+        if series is not None and panel is None:
+            raise ValueError(
+                f"series={series!r} names the ids in a panel, and panel=None. Pass the rows that "
+                "were predicted as panel=, or leave series=None."
+            )
+        check_lengths(y_true=y_true, y_quantiles=y_quantiles, panel=panel)
         true, predicted, levels = _check_quantiles(y_true, y_quantiles, quantiles)
         find = _inside_intervals if by == "interval" else _below_quantiles
         nominal, inside = find(true, predicted, levels)
@@ -236,6 +242,7 @@ class CoverageDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_backtest")
         result = as_plain(result)
+        check_type(result, pd.DataFrame, "result", "Pass a result of backtest.")
         columns = quantile_columns(list(result.columns))
         if not columns or "y_true" not in result:
             raise ValueError(
@@ -310,7 +317,8 @@ class CoverageDisplay:
 
 def _predict_intervals(estimator: Any, X: Any, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the bounds of central intervals as quantiles, and their levels."""
-    bounds = [prediction_interval(estimator, X, share) for share in shares]
+    shares = np.atleast_1d(shares)
+    bounds = [prediction_interval(estimator, X, share) for share in shares.tolist()]
     levels = np.concatenate([(1 - shares) / 2, (1 + shares) / 2])
     lower, upper = zip(*bounds, strict=True)
     return levels, np.stack([*lower, *upper], axis=-1)
@@ -320,25 +328,17 @@ def _check_quantiles(
     y_true: ArrayLike, y_quantiles: ArrayLike, quantiles: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the observed values (n,), quantiles (n, n_quantiles) and sorted levels."""
-    levels = np.asarray(quantiles, dtype=float)
-    true = check_array(
-        as_plain(without_censored(y_true)),
-        ensure_2d=False,
-        dtype=float,
-        ensure_all_finite="allow-nan",
-        input_name="y_true",
-    )
-    predicted = check_array(
-        as_plain(y_quantiles), ensure_2d=False, allow_nd=True, dtype=float, input_name="y_quantiles"
-    )
-    if levels.ndim != 1 or predicted.shape not in {
-        (*true.shape, len(levels)),
-        (len(true), len(levels)) if true.size == len(true) else None,
-    }:
+    levels, true = check_levels(quantiles), check_true(y_true)
+    predicted = check_predicted(y_quantiles, "y_quantiles")
+    if true.shape[1] == 1 and predicted.ndim < 3:
+        true = true.ravel()
+    if predicted.shape != (*true.shape, len(levels)):
         raise ValueError(
             f"y_quantiles has shape {predicted.shape}; for {levels.size} quantiles of y_true with "
             f"shape {true.shape}, expected {(*true.shape, levels.size)}."
         )
+    if np.isnan(true).all():
+        raise ValueError("All values of y_true are missing or censored: there is nothing to draw.")
     order = np.argsort(levels)
     return true.ravel(), predicted.reshape(-1, len(levels))[:, order], levels[order]
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.checks import check_method
 from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import as_names, as_table, id_values, select_features
@@ -210,6 +211,7 @@ class ForecastDisplay:
         ForecastDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        check_method(forecaster, "forecast", "Pass a fitted MultiSeriesForecaster.")
         series, time = forecaster.series, forecaster.time
         table = as_table(panel)
         if series is not None:

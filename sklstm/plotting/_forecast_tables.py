@@ -7,9 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from sklstm._panel.checks import check_type
 from sklstm._panel.read import as_table, id_values, read_panel, select_features, time_stamps
 from sklstm._panel.show import did_you_mean, show_ids
 from sklstm._panel.time import time_index
+
+RESULT = "Pass a result of MultiSeriesForecaster.forecast or of backtest."
 
 
 def as_frame(panel: Any) -> pd.DataFrame:
@@ -22,8 +25,10 @@ def find_targets(
     forecast: Any, panel: pd.DataFrame, target: Any, series: Any, time: Any
 ) -> list[Any]:
     """Return the names of the forecast columns of `panel`."""
-    if not isinstance(forecast, pd.DataFrame):
-        raise TypeError(f"forecast must be a DataFrame, got {type(forecast).__name__}.")
+    check_type(forecast, pd.DataFrame, "forecast", RESULT)
+    columns = list(forecast.columns)
+    if missing := [name for name in ("step", "prediction") if name not in columns]:
+        raise ValueError(f"forecast has no column {missing}: its columns are {columns}. {RESULT}")
     if target is None and "target" in forecast:
         target = list(forecast["target"].unique())
     targets = list(panel.columns[select_features(panel, target, series, time, parameter="target")])
@@ -56,11 +61,6 @@ def read_forecast(
         Names of the ids and of the time.
     """
     columns = list(forecast.columns)
-    if missing := [name for name in ("step", "prediction") if name not in columns]:
-        raise ValueError(
-            f"forecast has no column {missing}: its columns are {columns}. Pass a result of "
-            "MultiSeriesForecaster.forecast or of backtest."
-        )
     series_name = None if series is None else _id_column(columns, series, 0, "series")
     # The column of the time is before the column of the step.
     time_name = _id_column(columns, time, columns.index("step") - 1, "time")
@@ -80,7 +80,7 @@ def read_forecast(
         interval = high - low
     table = table[table["target"].isin(targets)]
     if len(table) == 0:
-        raise ValueError("forecast is empty.")
+        raise ValueError("forecast is empty: there is nothing to draw. Pass some rows of it.")
     repeated = table.duplicated(["series", "target", "time"])
     if repeated.any():
         raise ValueError(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.checks import check_method
 from sklstm._panel.frames import as_plain
 from sklstm._panel.show import did_you_mean
 from sklstm.metrics import check_pair, smape
@@ -183,6 +184,8 @@ class HorizonErrorDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         models = _by_name(estimator)
+        for _, model in models:
+            check_method(model, "predict", "Pass a fitted regressor, or a dict of several by name.")
         predictions = {name: model.predict(X) for name, model in models}
         return cls.from_predictions(y, predictions, metric=metric, baseline=baseline, ax=ax)
 
@@ -192,6 +195,11 @@ class HorizonErrorDisplay:
     ) -> Self:
         """Compute and draw the errors of tables of true and predicted values by step."""
         errors = {name: _error_by_step(table, metric) for name, table in tables.items()}
+        if all(each.isna().all() for each in errors.values()):
+            raise ValueError(
+                "No error is known: there are no rows, or all observed values are missing. Pass "
+                "rows with observed values."
+            )
         label = metric.__name__.replace("_", " ") if callable(metric) else LABELS[metric]
         return cls(pd.DataFrame(errors), label=label, baseline=baseline).plot(ax)
 
@@ -247,7 +255,10 @@ class HorizonErrorDisplay:
 
 def _by_name(values: Any) -> list[tuple[Any, Any]]:
     """Return the items of a dict; anything else is the only item, named "model"."""
-    return list(values.items()) if isinstance(values, Mapping) else [("model", values)]
+    named = list(values.items()) if isinstance(values, Mapping) else [("model", values)]
+    if not named:
+        raise ValueError("The dict of models is empty: there is nothing to draw. Pass one or more.")
+    return named
 
 
 def _read_result(result: Any, metric: Any) -> pd.DataFrame:
@@ -258,7 +269,7 @@ def _read_result(result: Any, metric: Any) -> pd.DataFrame:
         found = list(result.columns) if isinstance(result, pd.DataFrame) else type(result).__name__
         raise ValueError(
             f"A result of backtest has the columns {needed}, got {found}. Pass such a result, or a "
-            "dict of several."
+            "dict of several by the names of the models."
         )
     targets = result["target"].unique() if "target" in result else []
     if len(targets) > 1 and metric in ("mae", "rmse"):
@@ -301,6 +312,11 @@ def _error_by_step(table: pd.DataFrame, metric: Any) -> pd.Series:
     if metric == "mase" and "scaled_error" in table:
         return table.groupby("step")["scaled_error"].mean()
     error = metric if callable(metric) else METRICS.get(metric)
+    if metric == "mase":
+        raise ValueError(
+            "metric='mase' needs the scale of a backtest. Choose 'mae', 'rmse', 'smape' or a "
+            "callable, or draw a result of backtest by from_backtest."
+        )
     if error is None:
         raise ValueError(
             f"metric={metric!r} must be one of {', '.join(map(repr, METRICS))}, 'mase' for results "

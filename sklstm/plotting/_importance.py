@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.checks import check_type
 from sklstm.inspection import Attributions, permutation_importance
 from sklstm.plotting._axes import add_legend, make_axes
 from sklstm.plotting._palette import BLUE, DARK, GREY
@@ -143,6 +145,10 @@ class ImportanceDisplay:
         -------
         ImportanceDisplay
         """
+        remedy = "Pass a result of sklstm.inspection.permutation_importance."
+        check_type(result, Mapping, "result", remedy)
+        if "importances" in result and "names" not in result:
+            raise ValueError(f"result has the keys {list(result)} and no 'names'. {remedy}")
         if "importances" not in result:
             raise ValueError(
                 f"result holds the importances for several scores, {list(result)}: pass one of "
@@ -175,6 +181,8 @@ class ImportanceDisplay:
         """
         if by not in ("feature", "lag"):
             raise ValueError(f"by={by!r}: attributions are by 'feature' or by 'lag'.")
+        remedy = "Pass a result of integrated_gradients."
+        check_type(attributions, Attributions, "attributions", remedy)
         sums = attributions.by_feature() if by == "feature" else attributions.by_lag()
         means = sums.abs().mean().to_frame().T
         return cls(means, by=by, label="mean |attribution|", is_sum=True).plot(

@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.checks import check_lengths
 from sklstm._panel.frames import as_plain
 from sklstm._panel.lives import separate_lives
 from sklstm.meta import prediction_interval
-from sklstm.metrics import check_pair
+from sklstm.metrics import check_one_output, check_pair
 from sklstm.plotting._axes import (
     add_legend,
     draw_each_series,
@@ -218,15 +219,14 @@ class RemainingLifeDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         times, censored = separate_lives(as_plain(y_true))
-        true, predicted = (part.ravel() for part in check_pair(times, y_pred))
+        check_lengths(y_true=times, y_pred=y_pred, panel=panel)
+        true, predicted = (part.ravel() for part in check_one_output(times, y_pred))
         columns = {
             "true": true,
             "event": np.ones(len(true), bool) if censored is None else ~censored,
             "predicted": predicted,
         }
-        if lower is not None and upper is not None:
-            columns["lower"] = check_pair(times, lower, "lower")[1].ravel()
-            columns["upper"] = check_pair(times, upper, "upper")[1].ravel()
+        columns |= _check_bounds(times, lower, upper)
         series_name, time_name = id_names(panel, series, time)
         display = cls(
             rows_by_series(panel, series, time, columns),
@@ -341,6 +341,24 @@ class RemainingLifeDisplay:
 
     def _with_unit(self, label: str) -> str:
         return label if self.unit is None else f"{label} ({self.unit})"
+
+
+def _check_bounds(times: Any, lower: Any, upper: Any) -> dict[str, np.ndarray]:
+    """Return the bounds of the intervals by name; none if there are no intervals."""
+    if lower is None and upper is None:
+        return {}
+    if lower is None or upper is None:
+        missing = "lower" if lower is None else "upper"
+        raise ValueError(f"{missing}=None, but the other bound was passed. Pass both, or none.")
+    low, high = (
+        check_pair(times, bound, name)[1].ravel()
+        for name, bound in (("lower", lower), ("upper", upper))
+    )
+    if (low > high).any():
+        raise ValueError(
+            f"lower is above upper in {(low > high).sum()} of {len(low)} rows. Exchange them."
+        )
+    return {"lower": low, "upper": high}
 
 
 def _widest_coverage(levels: np.ndarray | None) -> float | None:

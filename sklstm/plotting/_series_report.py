@@ -8,11 +8,13 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.arrays import check_no_text
+from sklstm._panel.checks import check_type
 from sklstm._panel.show import did_you_mean
+from sklstm.meta import series_report
 from sklstm.plotting._axes import add_legend, make_axes
 from sklstm.plotting._palette import BLUE, DARK
 
@@ -60,8 +62,8 @@ class SeriesReportDisplay:
 
         Parameters
         ----------
-        estimator : MultiSeriesLSTMRegressor or Pipeline that ends in one
-            A fitted estimator.
+        estimator : estimator
+            A fitted estimator with ``series_report``, or a pipeline or search that ends in one.
         X, y : array-like
             Input and targets, as in `fit`.
         column : str, default="error"
@@ -76,9 +78,7 @@ class SeriesReportDisplay:
         SeriesReportDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        if isinstance(estimator, Pipeline):
-            X, estimator = estimator[:-1].transform(X), estimator[-1]
-        return cls(estimator.series_report(X, y)).plot(ax, column=column, n_series=n_series)
+        return cls(series_report(estimator, X, y)).plot(ax, column=column, n_series=n_series)
 
     def plot(self, ax: Any = None, *, column: str = "error", n_series: int = 30) -> Self:
         """Draw the display.
@@ -104,11 +104,14 @@ class SeriesReportDisplay:
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         check_scalar(n_series, "n_series", Integral, min_val=1)
+        remedy = "Pass a result of series_report, or call SeriesReportDisplay.from_estimator."
+        check_type(self.report, pd.DataFrame, "report", remedy)
         if column not in self.report.columns:
             raise ValueError(
                 f"report has no column {column!r}: its columns are {list(self.report.columns)}. "
                 f"{did_you_mean(column, self.report.columns, 'Name one of these.')}"
             )
+        check_no_text(self.report[column], f"The column {column!r}")
         values = self.report[column].dropna().sort_values(ascending=False, kind="stable")
         if len(values) == 0:
             raise ValueError(f"All values of the column {column!r} are missing.")

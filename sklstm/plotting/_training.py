@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklstm._panel.checks import check_type
 from sklstm.plotting._axes import add_legend, format_axes, make_axes
 from sklstm.plotting._bands import draw_bands, quantiles_by
 from sklstm.plotting._find import parts_of
@@ -73,7 +74,8 @@ class TrainingDisplay:
         histories = [part.history_ for part in parts_of(estimator) if hasattr(part, "history_")]
         if not histories:
             raise ValueError(
-                f"{type(estimator).__name__} has no network with losses (history_): fit it first."
+                f"{type(estimator).__name__} has no network with losses (history_). Pass a fitted "
+                "MultiSeriesLSTMRegressor, or a fitted estimator around one."
             )
         return cls(histories).plot(ax)
 
@@ -91,6 +93,8 @@ class TrainingDisplay:
             The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
+        remedy = "Put the history_ of each network in a list: TrainingDisplay([net.history_])."
+        check_type(self.histories, list, "histories", remedy)
         axes, self.figure_ = make_axes(ax, 1, 1, size=(6.0, 3.6))
         self.ax_ = axes[0]
         for key, (label, color) in CURVES.items():

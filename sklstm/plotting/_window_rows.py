@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklstm._panel.read import as_table, read_series_rows, time_stamps
 from sklstm._panel.rows import SeriesRows
+from sklstm._panel.show import did_you_mean
 from sklstm._panel.windows import Windows
 from sklstm.plotting._series_rows import id_names
 from sklstm.preprocessing import WindowTransformer
@@ -125,7 +126,8 @@ def _find_feature(windows: Windows, feature: Any) -> tuple[int, str]:
     if isinstance(feature, (int, np.integer)) and -n_features <= feature < n_features:
         return int(feature) % n_features, names[feature]
     raise ValueError(
-        f"feature={feature!r} is none of the features of the windows: {names[:10]}. Name one."
+        f"feature={feature!r} is none of the features of the windows: {names[:10]}. "
+        f"{did_you_mean(feature, names, 'Name one of these.')}"
     )
 
 

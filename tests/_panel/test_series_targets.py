@@ -46,7 +46,7 @@ def test_targets_that_do_not_fit():
     with pytest.raises(ValueError, match=r"shape \(3,\).*each of the 2 series"):
         make_series_targets(panel, [1, 2, 3], series="unit")
     twice = pd.Series([1, 2, 3], index=["b", "a", "a"])
-    with pytest.raises(ValueError, match="targets hold a series id more than once"):
+    with pytest.raises(ValueError, match="id more than once in targets"):
         make_series_targets(panel, twice, series="unit")
 
 

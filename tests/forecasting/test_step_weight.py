@@ -100,7 +100,10 @@ def test_a_small_network_learns_the_steps_that_count(important):
         ((1.0, 0.0), "must hold a positive weight"),
         ((1.0, -1.0), "must hold a positive weight"),
         ([[1.0, 1.0]], "must hold a positive weight"),
-        ((1.0, np.nan), "step_weight contains NaN"),
+        ((1.0, np.nan), "must hold a positive weight"),
+        ((1.0, np.inf), "must hold a positive weight"),
+        (["a", "b"], r"step_weight=\['a', 'b'\] must hold a positive weight"),
+        ({1: 1.0, 2: 2.0}, "must hold a positive weight"),
         ("late", "'step_weight' parameter of MultiSeriesForecaster"),
     ],
 )

@@ -212,6 +212,12 @@ def test_bad_options(options, message):
         suggest(waves(30, 7), **options)
 
 
+def test_text_is_no_target():
+    panel = pd.DataFrame({"shop": ["a", "a"], "sold": ["1", "2"]})
+    with pytest.raises(ValueError, match=r"columns \['shop', 'sold'\] are not numeric.*series="):
+        suggest_season_length(panel)
+
+
 # ------------------------------------------------------------------------------ real data
 @pytest.mark.parametrize(
     ("folder", "expected"),

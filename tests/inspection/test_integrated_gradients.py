@@ -314,9 +314,10 @@ def test_rows_are_chosen_as_from_an_array(rows, net):
 @pytest.mark.parametrize(("rows", "message"), [
     ([60], "does not fit X, which has 60 rows"),
     (np.ones(5, bool), "does not fit X, which has 60 rows"),
-    ([], "values of type float64"),
+    ([], "chooses no row"),
     (slice(0), "chooses no row"),
-    ([0.5], "values of type float64"),
+    ([0.5], "rows holds 0.5, expected positions"),
+    (["a"], "rows holds 'a', expected positions.*pass a mask"),
 ])  # fmt: skip
 def test_wrong_rows_raise(rows, message, net):
     with pytest.raises(ValueError, match=message):

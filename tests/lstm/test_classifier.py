@@ -29,6 +29,7 @@ from sklstm import (
     WindowTransformer,
     series_weights,
 )
+from sklstm._panel.lives import make_lives
 
 N, L, F = 60, 4, 2
 RNG = np.random.default_rng(0)
@@ -200,7 +201,8 @@ def test_report_by_series(three):
     [
         (np.full(N, "yes"), "one class, 'yes'"),
         (np.full(N, None), "only unknown labels"),
-        (X[:, 0, 0], "continuous"),
+        (X[:, 0, 0], "numbers such as .*continuous.*MultiSeriesLSTMRegressor"),
+        (make_lives(TWO == "no", np.ones(N)), r"holds lives.*make_event_targets"),
         (np.c_[TWO, TWO], "1d array"),
         (None, "requires y"),
         (TWO[1:], "inconsistent"),
@@ -219,6 +221,24 @@ def test_labels_that_cannot_be_used(labels, message, two):
 def test_weights_of_zero_raise_an_error(class_weight):
     with pytest.raises(ValueError, match="All weights are zero"):
         classifier(class_weight=class_weight).fit(X, TWO, sample_weight=np.zeros(N))
+
+
+@pytest.mark.parametrize(
+    "class_weight", [{"no": -1}, {"no": "2"}, {"no": np.inf}, {"no": 0, "yes": 0}]
+)
+def test_weights_of_classes_are_numbers(class_weight):
+    with pytest.raises(ValueError, match=r"class_weight=.* must hold numbers of 0 or more"):
+        classifier(class_weight=class_weight).fit(X, TWO)
+
+
+def test_a_misspelt_class_in_weights():
+    with pytest.raises(ValueError, match=r"names \['yess'\].* Did you mean 'yes'\?"):
+        classifier(class_weight={"yess": 2.0}).fit(X, TWO)
+
+
+def test_accuracy_needs_a_known_label(two):
+    with pytest.raises(ValueError, match="only unknown labels: pass at least one"):
+        two.score(X, [None] * N)
 
 
 def test_unknown_class_in_weights_and_validation_labels():

@@ -118,8 +118,10 @@ def test_bounds_at_levels_are_the_quantiles():
         ((0.1, 0.5, 0.9), 0.9, r"cover at most 0.8.*quantiles=\(0.05, 0.95\)"),
         ((0.1, 0.5, 0.7), 0.5, "cover at most 0.4"),
         ((0.5, 0.9), 0.1, "cover at most 0"),
-        ((0.1, 0.9), 1.0, "between 0 and 1, got 1.0"),
-        ((0.1, 0.9), 80, "between 0 and 1, got 80"),
+        ((0.1, 0.9), 1.0, "coverage=1.0 must be a number between 0 and 1"),
+        ((0.1, 0.9), 80, "coverage=80 must be .*For 80 percent, pass 0.8"),
+        ((0.1, 0.9), "0.8", "coverage='0.8' must be a number"),
+        ((0.1, 0.9), [0.5, 0.8], r"coverage=\[0.5, 0.8\] must be .*Pass one number"),
     ],
 )
 def test_intervals_beyond_the_levels(levels, coverage, message):

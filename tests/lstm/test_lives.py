@@ -5,6 +5,7 @@ from copy import copy
 import helpers
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import make_panel
 from numpy.testing import assert_allclose, assert_array_equal
@@ -258,8 +259,13 @@ def test_both_sets_have_one_form():
 
 
 ERRORS = {
-    "order": (np.zeros(N, [("time", float), ("event", bool)]), {}, "two: whether the event was"),
     "three fields": (np.zeros(N, [("a", bool), ("b", float), ("c", float)]), {}, "fields .* two"),
+    "order": (
+        np.zeros(N, [("time", float), ("event", bool)]),
+        {},
+        r"fields 'time' \(float64\), 'event' \(bool\), expected two in this order",
+    ),
+    "table": (pd.DataFrame(lives(EVENT, T)), {}, r"y is a DataFrame .*to_records\(index=False\)"),
     "no event": (lives(EVENT & False, T), {}, "60 lives and no event"),
     "events of unknown time": (lives(EVENT, np.where(EVENT, np.nan, T)), {}, "no event"),
     "rows": (Y[1:], {}, "X has 60 rows, y has 59"),

@@ -797,11 +797,13 @@ def test_invalid_input_raises():
     one = UNITS == "a"
     with pytest.raises(ValueError, match=r"at least two series .*, got 1 \(n_samples=8\)"):
         fit(PANEL[one], Y[one])
-    with pytest.raises(ValueError, match=r"label for series \['h'\]. It has labels for \['H'\]"):
+    with pytest.raises(
+        ValueError, match=r"value for series \['h'\] in assign.* \['H'\].*mean 'h'\?"
+    ):
         fit(assign={**FAMILY, "h": None, "H": "wild"})
-    with pytest.raises(ValueError, match="label for series"):
+    with pytest.raises(ValueError, match="value for series"):
         fit(assign={})
-    with pytest.raises(ValueError, match="assign holds an id more than once"):
+    with pytest.raises(ValueError, match="an id more than once in assign"):
         fit(assign=pd.Series([1, 2, *FAMILY.values()], ["a", "a", *FAMILY]))
     with pytest.raises(ValueError, match="assign holds labels by id, and X carries no ids"):
         fit(PANEL[FEATURES], estimator=Ridge(), assign=FAMILY, series=None)

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
 
 from sklstm import backtest, stack_series
 from sklstm.metrics import coverage, mase, seasonal_scale
@@ -334,6 +336,13 @@ def test_incomplete_forecast(quantiles):
 def test_bad_input_of_backtest(arguments, message):
     with pytest.raises(ValueError, match=message):
         backtest(*arguments)
+
+
+@pytest.mark.parametrize("regressor", [Ridge(), make_pipeline(Ridge())])
+def test_backtest_takes_a_forecaster(regressor):
+    name = type(regressor).__name__
+    with pytest.raises(AttributeError, match=f"{name} has no forecast.*cross_val_score"):
+        backtest(regressor, PANEL)
 
 
 def test_backtest_of_an_array():

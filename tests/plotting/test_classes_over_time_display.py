@@ -177,7 +177,7 @@ def test_a_pipeline_predicts_and_names_the_ids():
 def test_wrong_input_raises():
     with pytest.raises(ValueError, match=r"label 'wornn', but the classes are \['idle'"):
         draw(np.where(LABELS == "worn", "wornn", LABELS))
-    with pytest.raises(ValueError, match="y_proba has 2 columns, expected 3"):
+    with pytest.raises(ValueError, match=r"y_proba has shape \(27, 2\), expected one column"):
         draw(proba=PROBA[:, :2])
     with pytest.raises(ValueError, match=r"label='wornn' is none .* Did you mean 'worn'\?"):
         draw(label="wornn")

@@ -332,7 +332,7 @@ def test_bad_input_raises_before_a_figure_is_made(tables, options, message):
 
 
 def test_forecast_of_another_type():
-    with pytest.raises(TypeError, match="must be a DataFrame, got ndarray"):
+    with pytest.raises(TypeError, match="is of type ndarray, expected DataFrame"):
         ForecastDisplay.from_forecast(np.zeros((3, 4)), make_panel(), **IDS)
 
 

@@ -151,7 +151,7 @@ def test_wrong_input_raises():
         HorizonErrorDisplay.from_backtest(result.drop(columns="scaled_error"))
     with pytest.raises(ValueError, match=r"metric='maee' must be one of .*Did you mean 'mae'\?"):
         HorizonErrorDisplay.from_backtest(result, metric="maee")
-    with pytest.raises(ValueError, match="'mase' for results of backtest"):
+    with pytest.raises(ValueError, match="metric='mase' needs the scale of a backtest"):
         HorizonErrorDisplay.from_predictions(TRUE, PREDICTED, metric="mase")
     two = pd.concat([result.assign(target="sold"), result.assign(target="visits")])
     with pytest.raises(ValueError, match="whose RMSE may have different units"):

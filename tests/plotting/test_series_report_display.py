@@ -25,7 +25,7 @@ def test_the_series_with_the_largest_errors_are_drawn():
         SeriesReportDisplay(report[["error"]].iloc[1:2]).plot()
 
     class Regressor:
-        def series_report(self, X, y):
+        def series_report(self, X, y, sample_weight=None, series_ids=None):
             return pd.DataFrame({"loss": X[:, 0] + y})
 
     X, y = np.array([[1.0], [2.0]]), np.array([0.0, 5.0])
