@@ -100,13 +100,13 @@ def _read_grid(panel, target, max_series, freq, series, time):
     is_chosen[_spread(len(rows.ids), max_series)] = True
     kept = rows.tail(MAX_ROWS)
     kept = kept[is_chosen[rows.codes[kept]]]
-    table, rows = table.iloc[kept], rows.take(kept)
+    table, last_rows = table.iloc[kept], rows.take(kept)
     stamps, frequency = None, None
     if time is not None:
         stamps = time_stamps(table, time)
-        frequency = infer_frequency(stamps, rows.run_starts(), freq)
+        frequency = infer_frequency(stamps, last_rows.run_starts(), freq)
     about = {"target": columns.target, "past": [], "future": [], "frequency": frequency}
-    return RegularGrid.read(table, rows, stamps=stamps, **about)
+    return RegularGrid.read(table, last_rows, stamps=stamps, **about)
 
 
 def _spread(n_series, max_series):
