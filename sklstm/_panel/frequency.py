@@ -193,7 +193,7 @@ def _ordinals(stamps: pd.Index, step: Any) -> tuple[np.ndarray, Any]:
 def _wall_times(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Return the time on the clock, without zone.
 
-    A clock change may skip the usual time of a day. A stamp where `_localize` puts it is moved back.
+    A clock change may skip the usual time of a day. It is set back from where `_localize` puts it.
     """
     wall = stamps.tz_localize(None)
     if stamps.tz is None:
@@ -208,7 +208,7 @@ def _wall_times(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 def _localize(wall: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
-    """Give times a zone: one that a clock change skips is the next, one that it repeats the first."""
+    """Set a zone: a time that a clock change skips becomes the next, of two the first is meant."""
     first = np.ones(len(wall), bool)
     return wall.tz_localize(zone, nonexistent="shift_forward", ambiguous=first)
 
