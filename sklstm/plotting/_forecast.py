@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.frames import as_plain
-from sklstm._panel.read import as_table, id_values
+from sklstm._panel.read import as_table, id_label, id_values
 from sklstm._panel.time import time_numbers
 from sklstm.model_selection._backtest import select_columns
 from sklstm.plotting._axes import (
@@ -216,8 +216,9 @@ class ForecastDisplay:
             ids = pd.Index(id_values(table, series, "series"))
             series_ids = choose_series(ids.unique(), series_ids, "panel")
             table = _select_series(table, series, series_ids)
-            if future is not None:
-                future = _select_series(as_table(future), series, series_ids)
+            if future is not None:  # its columns have their own order
+                name = id_label(as_frame(panel), series, "series")
+                future = _select_series(as_table(future), name, series_ids)
         return cls.from_forecast(
             forecaster.forecast(table, future=future),
             table,
