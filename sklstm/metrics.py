@@ -223,8 +223,9 @@ def seasonal_scale(
     Returns
     -------
     Series (one column) or DataFrame of shape (n_series, n_columns)
-        The scale by id, always of pandas, since the ids are its index. NaN for a series that has
-        no two rows one season apart.
+        The scale by id, always of pandas, since the ids are its index. The index has the name of
+        `series`, or "series" if that is a position. NaN for a series that has no two rows one
+        season apart.
 
     Examples
     --------
@@ -245,7 +246,8 @@ def seasonal_scale(
     difference[codes[m:] != codes[:-m]] = np.nan
     means = pd.DataFrame(difference.astype(float), columns=labels).groupby(codes[m:]).mean()
     means = means.reindex(np.arange(len(rows.ids)))
-    means.index = rows.ids.rename(series if isinstance(series, str) else None)
+    name = series if series is None or isinstance(series, str) else "series"
+    means.index = rows.ids.rename(name)
     return means.iloc[:, 0] if len(labels) == 1 else means
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from sklearn.dummy import DummyRegressor
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss
 
-from sklstm import stack_series
+from sklstm import make_series_scorer, stack_series
 from sklstm.metrics import (
     concordance_index,
     coverage,
@@ -73,6 +75,14 @@ def test_ids_that_are_bools_are_looked_up():
     scale = pd.Series([1.0, 2.0], pd.Index([False, True], name="is_new"))
     true = pd.Series([3.0, 3.0, 3.0], pd.Index([True, False, True], name="is_new"))
     assert mase(true, [2.0, 7.0, 5.0], scale=scale) == pytest.approx((1 / 2 + 4 / 1 + 2 / 2) / 3)
+
+
+def test_a_scorer_looks_up_the_scale_of_ids_by_position():
+    X = np.array([[1, 0.0], [1, 2.0], [2, 0.0], [2, 4.0]])
+    scale = seasonal_scale(X, series=0)
+    zero = DummyRegressor(strategy="constant", constant=0.0).fit(X, X[:, 1])
+    scorer = make_series_scorer(partial(mase, scale=scale), series=0)
+    assert scorer(zero, X, X[:, 1]) == pytest.approx(-0.5)
 
 
 def test_smape_by_hand():

@@ -88,15 +88,18 @@ class Frequency:
         pandas.Index of shape (n_series * horizon,)
             All time stamps of the first series, then those of the second, and so on.
         """
-        step, days = self.step, _whole_days(self.step)
-        if isinstance(stamps, pd.DatetimeIndex) and days is not None:
-            step = pd.DateOffset(days=days)  # pd.offsets.Week may move to another weekday
+        step, days, zone = self.step, _whole_days(self.step), None
+        if isinstance(stamps, pd.DatetimeIndex) and not _is_clock_time(step):
+            stamps, zone = _wall_times(stamps), stamps.tz
+            if days is not None:
+                step = pd.DateOffset(days=days)  # pd.offsets.Week may move to another weekday
         with warnings.catch_warnings():
             # pandas adds some calendar offsets one by one; the time stamps are few.
             warnings.simplefilter("ignore", pd.errors.PerformanceWarning)
             ahead = [stamps + k * step for k in range(1, horizon + 1)]
         order = np.arange(horizon * len(stamps)).reshape(horizon, len(stamps)).T.ravel()
-        return ahead[0].append(ahead[1:]).take(order)
+        found = ahead[0].append(ahead[1:]).take(order)
+        return found if zone is None else _localize(found, zone)
 
 
 def infer_frequency(stamps: pd.Index, starts: np.ndarray, freq: Any = None) -> Frequency:
@@ -175,9 +178,9 @@ def _ordinals(stamps: pd.Index, step: Any) -> tuple[np.ndarray, Any]:
         return stamps.asi8, step.n
     days = _whole_days(step)
     if isinstance(stamps, pd.DatetimeIndex) and days is not None:
-        return _nanoseconds(stamps.tz_localize(None)), days * DAY
+        return _nanoseconds(_wall_times(stamps)), days * DAY
     if isinstance(stamps, pd.DatetimeIndex) and not _is_clock_time(step):
-        local = stamps.tz_localize(None)
+        local = _wall_times(stamps)
         calendar = pd.date_range(local.min(), local.max(), freq=step.base)
         ordinals = calendar.get_indexer(local).astype(float)
         ordinals[ordinals < 0] = np.nan
@@ -185,6 +188,29 @@ def _ordinals(stamps: pd.Index, step: Any) -> tuple[np.ndarray, Any]:
     if isinstance(stamps, (pd.DatetimeIndex, pd.TimedeltaIndex)):
         return _nanoseconds(stamps), pd.Timedelta(step).value
     return stamps.to_numpy(), step
+
+
+def _wall_times(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the time on the clock, without zone.
+
+    A clock change may skip the usual time of a day. It is set back from where `_localize` puts it.
+    """
+    wall = stamps.tz_localize(None)
+    if stamps.tz is None:
+        return wall
+    days = wall.normalize()
+    clock = wall - days
+    meant = days + pd.Series(clock).mode()[0]
+    moved = np.asarray(wall != meant)
+    if moved.any():
+        moved[moved] = _localize(meant[moved], stamps.tz) == stamps[moved]
+    return wall.where(~moved, meant)
+
+
+def _localize(wall: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
+    """Set a zone: a time that a clock change skips becomes the next, of two the first is meant."""
+    first = np.ones(len(wall), bool)
+    return wall.tz_localize(zone, nonexistent="shift_forward", ambiguous=first)
 
 
 def _infer_date_step(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:

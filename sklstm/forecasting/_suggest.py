@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
 from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.read import as_table, read_panel, time_stamps
 from sklstm._streaming.panel_dataset import PanelDataset
@@ -50,7 +51,7 @@ def suggest_season_length(
     panel : DataFrame, array-like of shape (n_rows, n_columns) or PanelDataset
         Training rows.
     target : str, int or list of them, default=None
-        The columns to examine. None: all but the ids.
+        The columns to examine. None: all but the ids and those of dtype "category".
     max_series : int, default=500
         Number of series that are examined. If there are more, they are spread evenly over the
         order of their ids in the panel, so that the result is always the same.
@@ -94,8 +95,10 @@ def _read_grid(panel, target, max_series, freq, series, time):
     if isinstance(panel, PanelDataset):
         panel = panel.take_series(_spread(len(panel.series_ids), max_series))
     table = pd.DataFrame(as_table(panel))
-    columns = PanelColumns.find(table, target=target, known_future=(), series=series, time=time)
-    rows = read_panel(table, columns=columns.target_names, series=series, time=time)
+    ids = {"series": series, "time": time}
+    categories = find_categorical(table, FROM_DTYPE, **ids)
+    columns = PanelColumns.find(table, target=target, known_future=(), categories=categories, **ids)
+    rows = read_panel(table, columns=columns.target_names, **ids)
     is_chosen = np.zeros(len(rows.ids), bool)
     is_chosen[_spread(len(rows.ids), max_series)] = True
     kept = rows.tail(MAX_ROWS)

@@ -41,13 +41,15 @@ def mean_row(
     return np.broadcast_to(mean, shape)
 
 
-def warn_of_far_baseline(baseline: np.ndarray, windows: Windows, names: list[str]) -> None:
-    """Warn if the baseline is far from all values of a feature."""
+def warn_of_far_baseline(
+    baseline: np.ndarray, windows: Windows, names: list[str], fixed: list[int]
+) -> None:
+    """Warn if the baseline is far from all values of a feature that is not fixed."""
     values = windows.rows[windows.ends]
     low, high = values.min(axis=0), values.max(axis=0)
     reach = FAR_RANGES * (high - low)
     too_low, too_high = (baseline < low - reach).any(axis=0), (baseline > high + reach).any(axis=0)
-    far = np.flatnonzero((too_low | too_high) & (high > low))
+    far = np.setdiff1d(np.flatnonzero((too_low | too_high) & (high > low)), fixed)
     if len(far):
         first = far[0]
         warn_user(

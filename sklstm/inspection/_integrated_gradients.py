@@ -152,9 +152,10 @@ def integrated_gradients(
     windows = all_windows[positions]
     names = explained.feature_names(windows)
     explained_output = choose_output(network, output, quantile)
+    categories = [place for place, _ in network._network.spec.categories]
     if background is None:
         start = check_baseline(baseline, windows.shape[1:])
-        warn_of_far_baseline(start, all_windows, names)
+        warn_of_far_baseline(start, all_windows, names, categories)
     else:
         start = mean_row(estimator, background, baseline, windows.shape[1:])
     indices = embedding_indices(windows, network.embedded_ids_)
@@ -167,7 +168,6 @@ def integrated_gradients(
         return found
 
     spread = max(explained_output.spread(network._predict_outputs(windows)), MIN_SPREAD)
-    categories = [place for place, _ in network._network.spec.categories]
     integral = integrate(gradients, windows, start, tol * spread, max_nodes, categories)
     _warn_of_missed_rows(integral.errors / spread, tol, max_nodes)
     center, scale = (part[:, explained_output.place] for part in explained.units_of(positions))

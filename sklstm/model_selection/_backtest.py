@@ -75,7 +75,7 @@ class _RollingPanel:
         self.panel, self.table = panel, table
         self.rows = read_series_rows(table, **self.ids)
         self.rank = self.rows.rank
-        targets, unknown, known = _select_columns(
+        targets, unknown, known = select_columns(
             table,
             settings.get("target"),
             settings.get("known_future"),
@@ -184,7 +184,7 @@ def _positive_integer(name: str, value: Any) -> int:
     return int(value)
 
 
-def _select_columns(
+def select_columns(
     panel: pd.DataFrame, target: Any, known_future: Any, categories: Any, series: Any, time: Any
 ) -> tuple[list[int], list[int], list[int]]:
     """Return the positions of the targets, and of all columns with unknown and known future."""

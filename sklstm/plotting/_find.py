@@ -34,7 +34,7 @@ def parts_of(estimator: Any) -> Iterator[Any]:
 
 
 def id_columns(estimator: Any, series: Any, time: Any) -> tuple[Any, Any]:
-    """Return the names of the ids and of the time: those given, or else those of an estimator.
+    """Return the names of the ids and of the time: each as given, or else that of an estimator.
 
     Parameters
     ----------
@@ -47,13 +47,11 @@ def id_columns(estimator: Any, series: Any, time: Any) -> tuple[Any, Any]:
     -------
     series, time : str, int or None
     """
-    if series is not None or time is not None:
-        return series, time
     for part in parts_of(estimator):
         names = getattr(part, "series", None), getattr(part, "time", None)
         if names != (None, None):
-            return names
-    return None, None
+            return names[0] if series is None else series, names[1] if time is None else time
+    return series, time
 
 
 def quantile_levels(estimator: Any) -> np.ndarray | None:

@@ -12,10 +12,10 @@ from sklearn.utils import _safe_indexing, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.checks import check_method
-from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain
-from sklstm._panel.read import as_names, as_table, id_values, select_features
+from sklstm._panel.read import as_table, id_label, id_values
 from sklstm._panel.time import time_numbers
+from sklstm.model_selection._backtest import select_columns
 from sklstm.plotting._axes import (
     drawable_times,
     finish_axes,
@@ -218,8 +218,9 @@ class ForecastDisplay:
             ids = pd.Index(id_values(table, series, "series"))
             series_ids = choose_series(ids.unique(), series_ids, "panel")
             table = _select_series(table, series, series_ids)
-            if future is not None:
-                future = _select_series(as_table(future), series, series_ids)
+            if future is not None:  # its columns have their own order
+                name = id_label(as_frame(panel), series, "series")
+                future = _select_series(as_table(future), name, series_ids)
         return cls.from_forecast(
             forecaster.forecast(table, future=future),
             table,
@@ -295,14 +296,13 @@ def _select_series(table: Any, series: str | int, series_ids: list[Any]) -> Any:
 
 def _target_columns(forecaster: Any, table: Any) -> Any:
     """Return the names of the columns that a forecaster forecasts."""
-    if forecaster.target is not None:
-        return forecaster.target
-    series, time = forecaster.series, forecaster.time
-    target = select_features(table, None, series, time)
-    chosen = getattr(forecaster, "categorical_features", None)
-    coded = find_categorical(as_table(table), chosen, series=series, time=time)
-    target = [position for position in target if position not in coded]
-    if names := as_names(forecaster.known_future):
-        known = select_features(table, names, series, time)
-        target = [position for position in target if position not in known]
-    return list(as_frame(table).columns[target])
+    frame = as_frame(table)
+    targets, *_ = select_columns(
+        frame,
+        forecaster.target,
+        forecaster.known_future,
+        getattr(forecaster, "categorical_features", None),
+        forecaster.series,
+        forecaster.time,
+    )
+    return list(frame.columns[targets])

@@ -65,6 +65,28 @@ def test_frequency_of_every_kind_of_time(run, missing):
         assert ahead.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize(
+    ("zone", "clock", "change"),
+    [
+        ("Africa/Cairo", "00:00", "2024-04-26"),
+        ("Europe/Berlin", "02:30", "2024-03-31"),
+        ("Europe/Berlin", "02:30", "2024-10-27"),
+    ],
+    ids=["no midnight", "no hour", "two hours"],
+)
+def test_days_whose_hour_a_clock_change_skips_or_repeats(zone, clock, change):
+    first = pd.Timestamp(f"{change} {clock}") - pd.Timedelta(days=5)
+    days = pd.DatetimeIndex([first + pd.Timedelta(days=number) for number in range(12)])
+    days = days.tz_localize(zone, nonexistent="shift_forward", ambiguous=[True] * 12)
+    frequency = infer_frequency(days, np.array([0]))
+    assert_array_equal(frequency.numbers(days, np.array([0])), range(12))
+    assert_array_equal(frequency.after(days[:1], 11), days[1:])
+    assert_array_equal(frequency.after(days[4:5], 2), days[5:7])
+    moved = days[:8].insert(8, days[8] + pd.Timedelta(hours=1))
+    with pytest.raises(ValueError, match="1 rows are not a whole number of steps"):
+        frequency.numbers(moved, np.array([0]))
+
+
 def test_weekends_are_no_gaps_in_business_days():
     days = dates("B")
     assert_array_equal(infer_frequency(days, np.array([0])).numbers(days, [0]), np.arange(N))

@@ -161,6 +161,9 @@ def test_columns():
     assert suggest_season_length(panel, "y", **IDS) == (7,)
     assert suggest_season_length(panel, "z", **IDS) == (1,)
     assert suggest_season_length(panel, ["y", "z"], **IDS) == (7,)
+    # As in the forecaster, categories are no targets.
+    coded = panel.drop(columns="z").astype({"note": "category"})
+    assert suggest_season_length(coded, **IDS) == (7,)
     array = panel[["series", "time", "y"]].to_numpy()
     assert suggest_season_length(array, series=0, time=1) == (7,)
     ordered = panel.loc[panel["series"] == 0, ["y"]].to_numpy()

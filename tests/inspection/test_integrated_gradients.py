@@ -353,6 +353,14 @@ def test_a_far_baseline_warns(net):
         integrated_gradients(net, X, rows=0, baseline=[0.0, 500.0])
 
 
+def test_codes_of_categories_are_far_from_no_baseline():
+    panel = pd.DataFrame({"kind": np.repeat(np.arange(30), 3), "p": np.tile([0.0, 1, -1], 30)})
+    pipe = make_pipeline(WindowTransformer(2, categorical_features=["kind"]), lstm(epochs=1))
+    pipe.fit(panel, panel["p"])
+    found = integrated_gradients(pipe, panel.iloc[-6:])  # codes 29 and 30
+    assert not found.by_feature()["kind"].any()
+
+
 def test_an_output_is_chosen():
     def choose(output, quantile, n_outputs=1, quantiles=None, logits=False):
         shape = (n_outputs,) if quantiles is None else (n_outputs, len(quantiles))

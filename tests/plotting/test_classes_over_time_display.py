@@ -172,6 +172,10 @@ def test_a_pipeline_predicts_and_names_the_ids():
     assert display.axes_[0].get_legend_handles_labels()[1] == ["class 0", "class 1"]
     other = display.rows["code"][display.rows["series"] == "b"]
     assert_array_equal(other, [0] * 4 + [-1] * 2)
+    # The time is that of the estimator, also where the ids are given.
+    named = ClassesOverTimeDisplay.from_estimator(pipe, panel, y, series="unit")
+    pd.testing.assert_frame_equal(named.rows, display.rows)
+    assert_array_equal(named.probabilities, display.probabilities)
 
 
 def test_wrong_input_raises():

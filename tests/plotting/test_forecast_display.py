@@ -371,6 +371,14 @@ def test_only_the_drawn_series_are_forecast():
         ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["x"])
 
 
+def test_the_series_of_future_are_those_of_the_column_at_the_position():
+    panel = make_panel().assign(promotion=0)[["sold", "shop", "day", "promotion"]]
+    future = make_forecast(panel)[["shop", "day"]].assign(promotion=1)
+    forecaster = StubForecaster(series=1, time=2, known_future=["promotion"])
+    ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["c", "b"])
+    pd.testing.assert_frame_equal(forecaster.seen[1], future[future["shop"] != "a"])
+
+
 def test_from_estimator_takes_arrays_and_a_single_series():
     class ByPosition(StubForecaster):
         def forecast(self, panel, future=None):
