@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklstm._panel.forgotten import warn_of_unsorted_rows
-from sklstm._panel.frames import frame_kind, in_kind
+from sklstm._panel.frames import as_column
 from sklstm._panel.lives import make_lives
-from sklstm._panel.read import read_panel, read_series_rows
+from sklstm._panel.read import read_panel, read_some_rows
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.show import show, show_ids
 from sklstm._panel.targets import check_horizon
@@ -75,7 +75,7 @@ def make_event_targets(
     steps = ahead.steps
     known = ahead.seen | (steps >= horizon)
     within = np.where(known, ahead.seen & (steps <= horizon), np.nan)
-    return _as_column(ahead.rows.unsort(within), panel, f"event_within_{horizon}")
+    return as_column(ahead.rows.unsort(within), panel, f"event_within_{horizon}")
 
 
 def make_remaining_life(
@@ -191,9 +191,11 @@ class NextEvents:
 def _find_next_events(panel, event, series, time) -> NextEvents:
     """Find the next event of each row."""
     if isinstance(event, (bool, np.bool_, Mapping, pd.Series)):
-        rows = _read_rows(panel, series, time)
+        rows = read_some_rows(panel, series, time)
         has_event = np.zeros(len(rows), bool)
-        has_event[rows.bounds[1:] - 1] = _ends_with_event(event, rows.ids)
+        # Windows know the ids of series of which no row was selected, too.
+        present = rows.sizes > 0
+        has_event[rows.bounds[1:][present] - 1] = _ends_with_event(event, rows.ids[present])
     elif isinstance(event, (str, int, np.integer)):
         rows = read_panel(panel, columns=event, series=series, time=time)
         has_event = rows.sort(_as_indicator(rows.values[:, 0], event))
@@ -208,14 +210,6 @@ def _find_next_events(panel, event, series, time) -> NextEvents:
     event_at = np.where(has_event, np.arange(n_rows), n_rows)
     following = np.minimum.accumulate(event_at[::-1])[::-1]
     return NextEvents(rows, np.minimum(following, last), following <= last)
-
-
-def _read_rows(panel, series, time) -> SeriesRows:
-    """Index the rows of a panel of which no column is read."""
-    rows = read_series_rows(panel, series, time)
-    if len(rows) == 0:
-        raise ValueError("The panel is empty. Pass rows, or check the filter before.")
-    return rows
 
 
 def _ends_with_event(event, ids: pd.Index) -> np.ndarray:
@@ -246,12 +240,3 @@ def _as_indicator(values: np.ndarray, name: Any) -> np.ndarray:
             "missing values with False where no event was recorded."
         )
     return is_event.astype(bool)
-
-
-def _as_column(values, panel, name) -> Any:
-    """Return values of the rows as a Series of the panel's library; for an array, as an array."""
-    kind = frame_kind(panel)
-    if kind is None and not isinstance(panel, pd.DataFrame):
-        return values
-    index = panel.index if isinstance(panel, pd.DataFrame) else None
-    return in_kind(kind, pd.DataFrame({name: values}, index=index))[name]

@@ -187,6 +187,14 @@ def read_series_rows(
     return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids, (series, time)))
 
 
+def read_some_rows(panel: Any, series: str | int | None, time: str | int | None) -> SeriesRows:
+    """Index the rows of a panel of which no column is read; raise if it is empty."""
+    rows = read_series_rows(panel, series, time)
+    if len(rows) == 0:
+        raise ValueError("The panel is empty. Pass rows, or check the filter before.")
+    return rows
+
+
 def as_table(X: Any, name: str | None = None) -> Any:
     """Return X as a DataFrame of pandas if it is a DataFrame, otherwise a 2-D array of it.
 
