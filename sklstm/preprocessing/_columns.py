@@ -15,7 +15,8 @@ from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
 from sklstm._panel.forgotten import remember_ids
 from sklstm._panel.frames import COPY_ON_WRITE, as_plain, is_foreign, with_columns, with_values
-from sklstm._panel.read import Panel, check_unchanged, read_panel
+from sklstm._panel.read import Panel, read_panel
+from sklstm._panel.unchanged import check_unchanged
 
 
 class ChangesColumns(TransformerMixin, PanelEstimator):
