@@ -110,11 +110,11 @@ def check_numbers(values: Any) -> None:
             return
     if not isinstance(values, np.ndarray):
         return
+    dates = holds_dates(values)
     is_object = values.dtype == object
-    holds_dates = values.dtype.kind in "mM" or (is_object and _kind(values.ravel()) in DATE_OBJECTS)
-    if holds_dates or values.dtype.kind in "US" or (is_object and holds_text(values.ravel())):
+    if dates or values.dtype.kind in "US" or (is_object and holds_text(values.ravel())):
         raise ValueError(
-            f"The features hold {'dates' if holds_dates else 'text'} (dtype {values.dtype}), "
+            f"The features hold {'dates' if dates else 'text'} (dtype {values.dtype}), "
             "expected numbers. Convert text with pandas.to_numeric, encode or drop the column, or "
             "name it with series= or time= if it is an id." + number_hint(values.ravel())
         )
@@ -139,6 +139,13 @@ def check_no_text(values: Any, name: str, remedy: str = "") -> None:
             f"stands for numbers with pandas.to_numeric.{' ' * bool(remedy)}{remedy}"
             + number_hint([first])
         )
+
+
+def holds_dates(values: np.ndarray) -> bool:
+    """Whether an array holds dates, times or periods."""
+    if values.dtype == object:
+        return _kind(values.ravel()) in DATE_OBJECTS
+    return values.dtype.kind in "mM"
 
 
 def holds_text(values: Any) -> bool:

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.forgotten import warn_of_unsorted_rows
-from sklstm._panel.frames import frame_kind, in_kind
+from sklstm._panel.frames import as_column
 from sklstm._panel.lives import make_lives
-from sklstm._panel.read import as_table, read_series_rows, select_features
+from sklstm._panel.read import as_table, read_some_rows, select_features
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.show import show
 from sklstm._panel.targets import check_horizon
@@ -81,7 +81,7 @@ def make_event_targets(
     steps = ahead.steps
     known = ahead.seen | (steps >= horizon)
     within = np.where(known, ahead.seen & (steps <= horizon), np.nan)
-    return _as_column(ahead.rows.unsort(within), panel, f"event_within_{horizon}")
+    return as_column(ahead.rows.unsort(within), panel, f"event_within_{horizon}")
 
 
 def make_remaining_life(
@@ -199,12 +199,14 @@ class NextEvents:
 def _find_next_events(panel, event, series, time) -> NextEvents:
     """Find the next event of each row."""
     if isinstance(event, (bool, np.bool_, Mapping, pd.Series)):
-        rows = _read_rows(panel, series, time)
+        rows = read_some_rows(panel, series, time)
         _check_not_per_row(event, panel, rows)
         has_event = np.zeros(len(rows), bool)
-        has_event[rows.bounds[1:] - 1] = _ends_with_event(event, rows.ids)
+        # Windows know the ids of series of which no row was selected, too.
+        present = rows.sizes > 0
+        has_event[rows.bounds[1:][present] - 1] = _ends_with_event(event, rows.ids[present])
     elif isinstance(event, (str, int, np.integer)):
-        rows = _read_rows(panel, series, time)
+        rows = read_some_rows(panel, series, time)
         has_event = rows.sort(_as_indicator(_column(panel, event, series, time), event))
     else:
         raise ValueError(
@@ -227,14 +229,6 @@ def _check_not_per_row(event, panel, rows: SeriesRows) -> None:
             f"event is a Series with the index of the panel, one value for each of {len(rows)} "
             f"rows, expected one for each of {len(rows.ids)} series, by id. {PER_ROW}"
         )
-
-
-def _read_rows(panel, series, time) -> SeriesRows:
-    """Index the rows of a panel of which no column is read."""
-    rows = read_series_rows(panel, series, time)
-    if len(rows) == 0:
-        raise ValueError("The panel is empty. Pass rows, or check the filter before.")
-    return rows
 
 
 def _ends_with_event(event, ids: pd.Index) -> np.ndarray:
@@ -267,12 +261,3 @@ def _as_indicator(values: np.ndarray, name: Any) -> np.ndarray:
             "missing values with False where no event was recorded."
         )
     return is_event.astype(bool)
-
-
-def _as_column(values, panel, name) -> Any:
-    """Return values of the rows as a Series of the panel's library; for an array, as an array."""
-    kind = frame_kind(panel)
-    if kind is None and not isinstance(panel, pd.DataFrame):
-        return values
-    index = panel.index if isinstance(panel, pd.DataFrame) else None
-    return in_kind(kind, pd.DataFrame({name: values}, index=index))[name]

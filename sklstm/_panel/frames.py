@@ -228,6 +228,15 @@ def in_kind(kind: FrameKind | None, table: pd.DataFrame) -> Any:
     return frame.with_columns(*columns).to_native()
 
 
+def as_column(values: np.ndarray, panel: Any, name: str) -> Any:
+    """Return values of the rows of a panel as a Series of its library; of an array, as they are."""
+    kind = frame_kind(panel)
+    if kind is None and not isinstance(panel, pd.DataFrame):
+        return values
+    index = panel.index if isinstance(panel, pd.DataFrame) else None
+    return in_kind(kind, pd.DataFrame({name: values}, index=index))[name]
+
+
 def _from_pandas(table: pd.DataFrame, library: Any) -> nw.DataFrame[Any]:
     with _explained_without_pyarrow():
         return nw.from_arrow(nw.from_native(table).to_arrow(), backend=library)

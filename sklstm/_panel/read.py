@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +27,10 @@ from sklstm._panel.tables import (
 )
 from sklstm._panel.text_hints import number_hint
 from sklstm._panel.time import time_index, time_numbers
+from sklstm._panel.unchanged import check_time_kind
 from sklstm._panel.windows import Windows
 
 FLOATS = [np.float64, np.float32]
-# In the representation of a function, or of an object without one of its own.
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -188,6 +186,14 @@ def read_series_rows(
     return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids, (series, time)))
 
 
+def read_some_rows(panel: Any, series: str | int | None, time: str | int | None) -> SeriesRows:
+    """Index the rows of a panel of which no column is read; raise if it is empty."""
+    rows = read_series_rows(panel, series, time)
+    if len(rows) == 0:
+        raise ValueError("The panel is empty. Pass rows, or check the filter before.")
+    return rows
+
+
 def as_table(X: Any, name: str | None = None) -> Any:
     """Return X as a DataFrame of pandas if it is a DataFrame, otherwise a 2-D array of it.
 
@@ -200,43 +206,9 @@ def as_table(X: Any, name: str | None = None) -> Any:
     return check_array(X, dtype=None, ensure_all_finite=False, estimator=name, input_name="X")
 
 
-def check_time_kind(estimator: Any, kind: str | None, reset: bool) -> None:
-    """Store the kind of the time on the estimator (in `fit`), or check that it is the same."""
-    if reset:
-        estimator._time_kind = kind
-    elif kind != (before := getattr(estimator, "_time_kind", None)):
-        raise ValueError(f"The time was {before} in fit and is {kind} now. Convert it to {before}.")
-
-
 def _is_same_column(X: Any, series: str | int, time: str | int) -> bool:
     position = column_position(X, series)
     return series == time or (position is not None and position == column_position(X, time))
-
-
-def check_unchanged(estimator: Any, names: list[str], *, reset: bool) -> None:
-    """Store the parameters that the fitted state depends on, or check that they are the same.
-
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator.
-    names : list of str
-        Names of the parameters.
-    reset : bool
-        Whether to store them (in `fit`) or to check them (afterwards).
-    """
-    # An address in memory is another one in a copy or after a pickle.
-    now = {name: ADDRESS.sub("", repr(getattr(estimator, name))) for name in names}
-    if reset:
-        estimator._fitted_with = now
-        return
-    changed = [name for name in names if now[name] != estimator._fitted_with[name]]
-    if changed:
-        values = [f"{estimator._fitted_with[name]} to {now[name]}" for name in changed]
-        raise ValueError(
-            f"{', '.join(changed)} changed since fit ({', '.join(values)}), and the fitted state "
-            "depends on the old value: call fit again."
-        )
 
 
 def column_position(X: Any, name: str | int) -> int | None:

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.forgotten import warn_of_unsorted_rows
-from sklstm._panel.frames import as_plain, frame_kind, in_kind
-from sklstm._panel.read import read_panel
+from sklstm._panel.frames import as_column, as_plain
+from sklstm._panel.read import read_some_rows
 
 
 def make_series_targets(
@@ -58,18 +58,15 @@ def make_series_targets(
     >>> make_series_targets(panel, {"a": "worn", "b": "new"}, series="engine").tolist()
     [nan, 'worn', 'new']
     """
-    rows = read_panel(panel, series=series, time=time)
+    rows = read_some_rows(panel, series, time)
     warn_of_unsorted_rows(panel, rows)
-    values = _values_by_id(targets, rows.ids)
+    present = rows.sizes > 0
+    values = _values_by_id(targets, rows.ids[present])
     numeric = values.dtype.kind in "iuf"
     missing = np.nan if numeric else None
     made = np.full(len(rows), missing, float if numeric else object)
-    made[rows.sorting[rows.bounds[1:] - 1]] = values
-    if rows.labels is None:
-        return made
-    index = panel.index if isinstance(panel, pd.DataFrame) else None
-    table = in_kind(frame_kind(panel), pd.DataFrame({"target": made}, index=index))
-    return table["target"]
+    made[rows.sorting[rows.bounds[1:][present] - 1]] = values
+    return as_column(made, panel, "target")
 
 
 def _values_by_id(targets, ids: pd.Index) -> np.ndarray:

@@ -31,7 +31,6 @@ from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
 from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.read import (
     as_table,
-    check_time_kind,
     read_panel,
     read_series_rows,
     time_stamps,
@@ -40,6 +39,7 @@ from sklstm._panel.rows import SeriesRows
 from sklstm._panel.seasons import as_seasons
 from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
+from sklstm._panel.unchanged import check_time_kind
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.methods import check_block_series, concatenate_blocks

@@ -163,11 +163,12 @@ class BaseLSTM(LSTMParameters):
         series_ids,
         *,
         earlier,
+        epochs,
         calibrates=False,
         given=None,
+        patience=None,
         decay=None,
-        epochs,
-        **options,
+        checkpoint=None,
     ) -> Self:
         """Train a new network, or continue `earlier`, a FittedNetwork.
 
@@ -177,7 +178,7 @@ class BaseLSTM(LSTMParameters):
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         # The state is restored in the task, which needs the attributes of the callbacks at its end.
         with (
-            self._follow(epochs, options, X=X, y=y, metadata=weights) as task,
+            self._follow(epochs, patience, X=X, y=y, metadata=weights) as task,
             restored_on_error(self),
         ):
             # All checks of the input come before TensorFlow is loaded.
@@ -189,7 +190,7 @@ class BaseLSTM(LSTMParameters):
             spec = self._specify_network(samples.example, earlier)
             random = check_random_state(self.random_state)
             seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
-            holds_out = options.get("patience") is not None and not given
+            holds_out = patience is not None and not given
             training, validation = samples.divide(self._split_rule(), holds_out, split_seed)
             warn_of_outliers(training.example)
             start = partial(self._start_network, spec, source=source, seed=int(seed))
@@ -206,7 +207,8 @@ class BaseLSTM(LSTMParameters):
 
             if given:
                 validation = self._read_validation(given, attributes(network, past), training)
-            options |= {"epochs": epochs, "decay": decay == "cosine", "seed": int(order_seed)}
+            options = {"epochs": epochs, "patience": patience, "decay": decay == "cosine"}
+            options |= {"checkpoint": checkpoint, "seed": int(order_seed)}
             if calibrates:
                 # Callbacks of Keras see the networks that calibrate first, and the network last.
                 train = partial(self._train_part, start, validation, options)
@@ -236,10 +238,10 @@ class BaseLSTM(LSTMParameters):
         )
         return losses
 
-    def _follow(self, epochs, options, **data):
+    def _follow(self, epochs, patience, **data):
         """Report the fit, of which early stopping may leave epochs out."""
-        at_most = options.get("patience") is not None
-        bar: dict[str, Any] = {"unit": "epoch", "show": self.verbose == 1, "at_most": at_most}
+        bar: dict[str, Any] = {"unit": "epoch", "show": self.verbose == 1}
+        bar["at_most"] = patience is not None
         return fit_task(self, max_subtasks=epochs, **bar, **data)
 
     def _train_part(self, start, validation, options, rows, number, fits) -> FittedNetwork:
@@ -248,7 +250,7 @@ class BaseLSTM(LSTMParameters):
         `fits` is the progress of all of them.
         """
         network, settings = start(rows, None)
-        checkpoint = options.get("checkpoint")
+        checkpoint = options["checkpoint"]
         if checkpoint is not None:
             # An interruption ends the fit: the network whose state could be kept comes last.
             own = replace(member_checkpoint(checkpoint, number), on_interrupt="raise")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import check_no_text
+from sklstm._panel.arrays import check_no_text, holds_dates
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
 from sklstm._panel.rows import row_blocks
@@ -39,6 +40,9 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
     check_targets_passed(y, name)
     y = as_plain(y)
     _check_kind(y)
+    values = np.asarray(y)
+    if values.dtype == object:
+        y = np.where(pd.isna(values), np.nan, values)
     options = {"dtype": FLOATS, "ensure_all_finite": "allow-nan", "input_name": "y"}
     try:
         y = check_array(y, ensure_2d=False, **options)
@@ -75,13 +79,18 @@ def check_n_targets(n_targets, n_rows) -> None:
 
 
 def _check_kind(y):
-    """Raise an error for text in y, and warn of true and false."""
+    """Raise an error for text and dates in y, and warn of true and false."""
     values = np.asarray(y)
     if values.dtype == bool:
         warn_user(
             "y is bool, expected numbers. False and true are used as 0 and 1, and the predictions "
             "are numbers: estimates of the probability of true. Use MultiSeriesLSTMClassifier, or "
             "pass y.astype(float) if this is intended."
+        )
+    if holds_dates(values):
+        raise ValueError(
+            f"y holds dates or lengths of time (dtype {values.dtype}), expected numbers. Convert "
+            "lengths of time to a unit: y / pandas.Timedelta('1h'), for example."
         )
     check_no_text(values, "y", "If y holds classes, use MultiSeriesLSTMClassifier.")
 

@@ -18,7 +18,6 @@ from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
 from sklstm._panel.frames import as_plain, is_foreign
 from sklstm._panel.read import (
-    check_unchanged,
     feature_names,
     read_panel,
     read_series_rows,
@@ -26,6 +25,7 @@ from sklstm._panel.read import (
 )
 from sklstm._panel.rows import SeriesRows, encode_ids, group_order, id_index
 from sklstm._panel.tables import SERIES_NAME
+from sklstm._panel.unchanged import check_unchanged
 from sklstm._panel.windows import Windows
 from sklstm.meta._assignment import (
     Assignment,

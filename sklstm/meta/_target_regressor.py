@@ -21,10 +21,11 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.frames import as_plain
 from sklstm._panel.lives import separate_lives, with_times
-from sklstm._panel.read import as_table, check_unchanged, column_position, read_series_rows
+from sklstm._panel.read import as_table, column_position, read_series_rows
 from sklstm._panel.show import did_you_mean
 from sklstm._panel.statistics import SCALER_STATISTICS
 from sklstm._panel.tables import SERIES_NAME
+from sklstm._panel.unchanged import check_unchanged
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm._progress import fit_task, with_callbacks

@@ -7,26 +7,22 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils._set_output import _get_output_config
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from sklstm._panel.estimator import PanelEstimator
-from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
-from sklstm._panel.forgotten import remember_ids, warn_of_unsorted_rows
+from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import as_plain
-from sklstm._panel.read import Panel, check_unchanged, feature_names, read_panel
+from sklstm._panel.read import Panel, feature_names
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.methods import check_block_series, transforms_blocks
+from sklstm.preprocessing._columns import ChangesColumns, append_columns
 from sklstm.preprocessing._imputation import KnownValues, carry_forward
-from sklstm.preprocessing._scaling import append_columns, replace_columns
 
 
-class PerSeriesImputer(TransformerMixin, PanelEstimator):
+class PerSeriesImputer(ChangesColumns):
     """Fill missing values by earlier ones of the same series, or by a constant.
 
     A row never depends on later rows, so there is no look-ahead. Ids and time stay in place, and
@@ -185,7 +181,6 @@ class PerSeriesImputer(TransformerMixin, PanelEstimator):
     def _read_part(self, X) -> KnownValues:
         """Read rows of whole series, and compute what is kept of them."""
         panel = self._read(X, reset=True)
-        self._labels = None if panel.labels is None else panel.labels.to_numpy(dtype=object)
         self._positions = panel.positions
         return KnownValues.of(panel, "median" if self.fill_value == "median" else "mean")
 
@@ -238,11 +233,7 @@ class PerSeriesImputer(TransformerMixin, PanelEstimator):
         if self.strategy == "forward":
             values = self._carry_forward(panel)
         values = np.where(np.isnan(values), self.fill_values_.astype(values.dtype), values)
-        if _get_output_config("transform", self)["dense"] == "pandas":
-            X = as_plain(X)  # scikit-learn would convert other frames to columns of objects
-        as_frame = self._labels is not None
-        filled = replace_columns(X, panel.positions, values, as_frame=as_frame)
-        remember_ids(filled, panel.positions + self._categorical, self)
+        filled = self._with_values(X, panel, values)
         if not len(self.indicator_features_):
             return filled
         indicated = missing[:, np.isin(panel.positions, self.indicator_features_)]
@@ -272,10 +263,7 @@ class PerSeriesImputer(TransformerMixin, PanelEstimator):
         ndarray of object
             Column labels that are not strings are returned unchanged.
         """
-        check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
-        if self._labels is not None and input_features is None:
-            names = self._labels
+        names = super().get_feature_names_out(input_features)
         return np.concatenate([names, self._indicator_names(names)]).astype(object)
 
     def _indicator_names(self, names: Any = None) -> list[str]:
@@ -288,27 +276,7 @@ class PerSeriesImputer(TransformerMixin, PanelEstimator):
     # --------------------------------------------------------------------------- details
 
     def _read(self, X, reset) -> Panel:
-        names = ["strategy", "fill_value", "add_indicator", "columns", "series", "time"]
-        check_unchanged(self, names, reset=reset)
         X = as_plain(X)
-        if reset:
-            by_dtype = FROM_DTYPE if self.columns is None else None
-            ids = {"series": self.series, "time": self.time}
-            self._categorical = find_categorical(X, by_dtype, **ids)
-        panel = read_panel(
-            X,
-            columns=self.columns,
-            skipped=self._categorical,
-            series=self.series,
-            time=self.time,
-            estimator=self,
-            reset=reset,
-        )
+        panel = self._read_columns(X, ["strategy", "fill_value", "add_indicator"], reset)
         warn_of_unsorted_rows(X, panel)
         return panel
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -10,30 +10,24 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklstm._panel.estimator import PanelEstimator
-from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
-from sklstm._panel.forgotten import remember_ids
-from sklstm._panel.frames import as_plain
-from sklstm._panel.read import Panel, check_unchanged, read_panel
+from sklstm._panel.read import Panel
 from sklstm._panel.rows import run_starts
 from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_blocks
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.blocks import Blocks
 from sklstm._streaming.methods import check_block_series, transforms_blocks
+from sklstm.preprocessing._columns import ChangesColumns
 from sklstm.preprocessing._scaling import (
     apply_clones,
     fit_clones,
     latest_times,
     one_if_zero,
     partial_fit_clones,
-    replace_columns,
     scale_rows,
     shrink,
 )
@@ -55,7 +49,7 @@ def _check_can_merge(estimator):
     return True
 
 
-class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
+class PerSeriesScaler(ChangesColumns):
     """Scale each series by its own statistics.
 
     All series are scaled at once, without a loop over series. Ids and time stay in place, and rows
@@ -226,8 +220,6 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
 
     def _fit_panel(self, X) -> Panel:
         panel = self._read(X, reset=True)
-        labels = panel.labels
-        self._labels = None if labels is None else labels.to_numpy(dtype=object)
         self.series_ids_ = panel.ids
         self._last_times = None if panel.time is None else panel.last_times
         if isinstance(self.scaler, str):
@@ -382,43 +374,12 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
             )
         else:
             values = self._apply_stored(panel, inverse=True)
-        return self._assemble(X, panel, values)
-
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of the columns, which are those seen in fit.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the columns seen in fit. They are checked, or used if fit saw no names.
-
-        Returns
-        -------
-        ndarray of object
-            Column labels that are not strings are returned unchanged.
-        """
-        names = super().get_feature_names_out(input_features)
-        return names if self._labels is None or input_features is not None else self._labels
+        return self._with_values(X, panel, values)
 
     # --------------------------------------------------------------------------- details
 
     def _read(self, X, reset) -> Panel:
-        names = ["scaler", "statistics", "columns", "series", "time"]
-        check_unchanged(self, names, reset=reset)
-        X = as_plain(X)
-        if reset:
-            by_dtype = FROM_DTYPE if self.columns is None else None
-            ids = {"series": self.series, "time": self.time}
-            self._categorical = find_categorical(X, by_dtype, **ids)
-        return read_panel(
-            X,
-            columns=self.columns,
-            skipped=self._categorical,
-            series=self.series,
-            time=self.time,
-            estimator=self,
-            reset=reset,
-        )
+        return self._read_columns(X, ["scaler", "statistics"], reset)
 
     def _check_combination(self):
         """Raise an error if a transformer is combined with expanding statistics."""
@@ -452,7 +413,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
     def _scale(self, X, panel):
         """Scale a panel that was read from X."""
         if not isinstance(self.scaler, str):
-            return self._assemble(X, panel, self._apply_clones(panel, "transform"))
+            return self._with_values(X, panel, self._apply_clones(panel, "transform"))
         expanding = self._is_expanding(panel)
         if expanding.all():
             values = np.empty_like(panel.values)
@@ -461,7 +422,7 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         if expanding.any():
             for at, block, center, scale in self._expand(panel, expanding):
                 values[at] = ((block - center) / one_if_zero(scale)).T
-        return self._assemble(X, panel, values)
+        return self._with_values(X, panel, values)
 
     def _apply_stored(self, panel, inverse) -> np.ndarray:
         """Scale all rows of a panel by stored statistics, or undo the scaling."""
@@ -509,16 +470,3 @@ class PerSeriesScaler(OneToOneFeatureMixin, TransformerMixin, PanelEstimator):
         for at, block, count, center, scale in expanding_blocks(past, panel.values, starts, order):
             center, scale = shrink(count, center, scale, *pooled, self.prior_rows)
             yield at, block, center, scale
-
-    def _assemble(self, X, panel, values):
-        """Return X with scaled features in place of the original ones."""
-        if _get_output_config("transform", self)["dense"] == "pandas":
-            X = as_plain(X)  # scikit-learn would convert other frames to columns of objects
-        scaled = replace_columns(X, panel.positions, values, as_frame=self._labels is not None)
-        return remember_ids(scaled, panel.positions + self._categorical, self)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -6,11 +6,8 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 
-from sklstm._panel.arrays import as_slice
-from sklstm._panel.frames import COPY_ON_WRITE, as_plain, is_foreign, with_columns, with_values
 from sklstm._panel.read import Panel
 from sklstm._panel.run_statistics import block_rows, read_block, repeat_by_code
 
@@ -149,78 +146,3 @@ def _rows_by_series(panel):
     """Yield the id and the rows, in time order, of each series."""
     rows = np.split(panel.sorting, panel.bounds[1:-1])
     return ((panel.ids[code], rows[code]) for code in range(len(panel.ids)))
-
-
-# ------------------------------------------------------------------------------- columns
-
-
-def replace_columns(X, positions, values, as_frame: bool):
-    """Return X with other values in the columns at `positions`.
-
-    Parameters
-    ----------
-    X : DataFrame or array-like of shape (n_rows, n_columns)
-    positions : list of int
-    values : ndarray of shape (n_rows, n_positions)
-    as_frame : bool
-        Whether to return a DataFrame for a DataFrame.
-
-    Returns
-    -------
-    DataFrame or ndarray of shape (n_rows, n_columns)
-        `values` itself if an ndarray is returned and `positions` are all columns.
-    """
-    if as_frame and is_foreign(X):
-        return with_values(X, positions, values)
-    X = as_plain(X)
-    if as_frame and isinstance(X, pd.DataFrame):
-        return _replace_in_frame(X, positions, values)
-    # A list may contain strings beside numbers.
-    X = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else np.asarray(X)
-    if len(positions) == X.shape[1]:
-        return values
-    dtype = X.dtype if X.dtype == object else np.result_type(X.dtype, values.dtype)
-    out = np.empty(X.shape, dtype)
-    others = np.setdiff1d(np.arange(X.shape[1]), positions)
-    out[:, others] = X[:, others]
-    if X.dtype.kind in "iu" and (out[:, others].astype(X.dtype) != X[:, others]).any():
-        raise ValueError(
-            f"X is an array of {X.dtype} whose ids are too large for {dtype}, the dtype of the "
-            "scaled array. Pass a DataFrame, or an array of dtype object."
-        )
-    out[:, as_slice(positions)] = values
-    return out
-
-
-def append_columns(X, names, values):
-    """Return X with further columns behind its own.
-
-    Parameters
-    ----------
-    X : DataFrame of any library, or ndarray, of shape (n_rows, n_columns)
-    names : list of str
-    values : ndarray of shape (n_rows, n_names)
-
-    Returns
-    -------
-    DataFrame or ndarray of shape (n_rows, n_columns + n_names)
-    """
-    if is_foreign(X):
-        return with_columns(X, names, values)
-    if not isinstance(X, pd.DataFrame):
-        return np.hstack([X, values])
-    out = pd.concat([X, pd.DataFrame(values, index=X.index, columns=names)], axis=1)
-    out.attrs = X.attrs
-    return out
-
-
-def _replace_in_frame(X, positions, values):
-    if len(positions) == X.shape[1]:
-        return pd.DataFrame(values, index=X.index, columns=X.columns)
-    out = X.copy(deep=False)
-    for j, position in enumerate(positions):
-        out.isetitem(position, values[:, j])
-    if not COPY_ON_WRITE:
-        for position in set(range(X.shape[1])) - set(positions):
-            out.isetitem(position, X.iloc[:, position].copy())
-    return out

@@ -26,7 +26,7 @@ from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, learn_categories
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.gather import has_contiguous_rows
-from sklstm._panel.read import Panel, check_unchanged, read_panel
+from sklstm._panel.read import Panel, read_panel
 from sklstm._panel.rows import (
     SeriesRows,
     join_context,
@@ -36,6 +36,7 @@ from sklstm._panel.rows import (
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.time import gap_number
 from sklstm._panel.torn import warn_of_torn_series
+from sklstm._panel.unchanged import check_unchanged
 from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.windows import (
     Windows,

@@ -8,7 +8,7 @@ from helpers import panels
 from hypothesis import given
 from numpy.testing import assert_array_equal
 
-from sklstm import make_series_targets, stack_series
+from sklstm import WindowTransformer, make_remaining_life, make_series_targets, stack_series
 
 IDS = {"series": "unit", "time": "cycle"}
 
@@ -55,3 +55,21 @@ def test_ids_that_are_true_and_false():
     panel = pd.DataFrame({"new": [True, True, False], "heat": [1.0, 2.0, 3.0]})
     made = make_series_targets(panel, {False: 5.0, True: 6.0}, series="new")
     assert_array_equal(made, [np.nan, 6.0, 5.0])
+
+
+def test_no_column_but_the_ids_is_read():
+    panel = pd.DataFrame({"unit": ["b", "a", "b"], "state": ["on", "off", "on"]})
+    panel["kind"] = pd.Categorical(["new", "old", "new"])
+    for kept in (["unit"], ["unit", "state"], ["unit", "kind"]):
+        made = make_series_targets(panel[kept], {"a": 1, "b": 2}, series="unit")
+        assert_array_equal(made, [np.nan, 1, 2])
+    with pytest.raises(ValueError, match="The panel is empty"):
+        make_series_targets(panel[:0], {}, series="unit")
+
+
+def test_windows_of_some_series():
+    panel = pd.DataFrame({"unit": ["a", "a", "b", "c"], "heat": [1.0, 2.0, 3.0, 4.0]})
+    windows = WindowTransformer(1, series="unit").fit_transform(panel)[[0, 1, 3]]
+    assert_array_equal(make_series_targets(windows, {"a": 5, "c": 6}), [np.nan, 5, 6])
+    lives = make_remaining_life(windows, {"a": False, "b": True, "c": True})
+    assert lives["event"].tolist() == [False, False, True]

@@ -99,6 +99,13 @@ def test_kinds_of_one_dimensional_targets(change, fitted):
     assert_allclose(other.predict(WINDOWS), fitted.predict(WINDOWS), rtol=1e-4)
 
 
+def test_missing_targets_among_objects_are_missing_values():
+    rows = np.arange(len(Y)) % 5 == 0
+    y = pd.Series(Y, dtype=object).mask(rows, pd.NA)
+    expected = lstm(epochs=1).fit(WINDOWS, np.where(rows, np.nan, Y))
+    assert_array_equal(lstm(epochs=1).fit(WINDOWS, y).predict(WINDOWS), expected.predict(WINDOWS))
+
+
 def test_predictions_have_shape_and_precision_of_y():
     pairs = np.c_[Y, 2 * Y]
     for y in (Y, Y[:, np.newaxis], pairs, pd.DataFrame(pairs), pairs.astype("float32")):
@@ -341,6 +348,8 @@ BAD_FITS = {
     ),
     "text among numbers": ({}, WINDOWS, [*Y[:-1], "x"], {}, "y holds text"),
     "categories": ({}, WINDOWS, pd.Series("x", range(len(Y)), "category"), {}, "y holds text"),
+    "dates": ({}, WINDOWS, pd.date_range("2024", periods=len(Y)), {}, "y holds dates"),
+    "lengths of time": ({}, WINDOWS, pd.to_timedelta(Y, "h"), {}, "y holds dates or lengths of t"),
     "negative weight": ({}, WINDOWS, Y, {"sample_weight": y_with(-1)}, "Negative values"),
     "zero weights": ({}, WINDOWS, Y, {"sample_weight": 0 * Y}, "All weights are zero"),
     "NaN weight": ({}, WINDOWS, Y, {"sample_weight": y_with(np.nan)}, "sample_weight contains NaN"),
