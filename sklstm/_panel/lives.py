@@ -73,8 +73,7 @@ def _describe_fields(dtype: Any) -> str:
 
 def _check_no_table_of_lives(y: Any) -> None:
     """Raise ValueError for a DataFrame of events and times, which would be two targets."""
-    dtypes = getattr(y, "dtypes", None)
-    if not isinstance(y, pd.DataFrame) or sorted(each.kind for each in dtypes) not in KINDS:
+    if not isinstance(y, pd.DataFrame) or sorted(each.kind for each in y.dtypes) not in KINDS:
         return
     raise ValueError(
         f"y is a DataFrame of the columns {list(y.columns)}, one of which is bool, expected "

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from sklstm._panel.checks import check_exists
 from sklstm._panel.frames import as_plain, is_foreign
 
 # Columns in which pandas stores an index without a name.
@@ -115,9 +116,7 @@ def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
             '"sklstm[polars]".'
         ) from error
     if not isinstance(source, dataset.Dataset):
-        is_list = isinstance(source, (list, tuple))
-        paths = [os.fspath(path) for path in source] if is_list else os.fspath(source)
-        source = dataset.dataset(paths, format="parquet", partitioning="hive")
+        source = _open_files(source, dataset)
     columns = [name for name in source.schema.names if not UNNAMED_INDEX.fullmatch(name)]
     parts: list[Part] = [
         ArrowPart(group, source.schema, sum(info.num_rows for info in group.row_groups))
@@ -125,6 +124,28 @@ def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
         for group in fragment.split_by_row_group()
     ]
     return [part for part in parts if part.n_rows], columns
+
+
+def _open_files(source: Any, dataset: Any) -> Any:
+    """Open Parquet files as a dataset of pyarrow, whose module is `dataset`."""
+    is_list = isinstance(source, (list, tuple))
+    paths = list(source) if is_list else [source]
+    if not all(isinstance(path, (str, os.PathLike)) for path in paths):
+        raise TypeError(
+            f"source is of type {type(source).__name__}, expected a folder or files of Parquet, a "
+            "dataset of pyarrow or a DataFrame. Convert an array with pandas.DataFrame(array, "
+            "columns=...)."
+        )
+    paths = [check_exists(path) for path in paths]
+    try:
+        return dataset.dataset(
+            paths if is_list else paths[0], format="parquet", partitioning="hive"
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{source!r} holds no Parquet files, or some with other columns. Convert other files "
+            "first, such as with pandas.read_csv(...).to_parquet(...)."
+        ) from error
 
 
 def concatenate_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

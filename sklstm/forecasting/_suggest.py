@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from sklstm._panel.frequency import infer_frequency
 from sklstm._panel.read import as_table, read_panel, time_stamps
+from sklstm._panel.rows import SeriesRows
 from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm.forecasting._autocorrelation import find_seasons
 from sklstm.forecasting._columns import PanelColumns
@@ -95,7 +96,7 @@ def _read_grid(panel, target, max_series, freq, series, time):
         panel = panel.take_series(_spread(len(panel.series_ids), max_series))
     table = pd.DataFrame(as_table(panel))
     columns = PanelColumns.find(table, target=target, known_future=(), series=series, time=time)
-    rows = read_panel(table, columns=columns.target_names, series=series, time=time)
+    rows: SeriesRows = read_panel(table, columns=columns.target_names, series=series, time=time)
     is_chosen = np.zeros(len(rows.ids), bool)
     is_chosen[_spread(len(rows.ids), max_series)] = True
     kept = rows.tail(MAX_ROWS)

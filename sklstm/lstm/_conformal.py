@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -135,12 +136,13 @@ def shift_quantiles(quantiles, shifts, median) -> np.ndarray:
     return shifted
 
 
-def check_coverage(coverage) -> float:
+def check_coverage(coverage: Any) -> float:
     """Convert the coverage of an interval to a float, and check that it is in (0, 1)."""
-    if isinstance(coverage, Real) and 0 < coverage < 1:
-        return float(coverage)
-    if isinstance(coverage, Real) and 1 < coverage < 100:
-        remedy = f"For {coverage:g} percent, pass {coverage / 100:g}."
+    number = float(coverage) if isinstance(coverage, Real) else np.nan
+    if 0 < number < 1:
+        return number
+    if 1 < number < 100:
+        remedy = f"For {number:g} percent, pass {number / 100:g}."
     else:
         remedy = "Pass one number, such as 0.8, for each call."
     raise ValueError(f"coverage={coverage!r} must be a number between 0 and 1. {remedy}")

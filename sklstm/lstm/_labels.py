@@ -192,7 +192,7 @@ def weights_of_classes(class_weight, classes: np.ndarray, totals: np.ndarray) ->
             f"{did_you_mean(unknown[0], names, 'Use the labels of y.')}"
         )
     weights = [class_weight.get(label, 1.0) for label in classes.tolist()]
-    valid = [isinstance(each, Real) and 0 <= each < np.inf for each in weights]
+    valid = [isinstance(each, Real) and 0 <= float(each) < np.inf for each in weights]
     if not all(valid) or not np.any(weights):
         raise ValueError(
             f"class_weight={class_weight!r} must hold numbers of 0 or more, and not 0 for all "

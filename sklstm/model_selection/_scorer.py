@@ -1,4 +1,7 @@
-"""Score predictions per series and average the scores."""
+"""Score predictions per series and average the scores.
+
+This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -263,6 +266,27 @@ def _infer_greater_is_better(metric: Metric) -> bool:
     )
 
 
+def _check_arguments(metric: Metric) -> None:
+    """Raise ValueError if a function needs more than the true and the predicted values."""
+    try:
+        parameters = list(signature(metric).parameters.values())
+    except (TypeError, ValueError):  # a function that is not written in Python
+        return
+    needed = [
+        each.name
+        for number, each in enumerate(parameters)
+        if each.default is each.empty
+        and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        and (number >= 2 or each.kind is each.KEYWORD_ONLY)
+    ]
+    if needed:
+        name = getattr(metric, "__name__", "metric")
+        raise ValueError(
+            f"metric={_metric_name(metric)} needs the arguments {needed} besides y_true and "
+            f"y_pred. Set them: functools.partial({name}, {needed[0]}=...)."
+        )
+
+
 def _get_named_scorer(name: str) -> Metric:
     """Return scikit-learn's scorer of this name, if it needs predictions only."""
     scorer: Metric = get_scorer(name)
@@ -384,6 +408,7 @@ def make_series_scorer(
             )
         scorer = _get_named_scorer(metric)
     else:
+        _check_arguments(metric)
         if greater_is_better is None:
             greater_is_better = _infer_greater_is_better(metric)
         scorer = make_scorer(metric, greater_is_better=greater_is_better)

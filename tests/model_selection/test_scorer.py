@@ -530,3 +530,9 @@ def test_grid_search_equals_a_rolling_evaluation_by_hand():
     assert_allclose(search.best_score_, max(scores), atol=1e-6)
     best = tuple(search.best_params_[name] for name in names)
     assert best == candidates[int(np.argmax(scores))]
+
+
+def test_arguments_that_a_metric_needs():
+    for metric, name in ((mase, "scale"), (pinball_loss, "quantiles")):
+        with pytest.raises(ValueError, match=rf"needs the arguments .*'{name}'.*partial\("):
+            make_series_scorer(metric)
