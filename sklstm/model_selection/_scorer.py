@@ -16,13 +16,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.metrics import get_scorer, make_scorer
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import read_series_rows
+from sklstm._panel.show import did_you_mean
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
@@ -289,6 +290,9 @@ def _check_arguments(metric: Metric) -> None:
 
 def _get_named_scorer(name: str) -> Metric:
     """Return scikit-learn's scorer of this name, if it needs predictions only."""
+    if name not in (names := get_scorer_names()):
+        remedy = did_you_mean(name, names, "See sklearn.metrics.get_scorer_names().")
+        raise ValueError(f"metric={name!r} is no name of a scorer of scikit-learn. {remedy}")
     scorer: Metric = get_scorer(name)
     try:
         scorer(_GivenPredictions(), np.array([1.0, 2.0]), np.array([1.0, 2.0]))
