@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 EXAMPLE = "turbofan_life.py"
@@ -17,6 +18,18 @@ def find_example() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "_examples" / EXAMPLE
     return installed if installed.exists() else package.parent / "examples" / EXAMPLE
+
+
+def at_least(smallest: int) -> Callable[[str], int]:
+    """Return a function that converts an option to an integer of this size or more."""
+
+    def integer(text: str) -> int:
+        value = int(text)
+        if value < smallest:
+            raise argparse.ArgumentTypeError(f"{value} is less than {smallest}")
+        return value
+
+    return integer
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -44,14 +57,17 @@ def make_parser() -> argparse.ArgumentParser:
         help="processes of the search (default: %(default)s, which is fastest on few cores)",
     )
     parser.add_argument(
-        "--folds", type=int, default=3, help="cross-validation folds (default: %(default)s)"
+        "--folds", type=at_least(2), default=3, help="cross-validation folds (default: %(default)s)"
     )
     parser.add_argument(
-        "--epochs", type=int, default=8, help="epochs of the final fits (default: %(default)s)"
+        "--epochs",
+        type=at_least(1),
+        default=8,
+        help="epochs of the final fits (default: %(default)s)",
     )
     parser.add_argument(
         "--search-epochs",
-        type=int,
+        type=at_least(1),
         default=3,
         help="epochs per fit of the search (default: %(default)s)",
     )

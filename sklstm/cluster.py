@@ -65,6 +65,11 @@ def on_dask(client: Client, **options: Any) -> Iterator[None]:
     >>> with on_dask(Client("tcp://scheduler:8786")):  # doctest: +SKIP
     ...     search.fit(X, y, groups=groups)
     """
+    if not hasattr(client, "amm"):
+        raise TypeError(
+            f"client is of type {type(client).__name__}, expected a distributed.Client. Connect "
+            "first: Client('tcp://scheduler:8786'), or Client() for this machine."
+        )
     managed = client.amm.running()
     client.amm.stop()
     try:

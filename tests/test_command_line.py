@@ -94,3 +94,18 @@ def test_an_empty_folder_is_accepted_and_left_empty(exists, tmp_path):
     with pytest.raises(Loaded):
         main(["--output", str(output)])
     assert [path.name for path in output.iterdir()] == (["other.txt"] if exists else [])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", "0"], "argument --epochs: 0 is less than 1"),
+        (["--search-epochs", "0"], "argument --search-epochs: 0 is less than 1"),
+        (["--folds", "1"], "argument --folds: 1 is less than 2"),
+        (["--epochs", "ten"], "argument --epochs: invalid integer value: 'ten'"),
+    ],
+)
+def test_numbers_that_are_too_small(options, message, capsys):
+    with pytest.raises(SystemExit):
+        main(options)
+    assert message in capsys.readouterr().err

@@ -21,7 +21,7 @@ def names():
 
 
 def test_every_mistake_has_a_title_and_a_message():
-    assert len(MISTAKES) == len(TITLES) >= 80
+    assert len(MISTAKES) == len(TITLES) >= 150
     assert all(mistake.message for mistake in MISTAKES)
 
 

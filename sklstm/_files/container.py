@@ -133,14 +133,17 @@ def read_container(path: str | os.PathLike[str], kind: str) -> Container:
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{path} holds no valid document and arrays: {error}") from error
     if found != kind or not isinstance(version, str):
-        raise ModelFileError(f"{path} is a file of kind {found!r}, expected {kind!r}.")
+        remedy = ""
+        if found == "checkpoint":
+            remedy = " Call fit with checkpoint= this folder, on the same data, to continue it."
+        raise ModelFileError(f"{path} is a file of kind {found!r}, expected {kind!r}.{remedy}")
     return Container(document, {name: _native(array) for name, array in arrays.items()}, version)
 
 
 def _read_payload(path) -> bytes:
     """Read the payload and check its size and checksum."""
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ModelFileError(f"{path} is not a file.")
+        raise ModelFileError(f"{path} is not a file. Pass the path of the file that save wrote.")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size - _PREAMBLE.size
         preamble = file.read(_PREAMBLE.size)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _num_samples
 
 from sklstm._panel.frames import as_plain
+from sklstm._panel.show import did_you_mean
 
 
 def as_floats(values: Any, name: str) -> np.ndarray:
@@ -62,3 +65,20 @@ def check_method(estimator: Any, method: str, remedy: str) -> None:
     """Raise AttributeError unless an estimator has a method; `remedy` ends the message."""
     if not hasattr(estimator, method):
         raise AttributeError(f"{type(estimator).__name__} has no {method}. {remedy}")
+
+
+def check_exists(path: Any) -> str:
+    """Return a path as text, or raise FileNotFoundError if nothing is there."""
+    text = os.fspath(path)
+    if os.path.exists(text):
+        return text
+    folder = Path(text).parent
+    if not folder.is_dir():
+        remedy = f"The folder {str(folder.absolute())!r} does not exist either. Check the path."
+    else:
+        names = [each.name for each in folder.iterdir()]
+        otherwise = f"Check the path, which begins in {os.getcwd()!r}."
+        if Path(text).is_absolute():
+            otherwise = "Check the path."
+        remedy = did_you_mean(Path(text).name, names, otherwise)
+    raise FileNotFoundError(f"There is no file {text!r}. {remedy}")

@@ -118,7 +118,7 @@ def _learn_column(X, position, codes) -> CategoricalFeature:
     if labels.dtype.kind == "f" and not is_category and (labels % 1 != 0).any():
         raise ValueError(
             f"categorical_features names {X.columns[position] if is_frame else position!r}, whose "
-            f"values are no whole numbers (such as {labels[labels % 1 != 0][0]}). If a scaler "
+            f"values are no whole numbers (such as {labels[labels % 1 != 0][0]:.4g}). If a scaler "
             "changed them, leave the column out of its columns=, or convert it before: "
             "X.astype({'name': 'category'})."
         )

@@ -52,6 +52,8 @@ def time_weights(
     >>> time_weights(pd.DataFrame({"day": days, "sold": [3.0, 4.0, 5.0]}), "2D", time="day")
     array([0.42857143, 0.85714286, 1.71428571])
     """
+    if time is None:
+        raise ValueError("time=None, expected the name of the time, from which ages are counted.")
     if series is None:  # series may have rows at the same time
         times, kind = time_numbers(id_values(as_table(panel), time, "time"))
         age = times.max() - times

@@ -144,7 +144,7 @@ class Blocks:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError(
-            f"A {type(self).__name__} of {len(self)} rows is read block by block, and is not "
+            f"A PanelDataset of {len(self)} rows is read block by block, and is not "
             "converted to an array. PerSeriesScaler, WindowTransformer, MultiSeriesLSTMRegressor "
             "and MultiSeriesForecaster read it, with the default set_output. Give other "
             "estimators a sample of series: X.sample(n_series)."

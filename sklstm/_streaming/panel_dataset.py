@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from numbers import Integral
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 
 from sklstm._bar import follow
 from sklstm._panel.show import did_you_mean
@@ -82,9 +84,8 @@ class PanelDataset(Blocks):
         parts, columns = find_parts(source)
         if not parts:
             raise ValueError(f"{source!r} has no rows. Pass files that hold at least one row.")
-        if series not in columns:
-            remedy = did_you_mean(series, columns, f"The columns are {columns}.")
-            raise ValueError(f"series={series!r} is no column of the panel. {remedy}")
+        _check_series(series, columns)
+        check_scalar(block_rows, "block_rows", Integral, min_val=1)
         self.series = series
         self._parts = parts
         self._part_bounds = np.append(0, np.cumsum([part.n_rows for part in parts]))
@@ -204,12 +205,20 @@ class PanelDataset(Blocks):
             The panel in `folder`.
         """
         parts, columns = find_parts(source)
+        _check_series(series, columns)
+        check_scalar(n_files, "n_files", Integral, min_val=1)
         # The rows are read twice.
         with follow(2, "reading", title="repartition", show=verbose > 0) as progress:
             write_by_series(parts, columns, folder, series, n_files, progress)
         return cls(folder, series=series)
 
     def _known(self, names: Sequence[str]) -> list[str]:
+        if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
+            raise TypeError(
+                f"A PanelDataset is indexed by a name of a column or a list of names, got "
+                f"{shorten(repr(names), 60)}. Rows are not chosen by position: read some series "
+                "with sample or take_series. Searches and cross-validation need such a DataFrame."
+            )
         for name in names:
             if name not in self.columns:
                 remedy = did_you_mean(name, self.columns, f"The columns are {self.columns}.")
@@ -233,3 +242,10 @@ class PanelDataset(Blocks):
         frame = frames[0] if len(frames) == 1 else concatenate_tables(frames)
         frame = frame.set_axis(pd.RangeIndex(start, stop), axis=0)
         return frame[self._selected] if isinstance(self._selected, str) else frame
+
+
+def _check_series(series: Any, columns: list[str]) -> None:
+    """Raise ValueError if the column of the ids is not in the panel."""
+    if series not in columns:
+        remedy = did_you_mean(series, columns, f"The columns are {columns}.")
+        raise ValueError(f"series={series!r} is no column of the panel. {remedy}")

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from sklstm._panel.checks import check_exists
 from sklstm._panel.frames import as_plain, is_foreign
 
 # Columns in which pandas stores an index without a name.
@@ -118,9 +119,7 @@ def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
         ) from error
     is_given = isinstance(source, dataset.Dataset)
     if not is_given:
-        is_list = isinstance(source, (list, tuple))
-        paths = [os.fspath(path) for path in source] if is_list else os.fspath(source)
-        source = dataset.dataset(paths, format="parquet", partitioning="hive")
+        source = _open_files(source, dataset)
     fragments, schema = list(source.get_fragments()), source.schema
     if not is_given:  # the schema of the first file
         schema = _common_schema([schema, *(fragment.physical_schema for fragment in fragments)])
@@ -131,6 +130,28 @@ def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
         for group in fragment.split_by_row_group()
     ]
     return [part for part in parts if part.n_rows], columns
+
+
+def _open_files(source: Any, dataset: Any) -> Any:
+    """Open Parquet files as a dataset of pyarrow, whose module is `dataset`."""
+    is_list = isinstance(source, (list, tuple))
+    paths = list(source) if is_list else [source]
+    if not all(isinstance(path, (str, os.PathLike)) for path in paths):
+        raise TypeError(
+            f"source is of type {type(source).__name__}, expected a folder or files of Parquet, a "
+            "dataset of pyarrow or a DataFrame. Convert an array with pandas.DataFrame(array, "
+            "columns=...)."
+        )
+    paths = [check_exists(path) for path in paths]
+    try:
+        return dataset.dataset(
+            paths if is_list else paths[0], format="parquet", partitioning="hive"
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{source!r} holds no Parquet files, or some with other columns. Convert other files "
+            "first, such as with pandas.read_csv(...).to_parquet(...)."
+        ) from error
 
 
 def _common_schema(schemas: Sequence[Any]) -> Any:

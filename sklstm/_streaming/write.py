@@ -12,6 +12,8 @@ import pandas as pd
 
 from sklstm._bar import follow
 from sklstm._files.atomic import write_atomically
+from sklstm._panel.checks import check_type
+from sklstm._panel.last_step import input_of_last_step
 from sklstm._streaming.panel_dataset import PanelDataset
 
 
@@ -70,20 +72,27 @@ def write_predictions(
     1     1         2.0
     2     2         2.0
     """
+    check_type(X, PanelDataset, "X", "A table in memory needs no blocks: call the method itself.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
-    predict = getattr(estimator, method)
     kept = X[[X.series] if columns is None else list(columns)]
     with follow(X.n_blocks, "block", title="write", show=verbose > 0) as progress:
         for number in range(X.n_blocks):
             with progress.step():
-                predicted = predict(X.block(number), **options)
+                predicted = _call(estimator, method, X.block(number), options)
                 if not isinstance(predicted, pd.DataFrame):
                     predicted = _beside(kept.block(number), np.asarray(predicted))
                 parquet = predicted.to_parquet(index=False)
                 write_atomically(folder / f"part-{number:05d}.parquet", [parquet])
+
+
+def _call(estimator: Any, method: str, X: pd.DataFrame, options: dict[str, Any]) -> Any:
+    """Call a method of an estimator, or of the last step of a pipeline or search."""
+    if not hasattr(estimator, method):
+        estimator, X = input_of_last_step(estimator, X, method)
+    return getattr(estimator, method)(X, **options)
 
 
 def _beside(kept: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:

@@ -247,10 +247,10 @@ class MultiSeriesForecaster(PanelEstimator):
     _categories: tuple[CategoricalFeature, ...] = ()
     _frame_kind: FrameKind | None
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, Any] = {
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "target": [str, Integral, list, tuple, None],
-        "season_length": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
+        "season_length": "no_validation",  # fit has the better messages
         "window_length": [Interval(Integral, 1, None, closed="left"), None],
         "segment_length": [Interval(Integral, 1, None, closed="left"), None],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
@@ -260,7 +260,7 @@ class MultiSeriesForecaster(PanelEstimator):
         "regressor": [HasMethods(["fit", "predict"]), None],
         "quantiles": ["array-like", None],
         "calibration": [StrOptions({"series", "time"}), None],
-        "step_weight": ["array-like", None],
+        "step_weight": "no_validation",
         "early_stopping": ["boolean"],
         "freq": [str, Real, pd.offsets.BaseOffset, timedelta, None],
         "random_state": ["random_state"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -135,7 +136,7 @@ def shift_quantiles(quantiles, shifts, median) -> np.ndarray:
     return shifted
 
 
-def check_coverage(coverage) -> float:
+def check_coverage(coverage: Any) -> float:
     """Convert the coverage of an interval to a float, and check that it is in (0, 1)."""
     number = float(coverage) if isinstance(coverage, Real) else np.nan
     if 0 < number < 1:

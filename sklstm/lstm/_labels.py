@@ -120,9 +120,10 @@ def _check_discrete(labels: np.ndarray, name: str) -> None:
     try:
         check_classification_targets(labels)
     except ValueError as error:
+        reason = str(error).split(". ")[0]  # the type that scikit-learn has found
         raise ValueError(
             f"y holds numbers such as {show(labels[0])}, but {name} expects the labels of classes "
-            f"({error}) Use MultiSeriesLSTMRegressor, or make labels, such as by pandas.cut."
+            f"({reason}). Use MultiSeriesLSTMRegressor, or make labels, such as by pandas.cut."
         ) from error
 
 

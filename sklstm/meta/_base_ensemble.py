@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 
 from sklstm._bar import ReportingParallel
 from sklstm._panel.frames import take
+from sklstm._panel.last_step import last_step
 from sklstm._panel.lives import hide_censored
 from sklstm._panel.rows import SeriesRows
 from sklstm._panel.weights import check_weights
@@ -40,7 +41,6 @@ from sklstm.meta._delegation import (
 )
 from sklstm.meta._ids import warn_of_ids_as_features
 from sklstm.meta._inner import check_inner
-from sklstm.meta._last_step import last_step
 from sklstm.meta._series_assigner import AssignsSeries
 
 

@@ -16,9 +16,9 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import has_fit_parameter
 
 from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
+from sklstm._panel.last_step import last_step
 from sklstm._panel.lives import without_censored
 from sklstm.lstm._targets import check_targets, r2_score_known
-from sklstm.meta._last_step import last_step
 
 # -------------------------------------------------------------------------- fit parameters
 

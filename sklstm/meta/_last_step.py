@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
-from sklstm._panel.checks import check_method
+from sklstm._panel.last_step import input_of_last_step
 
 
 def predict_quantiles(estimator: Any, X: Any) -> np.ndarray:
@@ -53,7 +52,7 @@ def predict_quantiles(estimator: Any, X: Any) -> np.ndarray:
     >>> predict_quantiles(pipe.fit(X, y), X).shape == (len(X), 2)
     True
     """
-    step, X = _input_of_last_step(estimator, X, "predict_quantiles")
+    step, X = input_of_last_step(estimator, X, "predict_quantiles")
     quantiles: np.ndarray = step.predict_quantiles(X)
     return quantiles
 
@@ -104,7 +103,7 @@ def prediction_interval(
     >>> bool((lower <= upper).all())
     True
     """
-    step, X = _input_of_last_step(estimator, X, "prediction_interval")
+    step, X = input_of_last_step(estimator, X, "prediction_interval")
     interval: tuple[np.ndarray, np.ndarray] = step.prediction_interval(X, coverage)
     return interval
 
@@ -134,30 +133,6 @@ def series_report(
     AttributeError
         If the last step has no ``series_report``.
     """
-    step, X = _input_of_last_step(estimator, X, "series_report")
+    step, X = input_of_last_step(estimator, X, "series_report")
     report: pd.DataFrame = step.series_report(X, y, sample_weight, series_ids)
     return report
-
-
-def last_step(estimator: Any) -> Any:
-    """Return the last step of a pipeline, or the estimator itself if it is no pipeline."""
-    return last_step(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
-
-
-def _input_of_last_step(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
-    """Return the last step of a pipeline or search, and X as this step receives it.
-
-    `method` is the method that the last step must have.
-    """
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline):
-        if len(estimator) > 1:
-            X = estimator[:-1].transform(X)
-        return _input_of_last_step(estimator[-1], X, method)
-    check_method(
-        estimator,
-        method,
-        "Pass a fitted estimator that has it, such as MultiSeriesLSTMRegressor, or a pipeline or "
-        "search that ends in one.",
-    )
-    return estimator, X

@@ -145,7 +145,7 @@ class AssignsSeries(PanelEstimator):
             raise ValueError(
                 f"The estimator names the column of its ids ({named[0]}), but "
                 f"{type(self).__name__} has series=None and would assign rows of one series to "
-                "different members. Set its series too."
+                f"different members. Set its series too, such as {named[0].split('__')[-1]}."
             )
 
     # ---------------------------------------------------------------------------- assigning

@@ -1,4 +1,7 @@
-"""Score predictions per series and average the scores."""
+"""Score predictions per series and average the scores.
+
+This module is long because of its docstrings.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.metrics import get_scorer, make_scorer
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import read_series_rows
+from sklstm._panel.show import did_you_mean
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
@@ -263,8 +267,32 @@ def _infer_greater_is_better(metric: Metric) -> bool:
     )
 
 
+def _check_arguments(metric: Metric) -> None:
+    """Raise ValueError if a function needs more than the true and the predicted values."""
+    try:
+        parameters = list(signature(metric).parameters.values())
+    except (TypeError, ValueError):  # a function that is not written in Python
+        return
+    needed = [
+        each.name
+        for number, each in enumerate(parameters)
+        if each.default is each.empty
+        and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        and (number >= 2 or each.kind is each.KEYWORD_ONLY)
+    ]
+    if needed:
+        name = getattr(metric, "__name__", "metric")
+        raise ValueError(
+            f"metric={_metric_name(metric)} needs the arguments {needed} besides y_true and "
+            f"y_pred. Set them: functools.partial({name}, {needed[0]}=...)."
+        )
+
+
 def _get_named_scorer(name: str) -> Metric:
     """Return scikit-learn's scorer of this name, if it needs predictions only."""
+    if name not in (names := get_scorer_names()):
+        remedy = did_you_mean(name, names, "See sklearn.metrics.get_scorer_names().")
+        raise ValueError(f"metric={name!r} is no name of a scorer of scikit-learn. {remedy}")
     scorer: Metric = get_scorer(name)
     try:
         scorer(_GivenPredictions(), np.array([1.0, 2.0]), np.array([1.0, 2.0]))
@@ -384,6 +412,7 @@ def make_series_scorer(
             )
         scorer = _get_named_scorer(metric)
     else:
+        _check_arguments(metric)
         if greater_is_better is None:
             greater_is_better = _infer_greater_is_better(metric)
         scorer = make_scorer(metric, greater_is_better=greater_is_better)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from textwrap import shorten
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
 from sklstm._files.container import ModelFileError, read_container, write_container
+from sklstm._panel.checks import check_exists
 from sklstm.persistence import _arrays, _networks, _objects, _plain, _tables
 from sklstm.persistence._graph import Decoder, Encoder
 
@@ -62,8 +64,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     encoder = Encoder(CODECS)
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(
-            f"save takes an estimator, got {estimator!r} of type {type(estimator).__qualname__}. "
-            "Pass an instance of an estimator or a pipeline."
+            f"save takes an estimator and a path, got {shorten(repr(estimator), 60)} of type "
+            f"{type(estimator).__qualname__}. Pass an instance of an estimator or a pipeline first."
         )
     root = encoder.value(estimator, ())
     write_container(path, KIND, {"objects": encoder.entries, "root": root}, encoder.arrays)
@@ -101,7 +103,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     --------
     save : Save an estimator.
     """
-    document, arrays, _ = read_container(path, KIND)
+    document, arrays, _ = read_container(check_exists(path), KIND)
     try:
         loaded = Decoder(CODECS, arrays).decode(document["objects"], document["root"])
     except (KeyError, TypeError, ValueError) as error:

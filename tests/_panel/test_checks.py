@@ -1,12 +1,21 @@
 """Checks of arrays that a user passes."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklstm import PerSeriesScaler, WindowTransformer, make_targets, suggest_season_length
-from sklstm._panel.checks import as_floats, check_lengths
+from sklstm import (
+    PanelDataset,
+    PerSeriesScaler,
+    WindowTransformer,
+    load,
+    make_targets,
+    suggest_season_length,
+)
+from sklstm._panel.checks import as_floats, check_exists, check_lengths
 
 
 def test_numbers_are_converted():
@@ -52,3 +61,20 @@ def test_windows_of_windows():
     windows = WindowTransformer(2).fit_transform(np.ones((4, 1)))
     with pytest.raises(ValueError, match="Pass the panel itself, which is transformed once"):
         WindowTransformer(2).fit(windows)
+
+
+def test_a_missing_file_and_one_like_it(tmp_path):
+    (tmp_path / "shop.sklstm").write_text("")
+    assert check_exists(tmp_path) == str(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no file .*Did you mean 'shop.sklstm'\?"):
+        check_exists(tmp_path / "shops.sklstm")
+    with pytest.raises(FileNotFoundError, match="models' does not exist either"):
+        check_exists(tmp_path / "models" / "shop.sklstm")
+    with pytest.raises(FileNotFoundError, match="Check the path"):
+        check_exists("nothing at all")
+
+
+@pytest.mark.parametrize("read", [load, partial(PanelDataset, series="shop")])
+def test_files_are_missing(read):
+    with pytest.raises(FileNotFoundError, match="There is no file 'nothing'. Check the path"):
+        read("nothing")

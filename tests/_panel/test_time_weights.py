@@ -97,3 +97,8 @@ def test_recent_rows_are_fitted_better():
     plain, decayed = (lstm(half_life=h, **options).fit(panel, y) for h in (None, 5))
     assert plain.score(panel[recent], y[recent]) < 0
     assert decayed.score(panel[recent], y[recent]) > 0.5
+
+
+def test_the_time_is_needed():
+    with pytest.raises(ValueError, match="time=None, expected the name of the time"):
+        time_weights(pd.DataFrame({"day": [1, 2]}), 1, time=None)

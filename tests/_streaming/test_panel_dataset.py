@@ -208,3 +208,34 @@ def test_files_without_rows(tmp_path):
         PanelDataset(tmp_path, series="unit")
     panel.to_parquet(tmp_path / "more.parquet", index=False)
     same_rows(PanelDataset(tmp_path, series="unit").to_pandas(), panel)
+
+
+@pytest.mark.parametrize(
+    ("open_panel", "error", "message"),
+    [
+        (lambda panel, **ids: PanelDataset(panel.to_numpy(), **ids), TypeError, "type ndarray"),
+        (lambda *args, **ids: PanelDataset(*args, **ids, block_rows=0), ValueError, "be >= 1"),
+        (lambda *args, **ids: PanelDataset(*args, **ids, block_rows="9"), TypeError, "of int"),
+        (lambda *args, **ids: PanelDataset(*args, **ids)[:3], TypeError, "got slice.*sample"),
+        (
+            lambda *args, **ids: PanelDataset(*args, **ids)[np.array([0, 1])],
+            TypeError,
+            r"got array\(\[0, 1\]\)\. Rows are not chosen by position",
+        ),
+    ],
+)
+def test_bad_arguments(open_panel, error, message):
+    with pytest.raises(error, match=message):
+        open_panel(make_panel([3, 2]), series="unit")
+
+
+def test_other_files_are_no_panel(tmp_path):
+    (tmp_path / "panel.csv").write_text("unit,p")
+    with pytest.raises(ValueError, match="holds no Parquet files.*read_csv"):
+        PanelDataset(tmp_path / "panel.csv", series="unit")
+
+
+def test_repartition_of_a_misspelt_series(tmp_path):
+    with pytest.raises(ValueError, match=r"series='units' is no column .* 'unit'"):
+        PanelDataset.repartition(make_panel([3, 2]), tmp_path / "new", series="units")
+    assert not (tmp_path / "new").exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import make_panel
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -283,6 +283,25 @@ def test_predictions_are_written(panel, tmp_path):
     np.testing.assert_allclose(found["prediction"], expected, rtol=1e-5)
     with pytest.raises(ValueError, match="not empty"):
         write_predictions(pipe, dataset, folder)
+
+
+def test_quantiles_of_a_pipeline_are_written(panel, tmp_path):
+    class Net(BaseEstimator):
+        def fit(self, X, y=None):
+            self.fitted_ = True
+            return self
+
+        def predict_quantiles(self, X):
+            return np.column_stack([X["p"], 2 * X["p"]])
+
+    dataset, pipe = stored(panel, tmp_path), make_pipeline("passthrough", Net()).fit(panel)
+    write_predictions(pipe, dataset, tmp_path / "quantiles", method="predict_quantiles")
+    found = pd.read_parquet(tmp_path / "quantiles")
+    np.testing.assert_allclose(found["prediction_1"], 2 * panel["p"])
+    with pytest.raises(AttributeError, match="Net has no predict_quantile. Pass a fitted"):
+        write_predictions(pipe, dataset, tmp_path / "other", method="predict_quantile")
+    with pytest.raises(TypeError, match="X is of type DataFrame, expected PanelDataset"):
+        write_predictions(pipe, panel, tmp_path / "other")
 
 
 def test_forecasts_are_written_with_progress(panel, tmp_path, capsys):

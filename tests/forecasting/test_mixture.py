@@ -287,7 +287,8 @@ def test_default_lengths_of_several_seasons():
         ({"season_length": (4, 0)}, r"season_length=\(4, 0\) must be a positive integer"),
         ({"season_length": (4, 7.5)}, "must be a positive integer"),
         ({"season_length": (True, 4)}, "must be a positive integer"),
-        ({"season_length": 0}, "'season_length' parameter of MultiSeriesForecaster"),
+        ({"season_length": 0}, "season_length=0 must be a positive integer"),
+        ({"season_length": "7D"}, "season_length='7D' must be .* the rows in a season"),
         ({"window_length": 20}, "window_length=20 holds no two rows 20 rows apart"),
     ],
 )

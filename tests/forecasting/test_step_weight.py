@@ -104,7 +104,8 @@ def test_a_small_network_learns_the_steps_that_count(important):
         ((1.0, np.inf), "must hold a positive weight"),
         (["a", "b"], r"step_weight=\['a', 'b'\] must hold a positive weight"),
         ({1: 1.0, 2: 2.0}, "must hold a positive weight"),
-        ("late", "'step_weight' parameter of MultiSeriesForecaster"),
+        ("late", "step_weight='late' must hold a positive weight"),
+        (2, "step_weight=2 must hold a positive weight for each of the 2 steps"),
     ],
 )
 def test_bad_weights(weight, message):

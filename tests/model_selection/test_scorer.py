@@ -291,7 +291,7 @@ def test_the_sign_of_a_metric_is_inferred_or_passed():
         make_series_scorer("r2", greater_is_better=True)
     with pytest.raises(ValueError, match="needs more than predictions"):
         make_series_scorer("roc_auc")
-    with pytest.raises(ValueError, match="not a valid scoring value"):
+    with pytest.raises(ValueError, match="is no name of a scorer"):
         make_series_scorer("mae")
     for bad in ({"metric": 3}, {"metric": "r2", "average": "mean"}):
         with pytest.raises(ValueError, match="parameter of make_series_scorer"):
@@ -530,3 +530,14 @@ def test_grid_search_equals_a_rolling_evaluation_by_hand():
     assert_allclose(search.best_score_, max(scores), atol=1e-6)
     best = tuple(search.best_params_[name] for name in names)
     assert best == candidates[int(np.argmax(scores))]
+
+
+def test_arguments_that_a_metric_needs():
+    for metric, name in ((mase, "scale"), (pinball_loss, "quantiles")):
+        with pytest.raises(ValueError, match=rf"needs the arguments .*'{name}'.*partial\("):
+            make_series_scorer(metric)
+
+
+def test_a_misspelt_name():
+    with pytest.raises(ValueError, match=r"is no name .* mean 'neg_mean_absolute_error'\?"):
+        make_series_scorer("neg_mean_absolut_error")
