@@ -149,8 +149,8 @@ def _open_files(source: Any, dataset: Any) -> Any:
         )
     except ValueError as error:
         raise ValueError(
-            f"{source!r} holds no Parquet files, or some with other columns. Convert other files "
-            "first, such as with pandas.read_csv(...).to_parquet(...)."
+            f"{source!r} holds no Parquet files, or others beside them. Convert other files first, "
+            "such as with pandas.read_csv(...).to_parquet(...)."
         ) from error
 
 

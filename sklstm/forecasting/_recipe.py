@@ -23,7 +23,7 @@ STEPS_PER_SQRT_WINDOWS = 4
 STEPS_PER_SQRT_SERIES = 80
 MAX_PASSES = 4
 # Number of windows beyond which the steps no longer increase. On 100,000 series of 100 rows, twice
-# the steps lowered the error by 0.6 % (docs/decisions.md).
+# the steps lowered the error by 0.3 % (benchmarks/effort.py).
 MAX_WINDOWS = 2**21
 MIN_STEPS = 100
 LEARNING_RATE = 1e-2

@@ -41,7 +41,7 @@ def test_any_panel_equals_a_loop(panel, later):
     transformer = WindowTransformer(3, elapsed=True, **IDS)
     found = last_rows(transformer.fit_transform(panel))
     ordered = panel.sort_values("cycle").groupby("unit")["cycle"]
-    unit = ordered.apply(lambda time: time.diff().median()).median()
+    unit = np.median([time.diff().median() for _, time in ordered if len(time) > 1])
     assert transformer.time_step_ == unit
     assert_allclose(found[:, -1], np.log1p(steps_by_hand(None, panel) / unit))
     assert_array_equal(found[:, :-1], panel[["p", "q"]])
