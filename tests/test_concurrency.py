@@ -197,7 +197,7 @@ def test_a_search_on_a_dask_cluster():
     name = "multiserieslstmregressor__hidden_units"
     search = GridSearchCV(PIPELINE, {name: [3, 4]}, cv=GroupKFold(2))
     expected = clone(search).fit(PANEL, Y, groups=UNITS)
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         distributed.LocalCluster(**options) as cluster,
         distributed.Client(cluster),

@@ -23,9 +23,9 @@ GUIDES = sorted(
 # The blocks of all other guides train for long.
 FAST_GUIDES = ["panels.md", "windows.md"]
 # The blocks of these guides continue their first one.
-CONTINUED_GUIDES = ["clients.md", "inspection.md", "scaling.md"]
-# Each block of this guide continues all blocks before it.
-JOINED_GUIDES = ["start.md"]
+CONTINUED_GUIDES = ["clients.md", "scaling.md"]
+# Each block of these guides continues all blocks before it.
+JOINED_GUIDES = ["inspection.md", "start.md"]
 
 
 def blocks_of(guide):

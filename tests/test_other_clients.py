@@ -107,7 +107,7 @@ def test_dask_ml_incremental_search_fails_for_any_model():
     searches = pytest.importorskip("dask_ml.model_selection")
     distributed = pytest.importorskip("distributed")
     local = {"processes": False, "n_workers": 1, "threads_per_worker": 1}
-    with distributed.Client(**local, dashboard_address=None):
+    with distributed.Client(**local, dashboard_address=":0"):
         search = searches.IncrementalSearchCV(
             SGDRegressor(), {"alpha": [0.1, 0.01]}, n_initial_parameters=2, max_iter=2
         )
