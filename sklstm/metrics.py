@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import check_no_text
+from sklstm._panel.arrays import CONVERT_TEXT, check_no_text
 from sklstm._panel.by_id import look_up
 from sklstm._panel.checks import as_floats, check_lengths
 from sklstm._panel.frames import as_plain
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-OF_CLASSES = "If they are classes, choose a metric or a display of classes."
+OF_CLASSES = f"{CONVERT_TEXT} If they are classes, choose a metric or a display of classes."
 
 
 def __dir__() -> list[str]:

@@ -116,11 +116,16 @@ def _learn_column(X, position, codes) -> CategoricalFeature:
     values, labels = factorize(column)
     is_category = isinstance(column.dtype, pd.CategoricalDtype)
     if labels.dtype.kind == "f" and not is_category and (labels % 1 != 0).any():
+        name = repr(X.columns[position]) if is_frame else f"column {position}"
+        convert = (
+            f", or convert it before the scaler: X.astype({{{name}: 'category'}})"
+            if is_frame
+            else ""
+        )
         raise ValueError(
-            f"categorical_features names {X.columns[position] if is_frame else position!r}, whose "
-            f"values are no whole numbers (such as {labels[labels % 1 != 0][0]:.4g}). If a scaler "
-            "changed them, leave the column out of its columns=, or convert it before: "
-            "X.astype({'name': 'category'})."
+            f"The values of {name} (in categorical_features) are not whole numbers, such as "
+            f"{labels[labels % 1 != 0][0]:.4g}. If a scaler changed them, leave {name} out of the "
+            f"scaler's columns={convert}."
         )
     first = np.empty(codes.max() + 1, values.dtype)
     first[codes[::-1]] = values[::-1]

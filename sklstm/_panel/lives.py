@@ -75,10 +75,10 @@ def _check_no_table_of_lives(y: Any) -> None:
     """Raise ValueError for a DataFrame of events and times, which would be two targets."""
     if not isinstance(y, pd.DataFrame) or sorted(each.kind for each in y.dtypes) not in KINDS:
         return
+    names = y.columns[np.argsort([each.kind for each in y.dtypes])].tolist()  # the bools first
     raise ValueError(
         f"y is a DataFrame of the columns {list(y.columns)}, one of which is bool, expected "
-        "numbers. If it holds lives, pass a structured array: "
-        "y[[event, time]].to_records(index=False)."
+        f"numbers. If it holds lives, pass a structured array: y[{names}].to_records(index=False)."
     )
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
-from sklstm._panel.arrays import as_slice, check_numbers, holds_text
+from sklstm._panel.arrays import as_slice, check_numbers
 from sklstm._panel.categories import CategoricalFeature, encode_categories
 from sklstm._panel.forgotten import warn_of_forgotten_ids
 from sklstm._panel.frames import as_plain
+from sklstm._panel.numeric_columns import check_numeric_columns
 from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
 from sklstm._panel.show import did_you_mean
 from sklstm._panel.tables import (
@@ -25,7 +26,6 @@ from sklstm._panel.tables import (
     describe_lost_name,
     names_of,
 )
-from sklstm._panel.text_hints import number_hint
 from sklstm._panel.time import time_index, time_numbers
 from sklstm._panel.unchanged import check_time_kind
 from sklstm._panel.windows import Windows
@@ -127,7 +127,7 @@ def read_panel(
     rows = read_series_rows(X, series, time)
     positions = select_features(X, columns, series, time)
     positions = [position for position in positions if position not in skipped]
-    features = _features(encode_categories(X, categories), positions)
+    features = _features(encode_categories(X, categories), positions, series, time)
     try:
         values = check_array(features, estimator=name, input_name="X", **options)
     except ValueError as error:
@@ -318,7 +318,7 @@ def id_values(X: Any, name: str | int, parameter: str) -> Any:
     )
 
 
-def _features(X: Any, positions: list[int]) -> Any:
+def _features(X: Any, positions: list[int], series: Any, time: Any) -> Any:
     """Return the feature columns of X; raise if there are none or if some are not numeric."""
     if not positions:
         raise ValueError(
@@ -330,27 +330,8 @@ def _features(X: Any, positions: list[int]) -> Any:
         check_numbers(X[:, selected])
         return X[:, selected]
     features = X.iloc[:, selected]
-    other = [column for column in features.columns if not _is_numeric(features[column])]
-    if other:
-        raise ValueError(
-            f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric, or "
-            "to categories with .astype('category'), convert dates to numbers (such as the day of "
-            "the week), or drop the columns before this step. If they are ids, name them with "
-            "series= or time=." + number_hint(features[other[0]])
-        )
+    check_numeric_columns(features, series, time)
     return features
-
-
-def _is_numeric(column: Any) -> bool:
-    if isinstance(column, pd.DataFrame) or pd.api.types.is_numeric_dtype(column.dtype):
-        return True  # a DataFrame holds columns of equal names, which check_array validates
-    if not pd.api.types.is_object_dtype(column.dtype) or holds_text(column):
-        return False
-    try:
-        column.astype(float)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def time_stamps(X: Any, name: str | int) -> pd.Index:

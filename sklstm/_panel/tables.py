@@ -71,9 +71,12 @@ def describe_columns(X: Any) -> str:
 def describe_lost_name(X: Any, name: Any) -> str:
     """Return what to do about a name of ids or of a time that is not in X."""
     if isinstance(name, list):
+        if len(name) == 1:
+            return f"Expected one name: pass {name[0]!r} itself."
+        joined = " + '_' + ".join(f"X[{each!r}].astype(str)" for each in name)
         return (
             "Expected one name. Combine several columns into one first, such as "
-            "X.assign(id=X['shop'].astype(str) + '_' + X['product'].astype(str))."
+            f"X.assign(id={joined}), and pass series='id'."
         )
     return did_you_mean(
         name,

@@ -7,6 +7,13 @@ from typing import Any
 
 # In the representation of a function, or of an object without one of its own.
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+# Kinds of the time, in words.
+KINDS = {
+    "number": "numbers",
+    "datetime": "dates",
+    "datetime with time zone": "dates with a time zone",
+    "timedelta": "lengths of time",
+}
 
 
 def check_unchanged(estimator: Any, names: list[str], *, reset: bool) -> None:
@@ -40,4 +47,8 @@ def check_time_kind(estimator: Any, kind: str | None, reset: bool) -> None:
     if reset:
         estimator._time_kind = kind
     elif kind != (before := getattr(estimator, "_time_kind", None)):
-        raise ValueError(f"The time was {before} in fit and is {kind} now. Convert it to {before}.")
+        expected, found = KINDS.get(before, before), KINDS.get(kind, kind)
+        raise ValueError(
+            f"The time was {expected} in fit and is {found} now. Pass the same column of "
+            f"{expected} as in fit."
+        )

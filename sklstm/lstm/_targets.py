@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import check_no_text, holds_dates
+from sklstm._panel.arrays import CONVERT_TEXT, check_no_text, holds_dates
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
 from sklstm._panel.rows import row_blocks
@@ -92,7 +92,7 @@ def _check_kind(y):
             f"y holds dates or lengths of time (dtype {values.dtype}), expected numbers. Convert "
             "lengths of time to a unit: y / pandas.Timedelta('1h'), for example."
         )
-    check_no_text(values, "y", "If y holds classes, use MultiSeriesLSTMClassifier.")
+    check_no_text(values, "y", f"{CONVERT_TEXT} If y holds classes, use MultiSeriesLSTMClassifier.")
 
 
 def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:

@@ -157,9 +157,9 @@ TEXT = [
 @pytest.mark.parametrize("X", TEXT, ids=lambda X: type(X).__name__)
 def test_text_and_dates_are_no_features(X):
     for estimator in (WindowTransformer(2), PerSeriesScaler()):
-        with pytest.raises(ValueError, match=r"not numeric|expected numbers"):
+        with pytest.raises(ValueError, match="expected numbers"):
             estimator.fit(X)
-    with pytest.raises(ValueError, match=r"not numeric|expected numbers"):
+    with pytest.raises(ValueError, match="expected numbers"):
         make_targets(X)
 
 

@@ -108,7 +108,7 @@ def test_further_tables_are_not_read_without_categories():
 
 
 def test_scaled_numbers_are_no_categories():
-    with pytest.raises(ValueError, match=r"names 'p', whose values are no whole numbers.*0\.5"):
+    with pytest.raises(ValueError, match=r"values of 'p' .* not whole numbers, such as 0\.5"):
         learn(FRAME, chosen=["p"])
     assert len(learn(FRAME.assign(p=[3.0, 3.0, np.nan, 7.0]), chosen=["p"])[0].categories) == 2
     sizes = FRAME.assign(p=pd.Categorical(FRAME["p"]))

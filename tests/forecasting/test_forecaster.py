@@ -618,7 +618,7 @@ def test_calendar_columns_made_by_pandas():
         model.predict(panel)
     with pytest.raises(ValueError, match=r"future has no column \['holiday'\]"):
         model.forecast(future=future.drop(columns="holiday"))
-    with pytest.raises(ValueError, match="time was datetime in fit and is number now"):
+    with pytest.raises(ValueError, match="time was dates in fit and is numbers now"):
         model.forecast(future=future.assign(cycle=range(21)))
     with pytest.raises(ValueError, match="future has 140 rows .* series '.' at 2024-01-01"):
         model.forecast(future=panel)
@@ -884,7 +884,7 @@ def test_bad_parameters(parameters, message):
         (PANEL[:0], "0 sample"),
         (PANEL.assign(y=np.nan), "The target 'y' has no known value"),
         (PANEL.assign(y=np.inf), "infinity"),
-        (PANEL.assign(y="much"), r"feature columns \['y'\] are not numeric"),
+        (PANEL.assign(y="much"), "Feature 'y' holds text"),
         (PANEL.groupby("unit").head(1), "known target 2 steps after it: the longest series has 1"),
         (pd.concat([PANEL, PANEL[:1]]), "repeat a .series, time. pair"),
         (

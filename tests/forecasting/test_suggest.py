@@ -217,7 +217,7 @@ def test_bad_options(options, message):
 
 def test_text_is_no_target():
     panel = pd.DataFrame({"shop": ["a", "a"], "sold": ["1", "2"]})
-    with pytest.raises(ValueError, match=r"columns \['shop', 'sold'\] are not numeric.*series="):
+    with pytest.raises(ValueError, match=r"'shop' the id\? Then pass series='shop'.*\['sold'\]"):
         suggest_season_length(panel)
 
 

@@ -265,7 +265,11 @@ ERRORS = {
         {},
         r"fields 'time' \(float64\), 'event' \(bool\), expected two in this order",
     ),
-    "table": (pd.DataFrame(lives(EVENT, T)), {}, r"y is a DataFrame .*to_records\(index=False\)"),
+    "table": (
+        pd.DataFrame(lives(EVENT, T)),
+        {},
+        r"y\[\['event', 'time'\]\].to_records\(",
+    ),
     "no event": (lives(EVENT & False, T), {}, "60 lives and no event"),
     "events of unknown time": (lives(EVENT, np.where(EVENT, np.nan, T)), {}, "no event"),
     "rows": (Y[1:], {}, "X has 60 rows, y has 59"),

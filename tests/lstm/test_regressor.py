@@ -361,7 +361,7 @@ BAD_FITS = {
     "short ids": ({}, ARRAY, Y, {"series_ids": UNITS[:5]}, "inconsistent numbers of samples"),
     "missing id": ({}, ARRAY, Y, {"series_ids": [None, *UNITS[1:]]}, "id is missing in 1 of 60"),
     "unknown id column": ({"series": "shop"}, PANEL, Y, {}, "series='shop' is neither"),
-    "text column": ({}, PANEL, Y, {}, r"\['unit'\] are not numeric"),
+    "text column": ({}, PANEL, Y, {}, "'unit' holds text"),
     "no full window": ({}, WINDOWS[~FULL], Y[~FULL], {}, "No row has a window of 4.* 3 rows"),
     "large min_observed": ({"min_observed": 5}, WINDOWS, Y, {}, "min_observed=5.*length 4"),
     "embargo of all": ({"embargo": 30}, WINDOWS, Y, {}, "No row is left.*embargo of 30"),

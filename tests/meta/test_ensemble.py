@@ -810,7 +810,7 @@ def test_invalid_input_raises():
     alike = pd.concat([PANEL[one].assign(unit=unit) for unit in "abc"])
     with pytest.raises(ValueError, match="The 3 series make 1 distinct clusters"):
         fit(alike, np.tile(Y[one], 3), assign="cluster")
-    with pytest.raises(ValueError, match=r"not numeric"):
+    with pytest.raises(ValueError, match="'note' holds text"):
         fit(PANEL.assign(note="x"), assign="cluster")
     with pytest.raises(ValueError, match="columns names 'load', which is not in X"):
         fit(assign="cluster", columns="load")

@@ -151,7 +151,7 @@ def test_short_series_are_counted_in_a_warning():
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
         ({"series": "unit", "time": "unit"}, "name the same column"),
         ({"series": "p", "time": "unit"}, None),
-        ({"time": "unit"}, r"repeat a \(series, time\) pair"),
+        ({"time": "unit"}, "repeat a time, expected one row per time"),
     ],
 )
 def test_bad_parameters_of_the_splitter(parameters, message):

@@ -675,7 +675,7 @@ def test_parameters_of_a_wrapped_transformer_can_be_set(panel):
         ({}, {"cycle": [np.nan, *range(7)]}, "The time is missing in 1 of 8 rows"),
         ({}, {"cycle": 1}, r"5 rows repeat a \(series, time\) pair; the first are rows 0 and 2"),
         ({}, {"p": np.inf}, "Input X contains infinity"),
-        ({}, {"p": "high"}, r"The feature columns \['p'\] are not numeric"),
+        ({}, {"p": "high"}, "Feature 'p' holds text"),
         ({"scaler": PolynomialFeatures(), "statistics": "fit"}, None, "must keep rows and columns"),
         ({"scaler": StandardScaler()}, None, "has no expanding statistics: choose"),
         (
@@ -728,7 +728,7 @@ def test_an_empty_panel_raises(panel, scaler):
         (lambda X: X.replace(X["p"].iloc[0], np.inf), "Input X contains infinity"),
         (
             lambda X: X.assign(cycle=pd.date_range("2020", periods=8)),
-            "The time was number in fit and is datetime now",
+            "The time was numbers in fit and is dates now",
         ),
     ],
 )
