@@ -548,7 +548,7 @@ def test_backtests_forecast_no_categories():
     ("options", "message"),
     [
         ({"target": ["sold", "weather"]}, r"targets \['weather'\] are categories"),
-        ({"categorical_features": ["climate"]}, "categorical_features names 'climate'"),
+        ({"categorical_features": ["climate"]}, "categorical_features= contains 'climate'"),
         (
             {"categorical_features": "brand"},
             r"='brand' is text.* in a list: \['brand'\]",

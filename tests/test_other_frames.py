@@ -460,7 +460,7 @@ def test_messages_name_the_columns(library):
     columns = re.escape("columns: ['unit', 'cycle', 'p', 'q']")
     with pytest.raises(ValueError, match=f"series='shop' is neither .*{columns}"):
         PerSeriesScaler(series="shop").fit(frame)
-    with pytest.raises(ValueError, match=f"columns names 'sold', which is not in X .*{columns}"):
+    with pytest.raises(ValueError, match=f"columns='sold' is not a column of X .*{columns}"):
         WindowTransformer(columns="sold", **IDS).fit(frame)
     with pytest.raises(ValueError, match="Feature 'unit' holds text"):
         WindowTransformer().fit(frame)

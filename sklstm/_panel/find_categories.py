@@ -66,7 +66,7 @@ def find_categorical(
     chosen = select_features(X, categorical_features, series, time, "categorical_features")
     if other := sorted(set(chosen) - set(features)):
         raise ValueError(
-            f"categorical_features names columns that are not in columns={columns!r}, at the "
+            f"categorical_features= contains columns that are not in columns={columns!r}, at the "
             f"positions {other} of X ({describe_columns(X)}). Add them to columns, or remove them "
             "from categorical_features."
         )

@@ -293,7 +293,7 @@ def _check_freq(stamps: pd.Index, freq: Any) -> Any:
             step = _offset(freq)
         except ValueError as error:
             raise ValueError(
-                f"freq={freq!r} is no step that pandas knows: pass an offset such as 'h', 'D', "
+                f"freq={freq!r} is not a step that pandas knows: pass an offset such as 'h', 'D', "
                 "'W', 'MS' (month) or 'QS' (quarter)."
             ) from error
         positive = step.n > 0 if isinstance(step, pd.offsets.BaseOffset) else step.value > 0

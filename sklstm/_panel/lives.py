@@ -57,11 +57,13 @@ def separate_lives(y: Any) -> tuple[Any, np.ndarray | None]:
         return y, None
     kinds = [dtype[name].kind for name in names]
     if len(names) != 2 or kinds[0] != "b" or kinds[1] not in "iuf":
+        remedy = "Make it with make_remaining_life or sksurv.util.Surv.from_arrays(event, time)."
+        if kinds[1:] == ["b"] and kinds[0] in "iuf":
+            remedy = f"The fields are in the wrong order: pass y[{[names[1], names[0]]}]."
         raise ValueError(
             f"y is a structured array of the fields {_describe_fields(dtype)}, expected two in "
-            "this order: whether the event was seen (bool), and the time to it or survived without "
-            "it (a number). Make it by make_remaining_life, or by "
-            "sksurv.util.Surv.from_arrays(event, time)."
+            "this order: whether the event was seen (bool), and the time until the event, or until "
+            f"the end of the record (a number). {remedy}"
         )
     event, time = (np.asarray(y[name]) for name in names)
     return time, ~event

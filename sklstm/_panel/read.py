@@ -279,18 +279,19 @@ def select_features(
     found: list[int] = []
     for name in as_names(columns):
         position = column_position(X, name)
+        given = f"{parameter}= contains {name!r}, which"
+        if isinstance(columns, (str, int, np.integer)):
+            given = f"{parameter}={name!r}"
         if position is None:
-            remedy = did_you_mean(name, names_of(X), "Name columns of X.")
-            raise ValueError(
-                f"{parameter} names {name!r}, which is not in X ({describe_columns(X)}). {remedy}"
-            )
+            remedy = did_you_mean(name, names_of(X), "Choose columns of X.")
+            raise ValueError(f"{given} is not a column of X ({describe_columns(X)}). {remedy}")
         if position in ids:
             raise ValueError(
-                f"{parameter} names {name!r}, which is the series id or the time, expected "
-                f"features. Remove it from {parameter}."
+                f"{given} is the series id or the time. Expected features: remove it from "
+                f"{parameter}=."
             )
         if position in found:
-            raise ValueError(f"{parameter} names {name!r} twice. Name it once.")
+            raise ValueError(f"{parameter}= contains {name!r} twice. Name it once.")
         found.append(position)
     if not found:
         raise ValueError(f"{parameter} is empty: name at least one feature, or pass None for all.")

@@ -135,7 +135,7 @@ def gap_number(gap: Any, kind: str | None, name: str = "max_gap") -> float | Non
             number = float(pd.Timedelta(gap).as_unit("ns").value)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{name}={gap!r} is no length of time that pandas.Timedelta can read: pass a "
+                f"{name}={gap!r} is not a length of time that pandas.Timedelta can read: pass a "
                 "timedelta or a string such as '2h' or '3 days'."
             ) from error
     elif is_number:

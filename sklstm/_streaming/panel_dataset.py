@@ -222,7 +222,7 @@ class PanelDataset(Blocks):
         for name in names:
             if name not in self.columns:
                 remedy = did_you_mean(name, self.columns, f"The columns are {self.columns}.")
-                raise KeyError(f"{name!r} is no column of the panel. {remedy}")
+                raise KeyError(f"{name!r} is not a column of the panel. {remedy}")
         return list(names)
 
     def _select(self, columns: str | list[str]) -> PanelDataset:
@@ -248,4 +248,4 @@ def _check_series(series: Any, columns: list[str]) -> None:
     """Raise ValueError if the column of the ids is not in the panel."""
     if series not in columns:
         remedy = did_you_mean(series, columns, f"The columns are {columns}.")
-        raise ValueError(f"series={series!r} is no column of the panel. {remedy}")
+        raise ValueError(f"series={series!r} is not a column of the panel. {remedy}")

@@ -412,9 +412,9 @@ class MultiSeriesForecaster(PanelEstimator):
         longest = self._seasons[-1]
         if len(self._seasons) > 1 and window_length <= longest:
             raise ValueError(
-                f"window_length={window_length} holds no two rows {longest} rows apart, but "
-                f"season_length={self.season_length} names that season. Choose a window of two "
-                f"or more seasons ({2 * longest} rows), or leave the season out."
+                f"window_length={window_length} is too short for the season {longest} in "
+                f"season_length={self.season_length}. Choose a window of two or more seasons "
+                f"({2 * longest} rows), or leave the season out."
             )
         if segment_length is None:
             segment_length = recipe.choose_segment_length(window_length, self._seasons[0])

@@ -44,7 +44,7 @@ def series_folds(codes, n_series, n_folds, rng) -> np.ndarray:
     if len(present) < 2:
         raise ValueError(
             f"calibration='series' needs at least two series, got {len(present)}. Choose "
-            "calibration='time', or pass more series; their ids are named by series=."
+            "calibration='time', or pass more series and name their ids with series=."
         )
     fold = np.full(n_series, -1)
     fold[rng.permutation(present)] = np.arange(len(present)) % min(n_folds, len(present))

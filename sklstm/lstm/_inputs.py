@@ -200,7 +200,7 @@ def _with_series_ids(windows, series_ids, ids_in_X, estimator):
     if estimator.series_embedding:
         raise ValueError(
             "series_embedding needs the ids in X itself, since predict takes no others: pass "
-            "Windows, or a table with the ids named by series=."
+            "Windows, or a table and the name of its ids with series=."
         )
     check_consistent_length(windows, series_ids)
     return windows.with_series(*encode_ids(id_index(series_ids), len(windows)))
@@ -219,8 +219,8 @@ def _check_ids(estimator, ids_in_X, reset):
         raise ValueError(
             "series_embedding looks up the ids that X carries: X carried "
             f"{'ids' if estimator._ids_in_X else 'none'} in fit, but "
-            f"{'ids' if ids_in_X else 'none'} now. Pass Windows, or a table with the ids named by "
-            "series=."
+            f"{'ids' if ids_in_X else 'none'} now. Pass Windows, or a table and the name of its "
+            "ids with series=."
         )
 
 
@@ -289,7 +289,7 @@ def static_positions(windows: Windows, static_features) -> tuple[int, ...]:
     chosen = select_features(table, static_features, None, None, "static_features")
     if len(chosen) == len(names):
         raise ValueError(
-            f"static_features names all {len(names)} features: leave at least one for the LSTM."
+            f"static_features= contains all {len(names)} features: leave at least one for the LSTM."
         )
     values = windows.rows[:, chosen][windows.ends]
     first = np.zeros(len(windows.ids), np.intp)

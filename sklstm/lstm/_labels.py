@@ -110,8 +110,8 @@ def _check_no_lives(labels: np.ndarray, name: str) -> None:
     if labels.dtype.names is not None:
         raise ValueError(
             f"y holds lives, a structured array of {list(labels.dtype.names)}, but {name} expects "
-            "labels. Use MultiSeriesLSTMRegressor for lives, or label the rows before an event by "
-            "make_event_targets."
+            "labels. Use MultiSeriesLSTMRegressor for lives, or label the rows before an event "
+            "with make_event_targets."
         )
 
 
@@ -123,7 +123,7 @@ def _check_discrete(labels: np.ndarray, name: str) -> None:
         reason = str(error).split(". ")[0]  # the type that scikit-learn has found
         raise ValueError(
             f"y holds numbers such as {show(labels[0])}, but {name} expects the labels of classes "
-            f"({reason}). Use MultiSeriesLSTMRegressor, or make labels, such as by pandas.cut."
+            f"({reason}). Use MultiSeriesLSTMRegressor, or make labels, such as with pandas.cut."
         ) from error
 
 
@@ -189,7 +189,7 @@ def weights_of_classes(class_weight, classes: np.ndarray, totals: np.ndarray) ->
     if unknown:
         names = classes.tolist()
         raise ValueError(
-            f"class_weight names {unknown}, but the classes are {names}. "
+            f"class_weight= contains {show(unknown[0])}, which is not one of the classes {names}. "
             f"{did_you_mean(unknown[0], names, 'Use the labels of y.')}"
         )
     weights = [class_weight.get(label, 1.0) for label in classes.tolist()]

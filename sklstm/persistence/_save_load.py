@@ -109,5 +109,5 @@ def load(path: str | os.PathLike[str]) -> Any:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} holds no valid estimator: {error}") from error
     if not isinstance(loaded, BaseEstimator):
-        raise ModelFileError(f"{path} holds a {type(loaded).__qualname__} and no estimator.")
+        raise ModelFileError(f"{path} holds a {type(loaded).__qualname__}, expected an estimator.")
     return loaded

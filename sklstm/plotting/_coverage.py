@@ -195,7 +195,7 @@ class CoverageDisplay:
             raise ValueError(f"by={by!r} must be 'interval' or 'quantile'.")
         if series is not None and panel is None:
             raise ValueError(
-                f"series={series!r} names the ids in a panel, and panel=None. Pass the rows that "
+                f"series={series!r} is a column of a panel, and panel=None. Pass the rows that "
                 "were predicted as panel=, or leave series=None."
             )
         check_lengths(y_true=y_true, y_quantiles=y_quantiles, panel=panel)

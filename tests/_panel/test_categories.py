@@ -60,8 +60,8 @@ def test_arrays_have_categories_by_position_only():
 @pytest.mark.parametrize(
     ("chosen", "options", "message"),
     [
-        (["region"], {}, "categorical_features names 'region', which is not in X"),
-        (["unit"], {}, "which is the series id or the time"),
+        (["region"], {}, "categorical_features= contains 'region', which is not a column"),
+        (["unit"], {}, "is the series id or the time"),
         (["site"], {"columns": ["p"]}, r"not in columns=\['p'\].*Add them to columns"),
     ],
 )

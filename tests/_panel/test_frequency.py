@@ -134,7 +134,7 @@ def test_passed_freq(stamps, freq, expected):
         (dates("D"), 2, "freq=2 is a plain number, but the time holds dates"),
         (dates("D"), "-1D", "freq='-1D' must be positive"),
         (dates("D"), pd.Timedelta(0), "must be positive"),
-        (dates("D"), "soon", "freq='soon' is no step that pandas knows"),
+        (dates("D"), "soon", "freq='soon' is not a step that pandas knows"),
         (pd.Index(range(4)), "D", "freq='D' must be a number, since the time holds numbers"),
         (pd.Index(range(4)), 0, "freq=0 must be positive"),
         (RUNS["daily periods"], "D", "periods, which have a frequency"),

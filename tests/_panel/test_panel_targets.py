@@ -70,7 +70,7 @@ def test_bad_horizon(horizon):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"columns": "r"}, "columns names 'r', which is not in X"),
+        ({"columns": "r"}, "columns='r' is not a column of X"),
         ({"columns": "unit", "series": "unit"}, "is the series id or the time"),
         ({"columns": ["p", "p"]}, "twice"),
         ({"columns": []}, "columns is empty"),

@@ -29,7 +29,7 @@ from sklstm import (
 )
 
 IDS = {"series": "unit", "time": "cycle"}
-TORN = r"\d+ rows of \d+ series lie between rows that fit saw"
+TORN = r"\d+ rows of \d+ series \(.*\) fall between rows used in fit"
 
 
 def pipeline(window_length=6):

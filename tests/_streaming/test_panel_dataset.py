@@ -154,9 +154,9 @@ def test_columns_are_selected(tmp_path):
     column = dataset["q"]
     assert column.shape == (7,)
     np.testing.assert_array_equal(np.asarray(column), panel["q"])
-    with pytest.raises(KeyError, match=r"'cycles' is no column.*'cycle'"):
+    with pytest.raises(KeyError, match=r"'cycles' is not a column.*'cycle'"):
         dataset["cycles"]
-    with pytest.raises(ValueError, match=r"series='units' is no column.*'unit'"):
+    with pytest.raises(ValueError, match=r"series='units' is not a column.*'unit'"):
         PanelDataset(panel, series="units")
 
 
@@ -236,6 +236,6 @@ def test_other_files_are_no_panel(tmp_path):
 
 
 def test_repartition_of_a_misspelt_series(tmp_path):
-    with pytest.raises(ValueError, match=r"series='units' is no column .* 'unit'"):
+    with pytest.raises(ValueError, match=r"series='units' is not a column .* 'unit'"):
         PanelDataset.repartition(make_panel([3, 2]), tmp_path / "new", series="units")
     assert not (tmp_path / "new").exists()

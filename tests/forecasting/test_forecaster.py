@@ -616,7 +616,7 @@ def test_calendar_columns_made_by_pandas():
         model.forecast()
     with pytest.raises(ValueError, match="in 2 series: 'a' .*'b' .*needed up to 2024-03-17"):
         model.predict(panel)
-    with pytest.raises(ValueError, match=r"future has no column \['holiday'\]"):
+    with pytest.raises(ValueError, match=r"future lacks the columns \['holiday'\]"):
         model.forecast(future=future.drop(columns="holiday"))
     with pytest.raises(ValueError, match="time was dates in fit and is numbers now"):
         model.forecast(future=future.assign(cycle=range(21)))
@@ -853,12 +853,12 @@ def test_early_stopping():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"target": "z"}, "target names 'z', which is not in X"),
-        ({"target": "unit"}, "target names 'unit', which is the series id or the time"),
+        ({"target": "z"}, "target='z' is not a column of X"),
+        ({"target": "unit"}, "target='unit' is the series id or the time"),
         ({"target": []}, "target is empty"),
-        ({"target": ["y", "y"]}, "target names 'y' twice"),
+        ({"target": ["y", "y"]}, "target= contains 'y' twice"),
         ({"target": "y", "known_future": ["y"]}, r"\['y'\] are both target and known_future"),
-        ({"known_future": ["z"]}, "known_future names 'z', which is not in X"),
+        ({"known_future": ["z"]}, "known_future= contains 'z', which is not a column of X"),
         ({"known_future": ["y"]}, "No column is left to forecast"),
         ({"known_future": "y"}, "No column is left to forecast"),
         ({"known_future": 1.5}, "'known_future' parameter of MultiSeriesForecaster"),
@@ -940,7 +940,7 @@ def test_bad_calls():
     with pytest.raises(ValueError, match="not fitted yet"):
         model.forecast()
     model.fit(PANEL)
-    with pytest.raises(ValueError, match="future was passed, but known_future names no column"):
+    with pytest.raises(ValueError, match="future was passed, but known_future is empty"):
         model.forecast(future=PANEL)
     with pytest.raises(ValueError, match="quantiles is None: choose quantiles"):
         model.predict_quantiles(PANEL)

@@ -451,8 +451,8 @@ def test_static_features_by_name_or_position():
     ("names", "message"),
     [
         (["p"], "'p' is named in static_features and is not constant within series 'u0'"),
-        (["size", "p", "q"], "names all 3 features"),
-        (["weight"], "static_features names 'weight', which is not in X"),
+        (["size", "p", "q"], "contains all 3 features"),
+        (["weight"], "static_features= contains 'weight', which is not a column of X"),
         (["size", "size"], "twice"),
         ([], "static_features is empty"),
     ],

@@ -457,7 +457,7 @@ def test_invalid_input_raises():
         fit(y=None)
     with pytest.raises(ValueError, match="series='machine' is neither a column nor an index level"):
         fit(series="machine")
-    with pytest.raises(ValueError, match="target='load' is no column of X"):
+    with pytest.raises(ValueError, match="target='load' is not a column of X"):
         fit(target="load")
     with pytest.raises(ValueError, match="no expanding statistics.*or target=None"):
         fit(target="p", scaler=StandardScaler())

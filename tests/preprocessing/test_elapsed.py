@@ -12,7 +12,7 @@ import sklstm
 from sklstm import PanelDataset, WindowTransformer
 
 # The panels that are drawn pass rows between those of fit; tests/_panel/test_torn.py tests that.
-pytestmark = pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw")
+pytestmark = pytest.mark.filterwarnings("ignore:.*fall between rows used in fit")
 IDS = {"series": "unit", "time": "cycle"}
 
 

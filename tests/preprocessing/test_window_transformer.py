@@ -30,7 +30,7 @@ FEATURES = ["p", "q"]
 # rows between those of fit. The warning of that is right, and tests/_panel/test_torn.py tests it.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*max_gap=.* cuts the windows"),
-    pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw"),
+    pytest.mark.filterwarnings("ignore:.*fall between rows used in fit"),
 ]
 
 
@@ -678,8 +678,8 @@ def test_bad_parameters(panel, params):
         ({"series": "machine"}, "series='machine' is neither a column nor an index level.*earlier"),
         ({"time": "clock"}, "time='clock' is neither a column nor an index level.*earlier"),
         ({"series": 2}, "series=2 is neither"),
-        ({"columns": ["r"]}, "'r', which is not in X"),
-        ({"columns": [2]}, "2, which is not in X"),
+        ({"columns": ["r"]}, "'r', which is not a column of X"),
+        ({"columns": [2]}, "2, which is not a column of X"),
         ({"columns": ["p", 0]}, "twice"),
         ({"columns": []}, "columns is empty"),
         ({"series": "p", "columns": ["p"]}, "is the series id or the time"),
