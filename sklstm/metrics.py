@@ -366,8 +366,9 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
     name = scale.index.name
     if index is None or name is None or name not in index.names:
         raise ValueError(
-            f"scale is a Series by id, so y_true must be a Series or DataFrame with the index "
-            f"level {name!r}, the name of scale's index. Otherwise pass one scale per row."
+            f"scale is a Series by id, and y_true has no index level {name!r}, the name of scale's "
+            f"index (levels of y_true: {[] if index is None else list(index.names)}). Index y_true "
+            f"by the ids, such as with y_true.set_axis(X[{name!r}]), or pass one scale per row."
         )
     ids = index.get_level_values(name)
     remedy = "Compute the scale of all series that are scored."

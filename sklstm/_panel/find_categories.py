@@ -138,7 +138,7 @@ def _merge(parts) -> CategoricalFeature:
         return parts[0]
     known = [part.categories for part in parts if len(part.categories)]
     for categories in known[1:]:
-        check_same_kind(known[0], categories, parts[0].position)
+        check_same_kind(known[0], categories, parts[0].position, "in earlier blocks")
     labels = known[0].append(known[1:]) if known else parts[0].categories
     is_constant = all(part.is_constant for part in parts)
     return CategoricalFeature(parts[0].position, factorize(labels)[1], is_constant)

@@ -181,8 +181,10 @@ def read_series_rows(
         raise ValueError(
             f"series={series!r} and time={time!r} name the same column; each needs its own."
         )
-    codes, ids = encode_ids(ids, X.shape[0])
-    numbers, kind = (None, None) if stamps is None else time_numbers(stamps)
+    codes, ids = encode_ids(ids, X.shape[0], _column_label(X, series))
+    numbers, kind = None, None
+    if stamps is not None:
+        numbers, kind = time_numbers(stamps, _column_label(X, time))
     return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids, (series, time)))
 
 
@@ -226,6 +228,14 @@ def column_position(X: Any, name: str | int) -> int | None:
         if -n_columns <= name < n_columns:
             return int(name) % n_columns
     return None
+
+
+def _column_label(X: Any, name: str | int | None) -> Any:
+    """Return the label of a column of a DataFrame; None for index levels and arrays."""
+    if name is None or not isinstance(X, pd.DataFrame):
+        return None
+    position = column_position(X, name)
+    return None if position is None else X.columns[position]
 
 
 def feature_names(labels: pd.Index | None, positions: list[int]) -> list[str]:

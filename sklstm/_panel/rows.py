@@ -14,7 +14,7 @@ from scipy.sparse import csc_array
 from sklstm._panel.arrays import common_floats, without_mask
 from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import PlainIds
-from sklstm._panel.show import show
+from sklstm._panel.show import describe_missing, show
 
 # Rows to work on at once where whole columns of temporary numbers would fill the memory.
 BLOCK_ROWS = 2**16
@@ -238,8 +238,11 @@ def id_index(ids: Any) -> pd.Index:
     return pd.Index(common_floats(as_plain(ids), "series id"))
 
 
-def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:
-    """Return (codes, ids): ids in order of appearance, and each row's position among them."""
+def encode_ids(values: Any, n_rows: int, column: Any = None) -> tuple[np.ndarray, pd.Index]:
+    """Return (codes, ids): ids in order of appearance, and each row's position among them.
+
+    `column` is the column of a DataFrame that holds `values`, for messages.
+    """
     if values is None:
         return np.zeros(n_rows, np.int32), pd.Index([0])
     values = common_floats(without_mask(values), "series id")
@@ -252,11 +255,7 @@ def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:
     else:
         codes, ids = _factorize(values)
     if len(codes) and codes.min() < 0:
-        missing = np.flatnonzero(codes < 0)
-        raise ValueError(
-            f"The series id is missing in {len(missing)} of {n_rows} rows (the first is row "
-            f"{missing[0]}). Fill it in or drop those rows."
-        )
+        raise ValueError(describe_missing("series id", np.flatnonzero(codes < 0), n_rows, column))
     return codes.astype(np.int32, copy=False), ids
 
 

@@ -31,10 +31,14 @@ def as_array_like(X):
         return np.asarray(X)
     except ValueError as error:
         if isinstance(X, Iterable):
+            lengths = list(dict.fromkeys(len(each) for each in X if hasattr(each, "__len__")))
+            what = "a list that cannot be converted to an array"
+            if len(lengths) > 1:
+                what = f"a list of sequences of different lengths ({lengths[0]} and {lengths[1]})"
             raise ValueError(
-                "X is a list that cannot be converted to an array. If it holds series of unequal "
-                "length, sklstm.stack_series makes a panel of them and WindowTransformer its "
-                "windows."
+                f"X is {what}, expected an array of shape (n_rows, window_length, n_features). "
+                "Make a table of a list of series with sklstm.stack_series(X), and its windows "
+                "with WindowTransformer."
             ) from error
         raise
 
@@ -261,11 +265,14 @@ def warn_of_lost_digits(array, name) -> None:
         # float32 has 24 bits: at a level of 2 ** 14 deviations, ten bits are left.
         lost = np.flatnonzero(varies & (deviation * 2**14 < level))
     if len(lost):
+        remedy = "Put PerSeriesScaler before the windows, or subtract the mean."
+        if name == "y":
+            remedy = "Scale y with PerSeriesTargetRegressor, or subtract the mean."
+        more = f" So do the columns {lost[1:10].tolist()}." if len(lost) > 1 else ""
         warn_user(
-            f"Column(s) {lost[:10].tolist()} of {name} vary by little beside their level (by "
-            f"{deviation[lost[0]]:.3g} around {level[lost[0]]:.3g} in the first): the network "
-            "computes in float32 and loses most of their digits. Scale them (PerSeriesScaler), or "
-            "subtract the level."
+            f"Column {lost[0]} of {name} varies by only {deviation[lost[0]]:.3g} around "
+            f"{level[lost[0]]:.3g}. The network computes in float32, which loses most of that."
+            f"{more} {remedy}"
         )
 
 

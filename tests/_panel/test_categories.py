@@ -162,9 +162,9 @@ def test_numbers_are_equal_whatever_their_type():
 def test_text_and_numbers_raise():
     text, numbers = FRAME, FRAME.assign(site=[1, 1, 2, 2])
     (feature,) = learn(text, chosen=["site"])
-    with pytest.raises(ValueError, match=r"'site' are text .*'north'\) and no text .*\(1\)"):
+    with pytest.raises(ValueError, match=r"were text in fit .*'north'\) and are numbers .*1\)"):
         feature.encode(numbers["site"], "site")
-    with pytest.raises(ValueError, match="no text in some rows .* and text in others"):
+    with pytest.raises(ValueError, match="were numbers in earlier blocks .* and are text now"):
         learn(numbers, text, chosen=["site"])
     assert_array_equal(feature.encode([None, None], "site"), [0, 0])
 

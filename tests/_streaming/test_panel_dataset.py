@@ -231,7 +231,7 @@ def test_bad_arguments(open_panel, error, message):
 
 def test_other_files_are_no_panel(tmp_path):
     (tmp_path / "panel.csv").write_text("unit,p")
-    with pytest.raises(ValueError, match="holds no Parquet files.*read_csv"):
+    with pytest.raises(ValueError, match="Parquet.*read_csv"):
         PanelDataset(tmp_path / "panel.csv", series="unit")
 
 

@@ -892,7 +892,7 @@ def test_bad_parameters(parameters, message):
             "rows are not a whole number of steps",
         ),
         (PANEL[["unit", "cycle"]], "0 feature"),
-        (PANEL.assign(unit=None), "series id is missing"),
+        (PANEL.assign(unit=None), r"series id \('unit'\) is missing"),
     ],
     ids=range(9),
 )

@@ -81,8 +81,8 @@ LAYOUTS = ["columns", "columns", "index", *ARRAYS]
 # A fault of the panel and the documented message of its error.
 FAULTS = {
     "duplicate": r"repeat a (\(series, time\) pair|time)",
-    "missing id": "series id is missing",
-    "missing time": "time is missing",
+    "missing id": "series id.* is missing",
+    "missing time": "time.* is missing",
     "infinite": "infinity or a value too large",
     "text": "expected numbers",
     "far date": "expected dates from 1677",

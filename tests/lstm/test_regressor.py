@@ -359,7 +359,7 @@ BAD_FITS = {
     "unknown scheme": ({"series_weight": "equal"}, WINDOWS, Y, {}, "'equal'.*'balanced'"),
     "ids twice": ({}, WINDOWS, Y, {"series_ids": UNITS}, "already: leave series_ids=None"),
     "short ids": ({}, ARRAY, Y, {"series_ids": UNITS[:5]}, "inconsistent numbers of samples"),
-    "missing id": ({}, ARRAY, Y, {"series_ids": [None, *UNITS[1:]]}, "id is missing in 1 of 60"),
+    "missing id": ({}, ARRAY, Y, {"series_ids": [None, *UNITS[1:]]}, "id is missing .* in 1 of 60"),
     "unknown id column": ({"series": "shop"}, PANEL, Y, {}, "series='shop' is neither"),
     "text column": ({}, PANEL, Y, {}, "'unit' holds text"),
     "no full window": ({}, WINDOWS[~FULL], Y[~FULL], {}, "No row has a window of 4.* 3 rows"),
@@ -560,7 +560,7 @@ def test_warns_of_digits_that_float32_loses():
         (ARRAY, Y.astype(np.float64) + 1e8),
         (ARRAY.astype(np.float64) + np.eye(ARRAY.shape[2])[1] * 1e9, Y),
     ):
-        with pytest.warns(UserWarning, match="vary by little beside their level"):
+        with pytest.warns(UserWarning, match="varies by only .* float32"):
             lstm(epochs=1).fit(X, y)
 
 

@@ -118,7 +118,7 @@ def test_a_network_reads_the_time_between_rows():
 @pytest.mark.parametrize(
     ("options", "change", "message"),
     [
-        ({"time": None, "columns": ["p"]}, {}, "needs the time of the rows"),
+        ({"time": None, "columns": ["p"]}, {}, "needs the time of the rows, and time=None"),
         ({}, {"elapsed": 1.0}, "X has one of that name"),
         ({}, {"unit": list("abcdefg")}, "at least two rows in fit"),
     ],
