@@ -68,7 +68,8 @@ def on_dask(client: Client, **options: Any) -> Iterator[None]:
     if not hasattr(client, "amm"):
         raise TypeError(
             f"client is of type {type(client).__name__}, expected a distributed.Client. Connect "
-            "first: Client('tcp://scheduler:8786'), or Client() for this machine."
+            "first, with from dask.distributed import Client: Client('tcp://scheduler:8786'), or "
+            "Client() for this machine."
         )
     managed = client.amm.running()
     client.amm.stop()

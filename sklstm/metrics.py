@@ -35,7 +35,10 @@ __all__ = [
 ]
 
 
-OF_CLASSES = f"{CONVERT_TEXT} If they are classes, choose a metric or a display of classes."
+OF_CLASSES = (
+    f"{CONVERT_TEXT} If they are classes, choose a metric of classes, such as 'accuracy', or a "
+    "display of classes."
+)
 
 
 def __dir__() -> list[str]:
@@ -381,9 +384,10 @@ def check_levels(quantiles: ArrayLike) -> np.ndarray:
     """Convert the levels of quantiles to floats between 0 and 1."""
     levels = as_floats(quantiles, "quantiles")
     if levels.ndim != 1 or levels.size == 0 or not ((levels > 0) & (levels < 1)).all():
+        percent = " For percentages, divide by 100." if (levels > 1).any() else ""
         raise ValueError(
             f"quantiles={quantiles!r} must be a list of numbers between 0 and 1, such as "
-            "[0.1, 0.5, 0.9]."
+            f"[0.1, 0.5, 0.9].{percent}"
         )
     return levels
 

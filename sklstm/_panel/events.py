@@ -225,9 +225,12 @@ def _check_not_per_row(event, panel, rows: SeriesRows) -> None:
     """Raise ValueError if a Series has a value for each row, which would be read by its index."""
     index = getattr(panel, "index", None)
     if isinstance(event, pd.Series) and len(rows) > len(rows.ids) and event.index.equals(index):
+        remedy = PER_ROW
+        if event.name in getattr(panel, "columns", ()):
+            remedy = f"The panel has a column of that name: pass event={event.name!r}."
         raise ValueError(
             f"event is a Series with the index of the panel, one value for each of {len(rows)} "
-            f"rows, expected one for each of {len(rows.ids)} series, by id. {PER_ROW}"
+            f"rows, expected one for each of {len(rows.ids)} series, by id. {remedy}"
         )
 
 

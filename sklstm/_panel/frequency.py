@@ -66,10 +66,10 @@ class Frequency:
         if is_off.any():
             step = getattr(self.step, "freqstr", show(self.step))
             raise ValueError(
-                f"{is_off.sum()} rows are not a whole number of steps ({step}) after the first row "
-                "of their series; the first of them is at "
-                f"{show(stamps[np.flatnonzero(is_off)[0]])}. Resample the series to regular steps, "
-                "or pass the step as freq=."
+                f"The rows are not at regular times: {is_off.sum()} of them are not a whole number "
+                f"of steps ({step}) after the first row of their series, such as that at "
+                f"{show(stamps[np.flatnonzero(is_off)[0]])}. Round the times, such as with "
+                ".dt.floor('D'), resample the series to regular steps, or pass the step as freq=."
             )
         counts: np.ndarray = rounded.astype(np.int64)
         return counts

@@ -109,6 +109,6 @@ def check_some_event(y: Any) -> None:
     times, censored = separate_lives(y)
     if censored is not None and np.isnan(times[~censored].astype(float)).all():
         raise ValueError(
-            f"y holds {len(times)} lives and no event, so that lives are only known to be longer, "
-            "and no prediction would be too long. Pass series whose event was seen, too."
+            f"None of the {len(times)} lives in y ends in an event, so no prediction could be too "
+            "long. Add series whose event was seen."
         )

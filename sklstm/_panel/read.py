@@ -179,7 +179,8 @@ def read_series_rows(
     stamps = None if time is None else id_values(X, time, "time")
     if series is not None and time is not None and _is_same_column(X, series, time):
         raise ValueError(
-            f"series={series!r} and time={time!r} name the same column; each needs its own."
+            f"series={series!r} and time={time!r} are the same column, expected two. Set one of "
+            f"them to another column of X ({describe_columns(X)})."
         )
     codes, ids = encode_ids(ids, X.shape[0], _column_label(X, series))
     numbers, kind = None, None

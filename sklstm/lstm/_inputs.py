@@ -149,7 +149,8 @@ def _check_values(windows, estimator):
         raise ValueError(
             f"Input X contains {'NaN' if missing else 'infinity'}{_not_finite_in(windows)}: {name} "
             "needs finite features. Impute before the windows: PerSeriesImputer carries the last "
-            "known value of the series forward, or fills in a constant with an indicator."
+            "known value of the series forward, or fills in a constant and adds a column that "
+            "marks the filled values."
         )
 
 

@@ -86,7 +86,7 @@ class Labels:
             unknown = self.values[codes < 0][0]
             raise ValueError(
                 f"y contains the label {show(unknown)}, but the classes are {classes.tolist()}. "
-                "Pass labels of these classes, and None or NaN where the label is unknown."
+                "Set such labels to None or NaN, or fit with this class (classes= in partial_fit)."
             )
         marks = np.full((len(self.known), len(classes)), np.nan, np.float32)
         marks[self.known] = np.eye(len(classes), dtype=np.float32)[codes]
@@ -196,7 +196,8 @@ def weights_of_classes(class_weight, classes: np.ndarray, totals: np.ndarray) ->
     valid = [isinstance(each, Real) and 0 <= float(each) < np.inf for each in weights]
     if not all(valid) or not np.any(weights):
         raise ValueError(
-            f"class_weight={class_weight!r} must hold numbers of 0 or more, and not 0 for all "
-            f"classes {classes.tolist()}. To leave rows out of the loss, make their labels NaN."
+            f"class_weight={class_weight!r} must hold numbers of 0 or more, at least one above 0 "
+            f"for the classes {classes.tolist()}. To leave rows out of the loss, make their labels "
+            "NaN."
         )
     return np.asarray(weights, dtype=float)

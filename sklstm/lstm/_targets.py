@@ -48,7 +48,7 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
         y = check_array(y, ensure_2d=False, **options)
     except ValueError as error:
         if "infinity" in str(error):
-            error.args = (f"{error} Set such targets to NaN, which are left out, or clip them.",)
+            error.args = (f"{error} Set them to NaN (unknown targets are left out), or clip them.",)
         raise
     if y.ndim > 2:
         raise ValueError(
@@ -56,7 +56,10 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
         )
     check_n_targets(len(y), n_rows)
     if not allow_unknown and np.isnan(y).all():
-        raise ValueError("Input y contains NaN only: pass at least one known target.")
+        raise ValueError(
+            f"All {y.size} targets are NaN, expected at least one that is known. Check how y was "
+            "made: a failed merge, or a horizon that is too long, gives only NaN."
+        )
     return y.reshape(n_rows, -1), y.ndim == 1
 
 

@@ -138,9 +138,11 @@ class CoverageDisplay:
         if shares is None:
             levels = quantile_levels(estimator)
             if levels is None:
+                where = "" if hasattr(estimator, "quantiles") else " in its network"
                 raise ValueError(
-                    f"{type(estimator).__name__} predicts no quantiles. Fit it with quantiles=..., "
-                    "or pass predictions to CoverageDisplay.from_predictions."
+                    f"{type(estimator).__name__} predicts no quantiles. Set quantiles=(0.1, 0.5, "
+                    f"0.9){where} and fit again, or pass predictions to "
+                    "CoverageDisplay.from_predictions."
                 )
             quantiles = predict_quantiles(estimator, X)
         else:

@@ -268,8 +268,8 @@ def _read_result(result: Any, metric: Any) -> pd.DataFrame:
     if not isinstance(result, pd.DataFrame) or not set(needed) <= set(result.columns):
         found = list(result.columns) if isinstance(result, pd.DataFrame) else type(result).__name__
         raise ValueError(
-            f"A result of backtest has the columns {needed}, got {found}. Pass such a result, or a "
-            "dict of several by the names of the models."
+            f"A result of backtest has the columns {needed}, got {found}. Pass the result of "
+            "backtest(forecaster, X), or a dict {name: result} to compare models."
         )
     targets = result["target"].unique() if "target" in result else []
     if len(targets) > 1 and metric in ("mae", "rmse"):

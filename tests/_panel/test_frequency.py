@@ -83,7 +83,7 @@ def test_days_whose_hour_a_clock_change_skips_or_repeats(zone, clock, change):
     assert_array_equal(frequency.after(days[:1], 11), days[1:])
     assert_array_equal(frequency.after(days[4:5], 2), days[5:7])
     moved = days[:8].insert(8, days[8] + pd.Timedelta(hours=1))
-    with pytest.raises(ValueError, match="1 rows are not a whole number of steps"):
+    with pytest.raises(ValueError, match="1 of them are not a whole number of steps"):
         frequency.numbers(moved, np.array([0]))
 
 

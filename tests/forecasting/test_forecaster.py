@@ -869,7 +869,7 @@ def test_early_stopping():
         ({"quantiles": [0.1, 2.0], "regressor": NET}, "quantiles"),
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
         ({"freq": "D"}, "freq='D' must be a number, since the time holds numbers"),
-        ({"freq": 2}, r"rows are not a whole number of steps \(2\)"),
+        ({"freq": 2}, r"them are not a whole number of steps \(2\)"),
         ({"regressor": "ridge"}, "'regressor' parameter of MultiSeriesForecaster"),
     ],
 )
@@ -889,7 +889,7 @@ def test_bad_parameters(parameters, message):
         (pd.concat([PANEL, PANEL[:1]]), "repeat a .series, time. pair"),
         (
             PANEL.assign(cycle=PANEL["cycle"].replace(20, 20.5)),
-            "rows are not a whole number of steps",
+            "not at regular times: .* are not a whole number of steps",
         ),
         (PANEL[["unit", "cycle"]], "0 feature"),
         (PANEL.assign(unit=None), r"series id \('unit'\) is missing"),

@@ -171,7 +171,7 @@ def test_backtest_with_missing_days(refit):
 def test_a_warning_counts_the_days_that_were_filled():
     message = (
         r"1 of the steps ahead has no known \['promo'\]: series 103 at 2024-02-09. The last known "
-        r"values are used. If they are known, pass the rows"
+        r"values are used. Add these rows to future, or check its dates"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         MODEL.forecast(future=FUTURE)
@@ -198,7 +198,7 @@ def test_messages_name_plain_ids_and_days(method):
     message = (
         "The columns ['promo'] must be known for the 3 steps after each row that is forecast "
         "from. They end too early in 1 series: 7 (known up to 2024-02-11, needed up to "
-        "2024-02-12). Pass the missing rows as future= (in score: in X)."
+        "2024-02-12). Pass the missing rows as future=. When scoring, add them to X."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call(PANEL, incomplete)

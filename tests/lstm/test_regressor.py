@@ -335,7 +335,7 @@ BAD_FITS = {
     "unequal arrays": ({}, [ARRAY[0], ARRAY[0, :2]], Y[:2], {}, "stack_series"),
     "no y": ({}, WINDOWS, None, {}, "requires y to be passed"),
     "short y": ({}, WINDOWS, Y[:-1], {}, "X has 60 rows, y has 59"),
-    "all-missing y": ({}, WINDOWS, Y * np.nan, {}, "NaN only"),
+    "all-missing y": ({}, WINDOWS, Y * np.nan, {}, "All .* targets are NaN"),
     "infinite y": ({}, WINDOWS, y_with(np.inf), {}, "y contains infinity"),
     "y beyond float32": ({}, WINDOWS, y_with(1e39), {}, "y contains.*(infinity|large)"),
     "3-D y": ({}, WINDOWS, Y.reshape(-1, 1, 1), {}, "3|dim"),

@@ -313,7 +313,7 @@ def test_padding_must_be_as_in_fit():
 def test_incomplete_segment_is_allowed_where_padding_is_masked():
     net = lstm(segment_length=3, attention=True).fit(MASKED, Y)
     assert net.attention_weights(MASKED).shape == (len(Y), 2)
-    with pytest.raises(ValueError, match="segment_length=3 does not divide.*pad with 'nan'"):
+    with pytest.raises(ValueError, match="segment_length=3 does not divide.*padding='nan'"):
         lstm(segment_length=3).fit(EDGE, Y)
     for row, window in enumerate(np.asarray(MASKED, float)):
         expected, _ = pass_forward(net, window[L - MASKED.n_observed[row] :])

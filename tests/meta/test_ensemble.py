@@ -826,7 +826,7 @@ def test_invalid_input_raises():
         fit(PANEL[FEATURES], series=None, series_ids=UNITS[1:])
     with pytest.raises(ValueError, match="series='machine' is neither a column nor an index level"):
         fit(series="machine")
-    with pytest.raises(ValueError, match="y contains NaN only"):
+    with pytest.raises(ValueError, match="All .* targets are NaN"):
         fit(y=np.full(len(Y), np.nan))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         fit(y=Y[1:])
