@@ -317,9 +317,9 @@ def sorting_order(codes, time, ids, names=("id", "time")):
     twice = (sorted_codes[1:] == sorted_codes[:-1]) & (sorted_time[1:] == sorted_time[:-1])
     if twice.any():
         first, second = np.sort(order[np.flatnonzero(twice)[0] : np.flatnonzero(twice)[0] + 2])
+        rows = f"the first are rows {first} and {second}"
         raise ValueError(
-            f"{int(twice.sum())} rows repeat a "
-            + _describe_repeated(f"rows {first} and {second}", ids[codes[first]], names)
+            f"{int(twice.sum())} rows repeat a {_describe_repeated(rows, ids[codes[first]], names)}"
         )
     return order
 
@@ -328,18 +328,18 @@ def _describe_repeated(rows: str, series: Any, names: tuple[Any, Any]) -> str:
     """Describe rows of equal series and time, and what to do, to end a message."""
     keys = [name for name in names if name is not None]
     remedy = (
-        f"emove repeated rows with X.drop_duplicates({keys}), or average them with "
+        f"remove repeated rows with X.drop_duplicates({keys}), or average them with "
         f"X.groupby({keys}, as_index=False).mean()."
     )
     if names[0] is None:
         return (
-            f"time, expected one row per time; the first are {rows}. series=None reads all rows as "
-            "one series. If X holds several, name the column of their ids with series=. Only if X "
-            f"is really one series, r{remedy}"
+            f"time, expected one row per time; {rows}. series=None reads all rows as one series. "
+            "If X holds several, name the column of their ids with series=. Only if X is really "
+            f"one series, {remedy}"
         )
     return (
-        f"(series, time) pair; the first are {rows} of series {show(series)}. Expected one row per "
-        f"series and time. R{remedy}"
+        f"(series, time) pair; {rows} of series {show(series)}. Expected one row per series and "
+        f"time. Either {remedy}"
     )
 
 

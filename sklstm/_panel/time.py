@@ -13,6 +13,14 @@ from sklstm._panel.arrays import common_floats, without_mask
 from sklstm._panel.show import describe_missing
 from sklstm._panel.text_hints import date_hint
 
+# Kinds of the time, in the words of messages; a period is named by its kind.
+TIME_KINDS: dict[str | None, str] = {
+    "number": "numbers",
+    "datetime": "dates",
+    "datetime with time zone": "dates with a time zone",
+    "timedelta": "lengths of time",
+}
+
 
 def time_numbers(values: Any, column: Any = None) -> tuple[np.ndarray, str]:
     """Convert time stamps to numbers with the same order and differences.

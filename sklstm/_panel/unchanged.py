@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sklstm._panel.time import TIME_KINDS
+
 # In the representation of a function, or of an object without one of its own.
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-# Kinds of the time, in words.
-KINDS = {
-    "number": "numbers",
-    "datetime": "dates",
-    "datetime with time zone": "dates with a time zone",
-    "timedelta": "lengths of time",
-}
 
 
 def check_unchanged(estimator: Any, names: list[str], *, reset: bool) -> None:
@@ -47,7 +42,7 @@ def check_time_kind(estimator: Any, kind: str | None, reset: bool) -> None:
     if reset:
         estimator._time_kind = kind
     elif kind != (before := getattr(estimator, "_time_kind", None)):
-        expected, found = KINDS.get(before, before), KINDS.get(kind, kind)
+        expected, found = TIME_KINDS.get(before, before), TIME_KINDS.get(kind, kind)
         raise ValueError(
             f"The time was {expected} in fit and is {found} now. Pass the same column of "
             f"{expected} as in fit."

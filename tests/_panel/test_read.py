@@ -112,6 +112,8 @@ def test_missing_features_are_allowed_by_default(frame):
             r"Combine.*'_' \+ X\['p'\]",
         ),
         (pd.DataFrame({"unit": [1], "p": 1.0}), {"columns": "P"}, "Did you mean 'p'"),
+        (pd.DataFrame({"a": [1], "p": 1.0}), {"series": ["a"]}, "Expected one name: pass 'a'"),
+        (pd.DataFrame({"keep__a": [1], "p": 1.0}), {"series": "a"}, "mean 'keep__a'.*names_out"),
         (np.array([[1, np.inf]]), {"series": 0}, "infinity"),
     ],
 )

@@ -322,7 +322,7 @@ def wrong_inputs():
         "target=.*'price'.* is not a column of X",
     )
     yield "which target", (forecast, panel.assign(price=1.0)), {}, "Name it with target="
-    yield "another kind of time", (forecast, late), {}, "datetime in forecast and datetime with"
+    yield "another kind of time", (forecast, late), {}, "dates in forecast and dates with"
     yield "n_history", (forecast, panel), {"n_history": -1}, "n_history == -1"
 
 
