@@ -58,7 +58,7 @@ def look_up(
     what = "a missing value" if missing.isin(by_id.index).all() else "no value"
     unused = by_id.index[~by_id.index.isin(ids)]
     raise ValueError(
-        f"{name} has {what} for series [{show_ids(missing)}]. {_explain(missing, unused, remedy)}"
+        f"{name}= has {what} for series [{show_ids(missing)}]. {_explain(missing, unused, remedy)}"
     )
 
 

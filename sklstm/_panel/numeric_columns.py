@@ -23,8 +23,8 @@ def check_numeric_columns(features: pd.DataFrame, series: Any, time: Any) -> Non
         return
     name = other[0]
     what, remedy = describe_other_values(features[name])
-    if hasattr(getattr(features[name], "dt", None), "dayofweek"):
-        remedy = f"Convert it to numbers, such as X[{name!r}].dt.dayofweek, or drop it."
+    if hasattr(getattr(features[name], "dt", None), "day_of_week"):
+        remedy = f"Convert it to numbers, such as X[{name!r}].dt.day_of_week, or drop it."
     role, noun, given = ("time", "time", time) if what == "dates" else ("series", "id", series)
     question = ""
     if given is None:

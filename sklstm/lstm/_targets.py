@@ -48,7 +48,8 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
         y = check_array(y, ensure_2d=False, **options)
     except ValueError as error:
         if "infinity" in str(error):
-            error.args = (f"{error} Set them to NaN (unknown targets are left out), or clip them.",)
+            remedy = "Set infinite targets to NaN (unknown targets are left out), or clip them."
+            error.args = (f"{error} {remedy}",)
         raise
     if y.ndim > 2:
         raise ValueError(

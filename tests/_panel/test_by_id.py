@@ -52,7 +52,7 @@ def test_an_id_is_given_once(name):
 def test_a_missing_value_is_allowed_on_request():
     by_id, ids = series_by_id({"a": np.nan}, "targets"), pd.Index(["a"])
     assert look_up(by_id, ids, "targets", "", allow_missing=True).isna().all()
-    with pytest.raises(ValueError, match=r"targets has a missing value for series \['a'\]"):
+    with pytest.raises(ValueError, match=r"targets= has a missing value for series \['a'\]"):
         look_up(by_id, ids, "targets", "")
 
 

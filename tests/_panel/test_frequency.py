@@ -148,9 +148,9 @@ def test_bad_freq(stamps, freq, message):
 @pytest.mark.parametrize(
     ("stamps", "message"),
     [
-        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 rows are not .* \(2\) .*first of them is at 5"),
-        (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 rows are not a whole number"),
-        (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 rows are not"),
+        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 of them are not .* \(2\) .* that at 5"),
+        (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 of them are not a whole"),
+        (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 of them are not"),
     ],
 )
 def test_irregular_time_stamps(stamps, message):

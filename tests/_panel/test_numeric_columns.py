@@ -11,13 +11,13 @@ DAYS = pd.date_range("2024-01-01", periods=2)
 COLUMNS = {
     "text": (["rain", "sun"], r"holds text \(the first is 'rain'\).* \.astype\('category'\)"),
     "bytes": ([b"rain", b"sun"], "holds text"),
-    "numbers as text": (["1", "2"], "Convert it with pandas.to_numeric"),
+    "numbers as text": (["1", "2"], "holds text .* Convert it with pandas.to_numeric"),
     "decimal commas": (
         ["3,0", "4,5"],
         "holds text .*'3,0'.* It has decimal commas: read",
     ),
-    "dates": (DAYS, r"holds dates.* such as X\['x'\]\.dt\.dayofweek"),
-    "periods": (DAYS.to_period("D"), r"holds dates.* X\['x'\]\.dt\.dayofweek"),
+    "dates": (DAYS, r"holds dates.* such as X\['x'\]\.dt\.day_of_week"),
+    "periods": (DAYS.to_period("D"), r"holds dates.* X\['x'\]\.dt\.day_of_week"),
     "objects": ([dt.date(2024, 1, 1), dt.date(2024, 1, 2)], "holds dates.* the day of the week"),
     "categories": (pd.Categorical(["a", "b"]), "holds values of dtype category"),
     "lists": ([[1], [2]], "holds values of dtype object"),

@@ -3,17 +3,17 @@ import pandas as pd
 import pytest
 
 from sklstm import MultiSeriesLSTMRegressor, WindowTransformer
-from sklstm._panel.text_hints import date_hint, number_hint
+from sklstm._panel.text_hints import date_hint, text_remedy
 
 
 @pytest.mark.parametrize("text", ["3,56", "-0,5", "1.234,5", " 12,0 "])
 def test_decimal_commas_are_recognized(text):
-    assert "decimal=','" in number_hint([text, "x"])
+    assert "decimal=','" in text_remedy(text, "Drop it.")
 
 
-@pytest.mark.parametrize("values", [["3.56"], ["a, b"], ["12"], [3.5, None], [], ["2,"]])
-def test_other_text_has_no_decimal_comma(values):
-    assert number_hint(values) == ""
+@pytest.mark.parametrize("text", ["3.56", "a, b", "12", b"1,5", "2,"])
+def test_other_text_has_no_decimal_comma(text):
+    assert text_remedy(text, "Drop it.") == "Drop it."
 
 
 @pytest.mark.parametrize("text", ["31.12.2024", "1/2/2024", "10.02.2025 08:00"])

@@ -393,7 +393,7 @@ def test_scaling_the_values_scales_the_forecasts(model, panel, factor):
     ],
     ids=range(10),
 )
-@pytest.mark.filterwarnings("ignore:.*Without the most extreme")
+@pytest.mark.filterwarnings("ignore:.*A few targets are extreme")
 @pytest.mark.parametrize("model", [linear(), mixed(), neural(quantiles=(0.2, 0.5, 0.8))])
 def test_forecasts_are_always_finite(values, model):
     odd = pd.DataFrame({"unit": "odd", "cycle": np.arange(30), "y": values})

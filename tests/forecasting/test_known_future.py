@@ -73,7 +73,7 @@ def with_filled_rows(panel):
 
 
 # The added days lie between the days of fit, which is the sign of torn series.
-@pytest.mark.filterwarnings("ignore:.*rows that fit saw", "ignore:.*days ahead|.*steps ahead")
+@pytest.mark.filterwarnings("ignore:.*rows used in fit", "ignore:.*days ahead|.*steps ahead")
 @pytest.mark.parametrize("complete", [with_nan_rows, with_filled_rows])
 def test_a_missing_day_equals_a_row_with_missing_target(complete):
     rows = complete(COMPLETE)
@@ -322,7 +322,7 @@ def test_a_future_that_is_passed_as_panel():
         ),
         (PANEL, "rows that are not later than the last row of their series, the first of series"),
         (FUTURE.rename(columns={"promo": "Promo"}), r"\['shop', 'day', 'Promo'\]. Did you mean 'P"),
-        (FUTURE.drop(columns="promo"), r"its columns are \['shop', 'day'\]. Add or rename"),
+        (FUTURE.drop(columns="promo"), r"Its columns are \['shop', 'day'\]. Add or rename"),
     ],
     ids=["series", "type", "early", "panel", "column", "no column"],
 )

@@ -384,7 +384,7 @@ def test_an_output_is_chosen():
         choose(None, None, 2)
     with pytest.raises(ValueError, match="has 2 classes, in the order of classes_, and"):
         choose(None, None, 2, logits=True)
-    with pytest.raises(ValueError, match=r"none of the levels .* \[0.1, 0.5, 0.9\]"):
+    with pytest.raises(ValueError, match=r"not one of the levels .* \[0.1, 0.5, 0.9\]"):
         choose(None, 0.3, quantiles=levels)
 
 

@@ -714,7 +714,7 @@ def test_max_gap_of_dates_as_a_plain_number(fitted, kind):
         (lambda X: X.assign(p=list("vwxyz")), "'p' holds text|X holds text"),
         (
             lambda X: X.assign(p=pd.date_range("2024", periods=5)),
-            r"dates.* X\['p'\].dt.dayofweek",
+            r"dates.* X\['p'\].dt.day_of_week",
         ),
         (lambda X: X.assign(cycle=[1, 2, 2, 1, 2]), "repeat.*rows 1 and 2 of series 'a'"),
         (
