@@ -922,7 +922,7 @@ def test_duplicate_columns_of_the_result():
         (PANEL.assign(other=1.0), "other"),
         (PANEL[["cycle", "unit", "y"]], "in the same order"),
         (PANEL.rename(columns={"y": "z"}), "feature names"),
-        (PANEL.assign(cycle=pd.to_datetime(PANEL["cycle"])), "was number in fit and is datetime"),
+        (PANEL.assign(cycle=pd.to_datetime(PANEL["cycle"])), "was numbers in fit and is dates"),
         (PANEL.assign(cycle=40 + PANEL["cycle"] / 2), "are not a whole number of steps"),
         (PANEL[:0], "0 sample"),
     ],

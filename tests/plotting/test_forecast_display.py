@@ -299,7 +299,12 @@ def wrong_inputs():
     panel = make_panel()
     forecast = make_forecast(panel)
     late = panel.assign(day=panel["day"].dt.tz_localize("UTC"))
-    yield "unknown id", (forecast, panel), {"series_ids": ["x", "a"]}, r"\['x'\].*3 series"
+    yield (
+        "unknown id",
+        (forecast, panel),
+        {"series_ids": ["x", "a"]},
+        "contains 'x', which is not a series of forecast: it has 3",
+    )
     yield "no ids", (forecast, panel), {"series_ids": []}, "series_ids is empty"
     yield "no step", (forecast.drop(columns="step"), panel), {}, r"no column \['step'\]"
     yield "no prediction", (forecast[["shop", "day", "step"]], panel), {}, r"\['prediction'\]"
@@ -372,7 +377,7 @@ def test_only_the_drawn_series_are_forecast():
             upper=expected.forecast["upper"] - 100,
         ),
     )
-    with pytest.raises(ValueError, match="is not a series of the panel"):
+    with pytest.raises(ValueError, match="is not a series of panel"):
         ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["x"])
 
 
