@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any
@@ -57,14 +57,14 @@ def show_ids(ids: Iterable[Any]) -> str:
     return ", ".join([*map(show, shown[:MAX_IDS]), *more])
 
 
-def describe_missing(what: str, places: Sequence[int], n_rows: int, column: Any = None) -> str:
+def describe_missing(what: str, places: np.ndarray, n_rows: int, column: Any = None) -> str:
     """Describe missing ids or times, and what to do about them.
 
     Parameters
     ----------
     what : str
         "series id" or "time".
-    places : sequence of int
+    places : ndarray of int
         Their rows.
     n_rows : int
         Number of all rows.

@@ -303,7 +303,7 @@ def wrong_inputs():
         "unknown id",
         (forecast, panel),
         {"series_ids": ["x", "a"]},
-        "contains 'x', which is not a series of forecast: it has 3",
+        "'x', .* of forecast: it has 3",
     )
     yield "no ids", (forecast, panel), {"series_ids": []}, "series_ids is empty"
     yield "no step", (forecast.drop(columns="step"), panel), {}, r"no column \['step'\]"
