@@ -67,8 +67,9 @@ def on_dask(client: Client, **options: Any) -> Iterator[None]:
     """
     if not hasattr(client, "amm"):
         raise TypeError(
-            f"client is of type {type(client).__name__}, expected a distributed.Client. Connect "
-            "first: Client('tcp://scheduler:8786'), or Client() for this machine."
+            f"client is of type {type(client).__name__}, expected a distributed.Client. Import "
+            "it with from dask.distributed import Client, and connect: "
+            "Client('tcp://scheduler:8786'), or Client() for this machine."
         )
     managed = client.amm.running()
     client.amm.stop()

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import check_no_text
+from sklstm._panel.arrays import CONVERT_TEXT, check_no_text
 from sklstm._panel.by_id import look_up
 from sklstm._panel.checks import as_floats, check_lengths
 from sklstm._panel.frames import as_plain
@@ -35,7 +35,10 @@ __all__ = [
 ]
 
 
-OF_CLASSES = "If they are classes, choose a metric or a display of classes."
+OF_CLASSES = (
+    f"{CONVERT_TEXT} If they are classes, choose a metric of classes, such as 'accuracy', or a "
+    "display of classes."
+)
 
 
 def __dir__() -> list[str]:
@@ -366,8 +369,9 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
     name = scale.index.name
     if index is None or name is None or name not in index.names:
         raise ValueError(
-            f"scale is a Series by id, so y_true must be a Series or DataFrame with the index "
-            f"level {name!r}, the name of scale's index. Otherwise pass one scale per row."
+            f"scale is a Series by id, and y_true has no index level {name!r}, the name of scale's "
+            f"index (levels of y_true: {[] if index is None else list(index.names)}). Index y_true "
+            f"by the ids, such as with y_true.set_axis(X[{name!r}]), or pass one scale per row."
         )
     ids = index.get_level_values(name)
     remedy = "Compute the scale of all series that are scored."
@@ -380,9 +384,10 @@ def check_levels(quantiles: ArrayLike) -> np.ndarray:
     """Convert the levels of quantiles to floats between 0 and 1."""
     levels = as_floats(quantiles, "quantiles")
     if levels.ndim != 1 or levels.size == 0 or not ((levels > 0) & (levels < 1)).all():
+        percent = " For percentages, divide by 100." if (levels > 1).any() else ""
         raise ValueError(
             f"quantiles={quantiles!r} must be a list of numbers between 0 and 1, such as "
-            "[0.1, 0.5, 0.9]."
+            f"[0.1, 0.5, 0.9].{percent}"
         )
     return levels
 

@@ -451,7 +451,7 @@ def test_html_of_a_subclass_elsewhere_has_no_link():
         (print, r"LambdaCallback\(on_epoch_end=function\)"),
         (keras.callbacks.TerminateOnNaN, r"Create an instance: TerminateOnNaN\(\.\.\.\)"),
         ("EarlyStopping", "an instance of a subclass of keras"),
-        (callback.ProgressBar(), r"by set_callbacks\(\.\.\.\)"),
+        (callback.ProgressBar(), r"with set_callbacks\(\.\.\.\)"),
     ],
 )
 def test_other_objects_are_no_callbacks_of_keras(callback, remedy):

@@ -140,7 +140,7 @@ def test_scikit_learn_contract(estimator, check):
 
 # The checks fit few rows, and continue fits.
 without_calibration = pytest.mark.filterwarnings(
-    "ignore:.*The quantiles .* cannot be calibrated:UserWarning",
+    "ignore:.*The quantiles .* need at least .* held-out:UserWarning",
     "ignore:.*calibration=.time. has no effect:UserWarning",
 )
 

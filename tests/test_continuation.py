@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklstm import MultiSeriesForecaster, PerSeriesScaler, WindowTransformer
 
 # The panels that are drawn pass rows between those of fit; tests/_panel/test_torn.py tests that.
-pytestmark = pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw")
+pytestmark = pytest.mark.filterwarnings("ignore:.*fall between rows used in fit")
 IDS = {"series": "unit", "time": "cycle"}
 LENGTH = 40  # longer than any history of these tests
 

@@ -413,7 +413,7 @@ def test_values_of_any_type_are_read(library):
 
 @pytest.mark.parametrize(
     ("column", "message"),
-    [("unit", "series id is missing in 1 of"), ("cycle", "time is missing in 1 of")],
+    [("unit", "series id.* is missing .* in 1 of"), ("cycle", "time.* is missing .* in 1 of")],
 )
 @pytest.mark.parametrize("type_", [None, pl.Int64, pl.Float64], ids=str)
 def test_missing_ids_are_an_error(column, message, type_):
@@ -460,9 +460,9 @@ def test_messages_name_the_columns(library):
     columns = re.escape("columns: ['unit', 'cycle', 'p', 'q']")
     with pytest.raises(ValueError, match=f"series='shop' is neither .*{columns}"):
         PerSeriesScaler(series="shop").fit(frame)
-    with pytest.raises(ValueError, match=f"columns names 'sold', which is not in X .*{columns}"):
+    with pytest.raises(ValueError, match=f"columns='sold' is not a column of X .*{columns}"):
         WindowTransformer(columns="sold", **IDS).fit(frame)
-    with pytest.raises(ValueError, match=r"feature columns \['unit'\] are not numeric"):
+    with pytest.raises(ValueError, match="Feature 'unit' holds text"):
         WindowTransformer().fit(frame)
     with pytest.raises(ValueError, match="feature names"):
         PerSeriesScaler(**IDS).fit(frame).transform(library.frame(FULL[["unit", "cycle", "q"]]))

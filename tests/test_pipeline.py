@@ -132,7 +132,7 @@ def test_stock_transformers_keep_the_ids_in_pandas():
     predicted = imputed.fit(missing, Y).predict(missing)
     by_hand = missing.fillna(missing.mean())
     assert_allclose(predicted, pipeline().fit(by_hand, Y).predict(by_hand), rtol=1e-5)
-    with pytest.raises(ValueError, match="An earlier step may have dropped it.*set_output"):
+    with pytest.raises(ValueError, match="If an earlier step returned the array, call .set_output"):
         make_pipeline(SimpleImputer(), *pipeline().named_steps.values()).fit(missing, Y)
 
 

@@ -32,8 +32,10 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> N
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder: pass the path of a file.")
     if not target.parent.is_dir():
+        folder = os.path.dirname(os.fspath(path)) or str(target.parent)
         raise FileNotFoundError(
-            f"The folder of {os.fspath(path)} does not exist. Make it first, or pass another path."
+            f"The folder {folder!r} does not exist. Create it with os.makedirs({folder!r}), or "
+            "pass another path."
         )
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

@@ -150,7 +150,7 @@ def _read_payload(path) -> bytes:
         if len(preamble) < _PREAMBLE.size or not preamble.startswith(_MAGIC):
             raise ModelFileError(
                 f"{path} is not a model file: it does not begin as files of `sklstm.save` do. "
-                "Load a pickle that you trust with pickle or joblib."
+                "If it is a pickle, load it with joblib.load if you trust it."
             )
         _, version, declared, digest = _PREAMBLE.unpack(preamble)
         if version != FORMAT_VERSION:

@@ -140,7 +140,7 @@ class TrainingCheckpoint:
         names = [name for name, digest in self.fingerprint.items() if found.get(name) != digest]
         if names:
             raise ValueError(
-                f"The folder {self.path.parent} holds the checkpoint of another fit: "
+                f"The folder {str(self.path.parent)!r} holds the checkpoint of another fit: "
                 f"{' and '.join(names)} differ. Use one folder per fit, delete it to start at the "
                 "first epoch, or restore the parameters and the data."
             )

@@ -46,7 +46,7 @@ def _get(parameter: str, module: str, item: Any, usual: tuple[str, ...]) -> Any:
         content = vars(_MODULES[module]).items()
         names = [*(name for name, each in content if _is_allowed(module, each)), *usual]
         raise ValueError(
-            f"{parameter}={item!r} is no name that Keras knows: usual names are "
+            f"{parameter}={item!r} is not a name that Keras knows: usual names are "
             f"{', '.join(map(repr, usual))}. "
             f"{did_you_mean(item, names, f'keras.{module} has all names.')}"
         ) from error

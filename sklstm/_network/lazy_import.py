@@ -10,6 +10,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from sklstm._network.startup_messages import held_back
+from sklstm._panel.show import did_you_mean
+
+BACKENDS = ("tensorflow", "jax", "torch")
 
 _loading = threading.Lock()
 _forked_after_use = False
@@ -40,10 +43,15 @@ def named_backend():
     except (ImportError, ValueError) as error:
         if backend in (None, "", "tensorflow"):
             raise
+        remedy = "Install that package"
+        if backend not in BACKENDS:
+            remedy = (
+                f"{did_you_mean(backend, BACKENDS)} Set KERAS_BACKEND to 'tensorflow' (the "
+                "default), 'jax' or 'torch', install that package"
+            ).lstrip()
         raise ImportError(
             f"KERAS_BACKEND={backend!r} names the package that Keras computes with, and it cannot "
-            f"be imported ({error}). Install it, or set KERAS_BACKEND to 'tensorflow' (the "
-            "default, for which sklstm is optimised), 'jax' or 'torch', and start Python again."
+            f"be imported ({error}). {remedy}, and start Python again."
         ) from error
 
 

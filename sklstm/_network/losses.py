@@ -214,9 +214,10 @@ def check_outputs_may_be_unbounded(loss, n_outputs):
     if outside and not is_flat(1.0, 0.25, 0.75):
         raise ValueError(
             f"loss={loss!r} expects probabilities, but the outputs of the network are not bounded, "
-            "and outside of 0 to 1 the loss is constant. For targets of 0 and 1, choose loss='mse' "
-            "(predictions estimate the probability of 1) or "
-            "keras.losses.BinaryCrossentropy(from_logits=True) (predictions are its log-odds)."
+            "and outside of 0 to 1 the loss is constant. For targets of 0 and 1, use "
+            "MultiSeriesLSTMClassifier, or choose loss='mse' (predictions estimate the probability "
+            "of 1) or keras.losses.BinaryCrossentropy(from_logits=True) (predictions are its "
+            "log-odds)."
         )
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.show import show
-from sklstm._panel.text_hints import number_hint
+from sklstm._panel.text_hints import text_remedy
 
+CONVERT_TEXT = "Convert text that stands for numbers with pandas.to_numeric."
 NUMERIC_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"}
 DATE_OBJECTS = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period"}
 
@@ -110,17 +111,44 @@ def check_numbers(values: Any) -> None:
             return
     if not isinstance(values, np.ndarray):
         return
-    dates = holds_dates(values)
     is_object = values.dtype == object
-    if dates or values.dtype.kind in "US" or (is_object and holds_text(values.ravel())):
+    is_text = values.dtype.kind in "US" or (is_object and holds_text(values.ravel()))
+    if is_text or holds_dates(values):
+        what, remedy = describe_other_values(values.ravel())
         raise ValueError(
-            f"The features hold {'dates' if dates else 'text'} (dtype {values.dtype}), "
-            "expected numbers. Convert text with pandas.to_numeric, encode or drop the column, or "
-            "name it with series= or time= if it is an id." + number_hint(values.ravel())
+            f"X holds {what}, expected numbers. {remedy} Name ids with series=, and times with "
+            "time=."
         )
 
 
-def check_no_text(values: Any, name: str, remedy: str = "") -> None:
+def describe_other_values(values: Any) -> tuple[str, str]:
+    """Describe values that are not numbers, and what to do about them.
+
+    Parameters
+    ----------
+    values : Series, or ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    what : str
+        What they are.
+    remedy : str
+        A sentence.
+    """
+    if _kind(values) in DATE_OBJECTS:
+        return "dates", "Convert it to numbers, such as the day of the week, or drop it."
+    first = next((value for value in values if isinstance(value, (str, bytes))), None)
+    if first is None or isinstance(values.dtype, pd.CategoricalDtype):
+        return f"values of dtype {values.dtype}", "Convert it to numbers, or drop it."
+    otherwise = "Convert it with pandas.to_numeric."
+    try:
+        float(first)
+    except ValueError:
+        otherwise = "Convert it to categories with .astype('category'), or drop it."
+    return f"text (the first is {show(first)})", text_remedy(first, otherwise)
+
+
+def check_no_text(values: Any, name: str, remedy: str = CONVERT_TEXT) -> None:
     """Raise ValueError if an array holds text in place of numbers.
 
     Parameters
@@ -128,16 +156,15 @@ def check_no_text(values: Any, name: str, remedy: str = "") -> None:
     values : array-like
     name : str
         Its name in messages.
-    remedy : str, default=""
-        What to do if text is meant, to end the message.
+    remedy : str, optional
+        What to do, to end the message.
     """
     flat = np.asarray(values).ravel()
     if flat.dtype.kind in "US" or (flat.dtype == object and holds_text(flat)):
         first = next(value for value in flat if isinstance(value, (str, bytes)))
         raise ValueError(
-            f"{name} holds text (the first is {show(first)}), expected numbers. Convert text that "
-            f"stands for numbers with pandas.to_numeric.{' ' * bool(remedy)}{remedy}"
-            + number_hint([first])
+            f"{name} holds text (the first is {show(first)}), expected numbers. "
+            f"{text_remedy(first, remedy)}"
         )
 
 

@@ -55,12 +55,22 @@ def look_up(
     if not lacks.any():
         return values
     missing = ids[lacks]
-    what = "value" if allow_missing else "(or a missing) value"
+    what = "a missing value" if missing.isin(by_id.index).all() else "no value"
     unused = by_id.index[~by_id.index.isin(ids)]
-    others = ""
-    if len(unused):
-        others = f" There are values for [{show_ids(unused)}], which do not occur."
-        remedy = did_you_mean(unused[0], missing, remedy)
     raise ValueError(
-        f"There is no {what} for series [{show_ids(missing)}] in {name}.{others} {remedy}"
+        f"{name}= has {what} for series [{show_ids(missing)}]. {_explain(missing, unused, remedy)}"
     )
+
+
+def _explain(missing: pd.Index, unused: pd.Index, remedy: str) -> str:
+    """Explain series without a value by ids that do not occur, to end the message."""
+    if not len(unused):
+        return remedy
+    series, key = missing.tolist()[0], unused.tolist()[0]
+    if type(series) is not type(key) and not set(map(str, missing)).isdisjoint(map(str, unused)):
+        return (
+            f"They are of type {type(series).__name__}, and the keys [{show_ids(unused)}] of type "
+            f"{type(key).__name__}. Use keys of the same type."
+        )
+    are = "is not a" if len(unused) == 1 else "are not"
+    return f"{show_ids(unused)} {are} series of the panel. {did_you_mean(key, missing, remedy)}"

@@ -80,17 +80,23 @@ def factorize(column: Any) -> tuple[np.ndarray, pd.Index]:
     return np.append(places, -1)[positions], labels
 
 
-def check_same_kind(categories: pd.Index, labels: pd.Index, name: Any) -> None:
+def check_same_kind(
+    categories: pd.Index, labels: pd.Index, name: Any, before: str = "in fit"
+) -> None:
     """Raise ValueError if one of two sets of categories is text and the other is not."""
-    kinds = [
-        "text" if pd.api.types.is_string_dtype(each) else "no text" for each in (categories, labels)
-    ]
-    if kinds[0] != kinds[1]:
+    kinds = [_kind_of(each) for each in (categories, labels)]
+    if (kinds[0] == "text") != (kinds[1] == "text"):
         raise ValueError(
-            f"The categories of {name!r} are {kinds[0]} in some rows (such as "
-            f"{show(categories[0])}) and {kinds[1]} in others ({show(labels[0])}), so that they "
-            "would never be equal. Convert the column to one type, in fit and afterwards."
+            f"The categories of {name!r} were {kinds[0]} {before} (such as {show(categories[0])}) "
+            f"and are {kinds[1]} now (such as {show(labels[0])}), so none would match. Use one "
+            "type everywhere."
         )
+
+
+def _kind_of(labels: pd.Index) -> str:
+    if pd.api.types.is_string_dtype(labels):
+        return "text"
+    return "numbers" if pd.api.types.is_numeric_dtype(labels) else "not text"
 
 
 def encode_categories(

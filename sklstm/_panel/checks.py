@@ -31,8 +31,7 @@ def as_floats(values: Any, name: str) -> np.ndarray:
         return np.asarray(as_plain(values), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name} holds no numbers ({error}), expected numbers. Convert it, or pass another "
-            "array."
+            f"{name} is not numeric ({error}), expected numbers. Convert it, or pass another array."
         ) from error
 
 

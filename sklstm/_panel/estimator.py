@@ -44,7 +44,7 @@ class PanelEstimator(CallbackSupportMixin, VersionedPickle, BaseEstimator):
             names = self._get_param_names()
             given = [name.partition("__")[0] for name in params]
             hints = [did_you_mean(name, names) for name in given if name not in names]
-            error.args = (" ".join([str(error), *filter(None, hints[:1])]),)
+            error.args = (" ".join([*filter(None, hints[:1]), str(error)]),)
             raise
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:

@@ -225,9 +225,12 @@ def _check_not_per_row(event, panel, rows: SeriesRows) -> None:
     """Raise ValueError if a Series has a value for each row, which would be read by its index."""
     index = getattr(panel, "index", None)
     if isinstance(event, pd.Series) and len(rows) > len(rows.ids) and event.index.equals(index):
+        remedy = PER_ROW
+        if event.name in getattr(panel, "columns", ()):
+            remedy = f"The panel has a column of that name: pass event={event.name!r}."
         raise ValueError(
             f"event is a Series with the index of the panel, one value for each of {len(rows)} "
-            f"rows, expected one for each of {len(rows.ids)} series, by id. {PER_ROW}"
+            f"rows, expected one for each of {len(rows.ids)} series, by id. {remedy}"
         )
 
 
@@ -239,7 +242,7 @@ def _ends_with_event(event, ids: pd.Index) -> np.ndarray:
         "Give every series True if its last row is its event, and False if it was still running."
     )
     values = look_up(series_by_id(event, "event", object), ids, "event", remedy)
-    return _as_indicator(values.to_numpy(), "by id")
+    return _as_indicator(values.to_numpy(), None)
 
 
 def _column(panel, name, series, time) -> np.ndarray:
@@ -251,13 +254,26 @@ def _column(panel, name, series, time) -> np.ndarray:
 
 
 def _as_indicator(values: np.ndarray, name: Any) -> np.ndarray:
-    """Convert an indicator of events, of bools or 0 and 1, to bools."""
+    """Convert an indicator of events, of bools or 0 and 1, to bools.
+
+    `name` is that of the column, None for values by id.
+    """
     is_event = values == 1
     other = ~(is_event | (values == 0))
     if other.any():
+        where = "by id" if name is None else repr(name)
         raise ValueError(
-            f"The events ({name!r}) hold {show(values[other][0])} in {other.sum()} of "
-            f"{len(values)} values, expected true and false, or 1 and 0. Convert them, and fill "
-            "missing values with False where no event was recorded."
+            f"The events ({where}) are neither true/false nor 1/0 in {other.sum()} of "
+            f"{len(values)} values; the first is {show(values[other][0])}. Convert them"
+            f"{_comparison(values[other], name)}, and fill missing values with False where no "
+            "event was recorded."
         )
     return is_event.astype(bool)
+
+
+def _comparison(values: np.ndarray, name: Any) -> str:
+    """Propose how to convert a column of several texts: true where it is the rarest."""
+    texts = [value for value in values if isinstance(value, str)]
+    if name is None or len(set(texts)) < 2:
+        return ""
+    return f", such as with X[{name!r}] == {min(texts, key=texts.count)!r}"

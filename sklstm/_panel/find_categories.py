@@ -66,7 +66,7 @@ def find_categorical(
     chosen = select_features(X, categorical_features, series, time, "categorical_features")
     if other := sorted(set(chosen) - set(features)):
         raise ValueError(
-            f"categorical_features names columns that are not in columns={columns!r}, at the "
+            f"categorical_features= contains columns that are not in columns={columns!r}, at the "
             f"positions {other} of X ({describe_columns(X)}). Add them to columns, or remove them "
             "from categorical_features."
         )
@@ -116,11 +116,16 @@ def _learn_column(X, position, codes) -> CategoricalFeature:
     values, labels = factorize(column)
     is_category = isinstance(column.dtype, pd.CategoricalDtype)
     if labels.dtype.kind == "f" and not is_category and (labels % 1 != 0).any():
+        name = repr(X.columns[position]) if is_frame else f"column {position}"
+        convert = (
+            f", or convert it before the scaler: X.astype({{{name}: 'category'}})"
+            if is_frame
+            else ""
+        )
         raise ValueError(
-            f"categorical_features names {X.columns[position] if is_frame else position!r}, whose "
-            f"values are no whole numbers (such as {labels[labels % 1 != 0][0]:.4g}). If a scaler "
-            "changed them, leave the column out of its columns=, or convert it before: "
-            "X.astype({'name': 'category'})."
+            f"The values of {name} (in categorical_features) are not whole numbers, such as "
+            f"{labels[labels % 1 != 0][0]:.4g}. If a scaler changed them, leave {name} out of the "
+            f"scaler's columns={convert}."
         )
     first = np.empty(codes.max() + 1, values.dtype)
     first[codes[::-1]] = values[::-1]
@@ -133,7 +138,7 @@ def _merge(parts) -> CategoricalFeature:
         return parts[0]
     known = [part.categories for part in parts if len(part.categories)]
     for categories in known[1:]:
-        check_same_kind(known[0], categories, parts[0].position)
+        check_same_kind(known[0], categories, parts[0].position, "in earlier blocks")
     labels = known[0].append(known[1:]) if known else parts[0].categories
     is_constant = all(part.is_constant for part in parts)
     return CategoricalFeature(parts[0].position, factorize(labels)[1], is_constant)

@@ -92,8 +92,8 @@ def warn_of_id_as_feature(name: Any, role: str, named_by: str, step: Mapping[str
     """
     warn_user(
         f"The column {name!r} is the {ROLES[role]} of {named_by} and a feature of "
-        f"{step['step']}, which has {role}={step[role]!r}. Set {role}={name!r} there too, or name "
-        "its features with columns=."
+        f"{step['step']}, which has {role}={step[role]!r}. Set {role}={name!r} in {step['step']} "
+        "too, or choose its features with columns=."
     )
 
 

@@ -66,10 +66,10 @@ class Frequency:
         if is_off.any():
             step = getattr(self.step, "freqstr", show(self.step))
             raise ValueError(
-                f"{is_off.sum()} rows are not a whole number of steps ({step}) after the first row "
-                "of their series; the first of them is at "
-                f"{show(stamps[np.flatnonzero(is_off)[0]])}. Resample the series to regular steps, "
-                "or pass the step as freq=."
+                f"The rows are not at regular times: {is_off.sum()} of them are not a whole number "
+                f"of steps ({step}) after the first row of their series, such as that at "
+                f"{show(stamps[np.flatnonzero(is_off)[0]])}. Round the times, such as with "
+                ".dt.floor('D'), resample the series to regular steps, or pass the step as freq=."
             )
         counts: np.ndarray = rounded.astype(np.int64)
         return counts
@@ -293,7 +293,7 @@ def _check_freq(stamps: pd.Index, freq: Any) -> Any:
             step = _offset(freq)
         except ValueError as error:
             raise ValueError(
-                f"freq={freq!r} is no step that pandas knows: pass an offset such as 'h', 'D', "
+                f"freq={freq!r} is not a step that pandas knows: pass an offset such as 'h', 'D', "
                 "'W', 'MS' (month) or 'QS' (quarter)."
             ) from error
         positive = step.n > 0 if isinstance(step, pd.offsets.BaseOffset) else step.value > 0

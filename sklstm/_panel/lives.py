@@ -57,11 +57,13 @@ def separate_lives(y: Any) -> tuple[Any, np.ndarray | None]:
         return y, None
     kinds = [dtype[name].kind for name in names]
     if len(names) != 2 or kinds[0] != "b" or kinds[1] not in "iuf":
+        remedy = "Make it with make_remaining_life or sksurv.util.Surv.from_arrays(event, time)."
+        if kinds[1:] == ["b"] and kinds[0] in "iuf":
+            remedy = f"The fields are in the wrong order: pass y[{[names[1], names[0]]}]."
         raise ValueError(
             f"y is a structured array of the fields {_describe_fields(dtype)}, expected two in "
-            "this order: whether the event was seen (bool), and the time to it or survived without "
-            "it (a number). Make it by make_remaining_life, or by "
-            "sksurv.util.Surv.from_arrays(event, time)."
+            "this order: whether the event was seen (bool), and the time until the event, or until "
+            f"the end of the record (a number). {remedy}"
         )
     event, time = (np.asarray(y[name]) for name in names)
     return time, ~event
@@ -75,10 +77,10 @@ def _check_no_table_of_lives(y: Any) -> None:
     """Raise ValueError for a DataFrame of events and times, which would be two targets."""
     if not isinstance(y, pd.DataFrame) or sorted(each.kind for each in y.dtypes) not in KINDS:
         return
+    names = y.columns[np.argsort([each.kind for each in y.dtypes])].tolist()  # the bools first
     raise ValueError(
         f"y is a DataFrame of the columns {list(y.columns)}, one of which is bool, expected "
-        "numbers. If it holds lives, pass a structured array: "
-        "y[[event, time]].to_records(index=False)."
+        f"numbers. If it holds lives, pass a structured array: y[{names}].to_records(index=False)."
     )
 
 
@@ -107,6 +109,6 @@ def check_some_event(y: Any) -> None:
     times, censored = separate_lives(y)
     if censored is not None and np.isnan(times[~censored].astype(float)).all():
         raise ValueError(
-            f"y holds {len(times)} lives and no event, so that lives are only known to be longer, "
-            "and no prediction would be too long. Pass series whose event was seen, too."
+            f"None of the {len(times)} lives in y ends in an event, so no prediction could be too "
+            "long. Add series whose event was seen."
         )

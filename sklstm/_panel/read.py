@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
-from sklstm._panel.arrays import as_slice, check_numbers, holds_text
+from sklstm._panel.arrays import as_slice, check_numbers
 from sklstm._panel.categories import CategoricalFeature, encode_categories
 from sklstm._panel.forgotten import warn_of_forgotten_ids
 from sklstm._panel.frames import as_plain
+from sklstm._panel.numeric_columns import check_numeric_columns
 from sklstm._panel.rows import SeriesRows, encode_ids, sorting_order
 from sklstm._panel.show import did_you_mean
 from sklstm._panel.tables import (
@@ -25,7 +26,6 @@ from sklstm._panel.tables import (
     describe_lost_name,
     names_of,
 )
-from sklstm._panel.text_hints import number_hint
 from sklstm._panel.time import time_index, time_numbers
 from sklstm._panel.unchanged import check_time_kind
 from sklstm._panel.windows import Windows
@@ -127,7 +127,7 @@ def read_panel(
     rows = read_series_rows(X, series, time)
     positions = select_features(X, columns, series, time)
     positions = [position for position in positions if position not in skipped]
-    features = _features(encode_categories(X, categories), positions)
+    features = _features(encode_categories(X, categories), positions, series, time)
     try:
         values = check_array(features, estimator=name, input_name="X", **options)
     except ValueError as error:
@@ -179,10 +179,13 @@ def read_series_rows(
     stamps = None if time is None else id_values(X, time, "time")
     if series is not None and time is not None and _is_same_column(X, series, time):
         raise ValueError(
-            f"series={series!r} and time={time!r} name the same column; each needs its own."
+            f"series={series!r} and time={time!r} are the same column, expected two. Set one of "
+            f"them to another column of X ({describe_columns(X)})."
         )
-    codes, ids = encode_ids(ids, X.shape[0])
-    numbers, kind = (None, None) if stamps is None else time_numbers(stamps)
+    codes, ids = encode_ids(ids, X.shape[0], _column_label(X, series))
+    numbers, kind = None, None
+    if stamps is not None:
+        numbers, kind = time_numbers(stamps, _column_label(X, time))
     return SeriesRows(codes, ids, numbers, kind, sorting_order(codes, numbers, ids, (series, time)))
 
 
@@ -226,6 +229,14 @@ def column_position(X: Any, name: str | int) -> int | None:
         if -n_columns <= name < n_columns:
             return int(name) % n_columns
     return None
+
+
+def _column_label(X: Any, name: str | int | None) -> Any:
+    """Return the label of a column of a DataFrame; None for index levels and arrays."""
+    if name is None or not isinstance(X, pd.DataFrame):
+        return None
+    position = column_position(X, name)
+    return None if position is None else X.columns[position]
 
 
 def feature_names(labels: pd.Index | None, positions: list[int]) -> list[str]:
@@ -279,18 +290,19 @@ def select_features(
     found: list[int] = []
     for name in as_names(columns):
         position = column_position(X, name)
+        given = f"{parameter}= contains {name!r}, which"
+        if isinstance(columns, (str, int, np.integer)):
+            given = f"{parameter}={name!r}"
         if position is None:
-            remedy = did_you_mean(name, names_of(X), "Name columns of X.")
-            raise ValueError(
-                f"{parameter} names {name!r}, which is not in X ({describe_columns(X)}). {remedy}"
-            )
+            remedy = did_you_mean(name, names_of(X), "Choose columns of X.")
+            raise ValueError(f"{given} is not a column of X ({describe_columns(X)}). {remedy}")
         if position in ids:
             raise ValueError(
-                f"{parameter} names {name!r}, which is the series id or the time, expected "
-                f"features. Remove it from {parameter}."
+                f"{given} is the series id or the time. Expected features: remove it from "
+                f"{parameter}=."
             )
         if position in found:
-            raise ValueError(f"{parameter} names {name!r} twice. Name it once.")
+            raise ValueError(f"{parameter}= contains {name!r} twice. Name it once.")
         found.append(position)
     if not found:
         raise ValueError(f"{parameter} is empty: name at least one feature, or pass None for all.")
@@ -318,7 +330,7 @@ def id_values(X: Any, name: str | int, parameter: str) -> Any:
     )
 
 
-def _features(X: Any, positions: list[int]) -> Any:
+def _features(X: Any, positions: list[int], series: Any, time: Any) -> Any:
     """Return the feature columns of X; raise if there are none or if some are not numeric."""
     if not positions:
         raise ValueError(
@@ -330,27 +342,8 @@ def _features(X: Any, positions: list[int]) -> Any:
         check_numbers(X[:, selected])
         return X[:, selected]
     features = X.iloc[:, selected]
-    other = [column for column in features.columns if not _is_numeric(features[column])]
-    if other:
-        raise ValueError(
-            f"The feature columns {other} are not numeric. Convert text with pandas.to_numeric, or "
-            "to categories with .astype('category'), convert dates to numbers (such as the day of "
-            "the week), or drop the columns before this step. If they are ids, name them with "
-            "series= or time=." + number_hint(features[other[0]])
-        )
+    check_numeric_columns(features, series, time)
     return features
-
-
-def _is_numeric(column: Any) -> bool:
-    if isinstance(column, pd.DataFrame) or pd.api.types.is_numeric_dtype(column.dtype):
-        return True  # a DataFrame holds columns of equal names, which check_array validates
-    if not pd.api.types.is_object_dtype(column.dtype) or holds_text(column):
-        return False
-    try:
-        column.astype(float)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def time_stamps(X: Any, name: str | int) -> pd.Index:

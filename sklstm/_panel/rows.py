@@ -14,7 +14,7 @@ from scipy.sparse import csc_array
 from sklstm._panel.arrays import common_floats, without_mask
 from sklstm._panel.frames import as_plain
 from sklstm._panel.pickles import PlainIds
-from sklstm._panel.show import show
+from sklstm._panel.show import describe_missing, show
 
 # Rows to work on at once where whole columns of temporary numbers would fill the memory.
 BLOCK_ROWS = 2**16
@@ -238,8 +238,11 @@ def id_index(ids: Any) -> pd.Index:
     return pd.Index(common_floats(as_plain(ids), "series id"))
 
 
-def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:
-    """Return (codes, ids): ids in order of appearance, and each row's position among them."""
+def encode_ids(values: Any, n_rows: int, column: Any = None) -> tuple[np.ndarray, pd.Index]:
+    """Return (codes, ids): ids in order of appearance, and each row's position among them.
+
+    `column` is the column of a DataFrame that holds `values`, for messages.
+    """
     if values is None:
         return np.zeros(n_rows, np.int32), pd.Index([0])
     values = common_floats(without_mask(values), "series id")
@@ -252,11 +255,7 @@ def encode_ids(values: Any, n_rows: int) -> tuple[np.ndarray, pd.Index]:
     else:
         codes, ids = _factorize(values)
     if len(codes) and codes.min() < 0:
-        missing = np.flatnonzero(codes < 0)
-        raise ValueError(
-            f"The series id is missing in {len(missing)} of {n_rows} rows (the first is row "
-            f"{missing[0]}). Fill it in or drop those rows."
-        )
+        raise ValueError(describe_missing("series id", np.flatnonzero(codes < 0), n_rows, column))
     return codes.astype(np.int32, copy=False), ids
 
 
@@ -318,16 +317,30 @@ def sorting_order(codes, time, ids, names=("id", "time")):
     twice = (sorted_codes[1:] == sorted_codes[:-1]) & (sorted_time[1:] == sorted_time[:-1])
     if twice.any():
         first, second = np.sort(order[np.flatnonzero(twice)[0] : np.flatnonzero(twice)[0] + 2])
-        several, keys = "", [name for name in names if name is not None]
-        if len(ids) == 1:
-            several = "All rows are one series: if X holds several, name their ids with series=. "
+        rows = f"the first are rows {first} and {second}"
         raise ValueError(
-            f"{int(twice.sum())} rows repeat a (series, time) pair; the first are rows {first} "
-            f"and {second} of series {show(ids[codes[first]])}. Expected one row per series and "
-            f"time. {several}Remove repeated rows with X.drop_duplicates({keys}), or average "
-            f"them with X.groupby({keys}, as_index=False).mean()."
+            f"{int(twice.sum())} rows repeat a {_describe_repeated(rows, ids[codes[first]], names)}"
         )
     return order
+
+
+def _describe_repeated(rows: str, series: Any, names: tuple[Any, Any]) -> str:
+    """Describe rows of equal series and time, and what to do, to end a message."""
+    keys = [name for name in names if name is not None]
+    remedy = (
+        f"remove repeated rows with X.drop_duplicates({keys}), or average them with "
+        f"X.groupby({keys}, as_index=False).mean()."
+    )
+    if names[0] is None:
+        return (
+            f"time, expected one row per time; {rows}. series=None reads all rows as one series. "
+            "If X holds several, name the column of their ids with series=. Only if X is really "
+            f"one series, {remedy}"
+        )
+    return (
+        f"(series, time) pair; {rows} of series {show(series)}. Expected one row per series and "
+        f"time. Either {remedy}"
+    )
 
 
 def _is_sorted(codes, time) -> bool:

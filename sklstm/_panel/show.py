@@ -57,6 +57,33 @@ def show_ids(ids: Iterable[Any]) -> str:
     return ", ".join([*map(show, shown[:MAX_IDS]), *more])
 
 
+def describe_missing(what: str, places: np.ndarray, n_rows: int, column: Any = None) -> str:
+    """Describe missing ids or times, and what to do about them.
+
+    Parameters
+    ----------
+    what : str
+        "series id" or "time".
+    places : ndarray of int
+        Their rows.
+    n_rows : int
+        Number of all rows.
+    column : object, default=None
+        The column of a DataFrame that holds them; None where there is none.
+
+    Returns
+    -------
+    str
+    """
+    where = remedy = ""
+    if column is not None:
+        where, remedy = f" ({column!r})", f": X.dropna(subset=[{column!r}])"
+    return (
+        f"The {what}{where} is missing (NaN or None) in {len(places)} of {n_rows} rows (the first "
+        f"is row {places[0]}). Fill it in or drop those rows{remedy}."
+    )
+
+
 def did_you_mean(name: Any, names: Iterable[Any], otherwise: str = "") -> str:
     """Propose the closest of some names for a wrong one, to end a message.
 

@@ -71,17 +71,28 @@ def describe_columns(X: Any) -> str:
 def describe_lost_name(X: Any, name: Any) -> str:
     """Return what to do about a name of ids or of a time that is not in X."""
     if isinstance(name, list):
+        if len(name) == 1:
+            return f"Expected one name: pass {name[0]!r} itself."
+        joined = " + '_' + ".join(f"X[{each!r}].astype(str)" for each in name)
         return (
             "Expected one name. Combine several columns into one first, such as "
-            "X.assign(id=X['shop'].astype(str) + '_' + X['product'].astype(str))."
+            f"X.assign(id={joined}), and pass series='id'."
+        )
+    if not isinstance(X, pd.DataFrame):
+        if not isinstance(name, str):
+            return f"Pass a position from 0 to {X.shape[1] - 1}."
+        return (
+            "If an earlier step returned the array, call .set_output(transform='pandas') on that "
+            "step, or use PerSeriesScaler in place of a scaler of scikit-learn, which would also "
+            "scale the ids. Otherwise pass a DataFrame, or the position of the column."
+        )
+    if longer := [each for each in X.columns if str(each).endswith(f"__{name}")]:
+        return (
+            f"Did you mean {longer[0]!r}? Or set verbose_feature_names_out=False in the "
+            "ColumnTransformer that renamed it."
         )
     return did_you_mean(
-        name,
-        names_of(X),
-        "An earlier step may have dropped it or changed its name: transformers of scikit-learn "
-        "return arrays without names unless set_output(transform='pandas') or 'polars' is called, "
-        "a ColumnTransformer adds the name of the step unless verbose_feature_names_out=False, and "
-        "polars keeps no index levels.",
+        name, names_of(X), "An earlier step may have dropped it or changed its name."
     )
 
 

@@ -76,4 +76,7 @@ def make_targets(
 def check_horizon(horizon: Any) -> None:
     """Raise an error if a horizon is no positive integer."""
     if not isinstance(horizon, (int, np.integer)) or isinstance(horizon, bool) or horizon < 1:
-        raise ValueError(f"horizon={horizon!r} must be a positive integer: a number of rows.")
+        raise ValueError(
+            f"horizon={horizon!r} must be a positive integer: a number of rows, such as horizon=5 "
+            "for 5 rows."
+        )

@@ -10,16 +10,27 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.arrays import common_floats, without_mask
+from sklstm._panel.show import describe_missing
 from sklstm._panel.text_hints import date_hint
 
+# Kinds of the time, in the words of messages; a period is named by its kind.
+TIME_KINDS: dict[str | None, str] = {
+    "number": "numbers",
+    "datetime": "dates",
+    "datetime with time zone": "dates with a time zone",
+    "timedelta": "lengths of time",
+}
 
-def time_numbers(values: Any) -> tuple[np.ndarray, str]:
+
+def time_numbers(values: Any, column: Any = None) -> tuple[np.ndarray, str]:
     """Convert time stamps to numbers with the same order and differences.
 
     Parameters
     ----------
     values : array-like of shape (n_rows,)
         Numbers, dates, datetimes, periods or timedeltas, of NumPy, pandas or Arrow.
+    column : object, default=None
+        The column of a DataFrame that holds them, for messages.
 
     Returns
     -------
@@ -37,10 +48,7 @@ def time_numbers(values: Any) -> tuple[np.ndarray, str]:
     index = time_index(values)
     if index.hasnans:
         missing = np.flatnonzero(np.asarray(index.isna()))
-        raise ValueError(
-            f"The time is missing in {len(missing)} of {len(index)} rows (the first is row "
-            f"{missing[0]}). Fill it in or drop those rows."
-        )
+        raise ValueError(describe_missing("time", missing, len(index), column))
     if isinstance(index, pd.PeriodIndex):
         return index.asi8, str(index.dtype)
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
@@ -135,7 +143,7 @@ def gap_number(gap: Any, kind: str | None, name: str = "max_gap") -> float | Non
             number = float(pd.Timedelta(gap).as_unit("ns").value)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{name}={gap!r} is no length of time that pandas.Timedelta can read: pass a "
+                f"{name}={gap!r} is not a length of time that pandas.Timedelta can read: pass a "
                 "timedelta or a string such as '2h' or '3 days'."
             ) from error
     elif is_number:

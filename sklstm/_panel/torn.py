@@ -39,12 +39,12 @@ def warn_of_torn_series(context: SeriesRows, rows: SeriesRows) -> None:
     shown = ", ".join(map(show, torn[:MAX_NAMED]))
     more = f" and {len(torn) - MAX_NAMED} more" if len(torn) > MAX_NAMED else ""
     warn_user(
-        f"{len(unseen)} rows of {len(torn)} series lie between rows that fit saw, but fit did not "
-        f"see them: series {shown}{more}. Splits and samplers that choose "
-        "single rows (train_test_split, KFold with shuffle=True, BaggingRegressor) tear series "
-        "apart: windows have holes, and scores are too good. Choose whole series (GroupKFold, "
-        "SeriesEnsembleRegressor) or split in time (PerSeriesTimeSplit). If these rows are "
-        "readings that came late, fit again to include them."
+        f"{len(unseen)} rows of {len(torn)} series ({shown}{more}) fall between rows used in fit. "
+        "Splits and samplers that choose single rows (train_test_split, KFold with shuffle=True, "
+        "BaggingRegressor) tear series apart: windows have holes, and scores are too optimistic. "
+        "Choose whole series (GroupKFold, SeriesEnsembleRegressor) or split in time "
+        "(PerSeriesTimeSplit). If these rows are readings that came late, fit again to include "
+        "them."
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sklstm._panel.time import TIME_KINDS
+
 # In the representation of a function, or of an object without one of its own.
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -40,4 +42,8 @@ def check_time_kind(estimator: Any, kind: str | None, reset: bool) -> None:
     if reset:
         estimator._time_kind = kind
     elif kind != (before := getattr(estimator, "_time_kind", None)):
-        raise ValueError(f"The time was {before} in fit and is {kind} now. Convert it to {before}.")
+        expected, found = TIME_KINDS.get(before, before), TIME_KINDS.get(kind, kind)
+        raise ValueError(
+            f"The time was {expected} in fit and is {found} now. Pass the same column of "
+            f"{expected} as in fit."
+        )

@@ -14,8 +14,6 @@ from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.checks import as_floats
 from sklstm._panel.rows import encode_ids, id_index
 
-WEIGHTS = "the weights by id"
-
 
 def series_weights(
     series: ArrayLike, scheme: Any = "balanced", sample_weight: ArrayLike | float | None = None
@@ -62,7 +60,8 @@ def series_weights(
     if len(index) == 0:
         raise ValueError("series is empty. Pass the id of at least one row.")
     codes, ids = encode_ids(index, len(index))
-    return weights_by_code(codes, ids, scheme, check_weights(sample_weight, len(codes)))
+    weights = check_weights(sample_weight, len(codes))
+    return weights_by_code(codes, ids, scheme, weights, "scheme")
 
 
 def check_weights(sample_weight, n_rows: int, *, allow_zero: bool = False) -> np.ndarray:
@@ -106,7 +105,7 @@ def check_weights(sample_weight, n_rows: int, *, allow_zero: bool = False) -> np
     return weights
 
 
-def weights_by_code(codes, ids, scheme, sample_weight) -> np.ndarray:
+def weights_by_code(codes, ids, scheme, sample_weight, name: str = "series_weight") -> np.ndarray:
     """Compute `series_weights` for encoded ids and validated sample weights.
 
     Parameters
@@ -116,6 +115,8 @@ def weights_by_code(codes, ids, scheme, sample_weight) -> np.ndarray:
     ids : pandas.Index of shape (n_series,)
     scheme : "balanced", float, dict, Series, callable or None
     sample_weight : ndarray of shape (n_rows,)
+    name : str, default="series_weight"
+        Name of `scheme` in messages.
 
     Returns
     -------
@@ -123,7 +124,7 @@ def weights_by_code(codes, ids, scheme, sample_weight) -> np.ndarray:
         float64 weights with mean 1.
     """
     sizes = np.bincount(codes, weights=sample_weight, minlength=len(ids))
-    weights = sample_weight * series_factors(scheme, sizes, ids)[codes]
+    weights = sample_weight * series_factors(scheme, sizes, ids, name)[codes]
     return weights * factor_to_mean_one(weights.sum(), len(weights))
 
 
@@ -134,8 +135,11 @@ def factor_to_mean_one(total: float, n_rows: int) -> float:
     return n_rows / total
 
 
-def series_factors(scheme, sizes, ids) -> np.ndarray:
-    """Compute the weight per row of each series; series of size 0 get 0."""
+def series_factors(scheme, sizes, ids, name: str = "series_weight") -> np.ndarray:
+    """Compute the weight per row of each series; series of size 0 get 0.
+
+    `name` is that of `scheme` in messages.
+    """
     if scheme is None:
         return np.ones(len(sizes))
     if isinstance(scheme, str):
@@ -153,7 +157,7 @@ def series_factors(scheme, sizes, ids) -> np.ndarray:
             f"The weighting scheme must be 'balanced', a number in [0, 1], a dict or Series by "
             f"id, a callable or None, got {scheme!r}."
         )
-    return _factors_by_id(series_by_id(scheme, WEIGHTS, float), sizes > 0, ids)
+    return _factors_by_id(series_by_id(scheme, name, float), sizes > 0, ids, name)
 
 
 def _factors_by_size(power, sizes) -> np.ndarray:
@@ -178,10 +182,10 @@ def _call_scheme(scheme, sizes, ids):
     return pd.Series(weights, index=ids[present])
 
 
-def _factors_by_id(weights, present, ids) -> np.ndarray:
+def _factors_by_id(weights, present, ids, name) -> np.ndarray:
     factors = np.zeros(len(ids))
-    factors[present] = look_up(weights, ids[present], WEIGHTS, "Give every series a weight.")
-    _check_finite_and_not_negative(factors, WEIGHTS)
+    factors[present] = look_up(weights, ids[present], name, "Give every series a weight.")
+    _check_finite_and_not_negative(factors, name)
     return factors
 
 

@@ -146,7 +146,7 @@ class Blocks:
         raise TypeError(
             f"A PanelDataset of {len(self)} rows is read block by block, and is not "
             "converted to an array. PerSeriesScaler, WindowTransformer, MultiSeriesLSTMRegressor "
-            "and MultiSeriesForecaster read it, with the default set_output. Give other "
+            "and MultiSeriesForecaster can read it, if set_output was not changed. Give other "
             "estimators a sample of series: X.sample(n_series)."
         )
 

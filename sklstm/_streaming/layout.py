@@ -89,9 +89,9 @@ def _check_segments(cuts, ids, first, series, block_rows) -> None:
         at = int(np.argmax(torn))
         example = show(ids[np.searchsorted(first, cuts[at])])
         raise ValueError(
-            f"The rows of {n_series[at]} series ({series}={example} is the first) lie between "
-            f"each other in rows {cuts[at]} to {cuts[at + 1] - 1}, and a block of whole series may "
-            f"have {block_rows} rows (block_rows). Put the rows of each series together with "
+            f"The rows of {n_series[at]} series ({series}={example} is the first) are interleaved "
+            f"in rows {cuts[at]} to {cuts[at + 1] - 1}, and a block of whole series may have at "
+            f"most {block_rows} rows (block_rows). Put the rows of each series together with "
             "PanelDataset.repartition, or raise block_rows."
         )
 

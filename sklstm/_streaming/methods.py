@@ -23,7 +23,7 @@ def check_block_series(estimator: Any, X: Blocks) -> None:
         name = type(estimator).__name__
         raise ValueError(
             f"{name} has series={estimator.series!r}, and the blocks of the PanelDataset hold "
-            f"whole series of {X.series!r}. Give both the same series."
+            f"whole series of {X.series!r}. Set series={X.series!r} in {name}."
         )
 
 

@@ -214,15 +214,19 @@ class PanelDataset(Blocks):
 
     def _known(self, names: Sequence[str]) -> list[str]:
         if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
+            given = shorten(repr(names), 60)
+            if isinstance(names, slice):
+                bounds = ("" if each is None else str(each) for each in (names.start, names.stop))
+                given = f"[{':'.join(bounds)}]"
             raise TypeError(
-                f"A PanelDataset is indexed by a name of a column or a list of names, got "
-                f"{shorten(repr(names), 60)}. Rows are not chosen by position: read some series "
-                "with sample or take_series. Searches and cross-validation need such a DataFrame."
+                f"A PanelDataset is indexed by a name of a column or a list of names, got {given}. "
+                "Rows are not chosen by position. For searches and cross-validation, first read "
+                "series into a DataFrame with sample or take_series."
             )
         for name in names:
             if name not in self.columns:
                 remedy = did_you_mean(name, self.columns, f"The columns are {self.columns}.")
-                raise KeyError(f"{name!r} is no column of the panel. {remedy}")
+                raise KeyError(f"{name!r} is not a column of the panel. {remedy}")
         return list(names)
 
     def _select(self, columns: str | list[str]) -> PanelDataset:
@@ -247,5 +251,7 @@ class PanelDataset(Blocks):
 def _check_series(series: Any, columns: list[str]) -> None:
     """Raise ValueError if the column of the ids is not in the panel."""
     if series not in columns:
-        remedy = did_you_mean(series, columns, f"The columns are {columns}.")
-        raise ValueError(f"series={series!r} is no column of the panel. {remedy}")
+        remedy = did_you_mean(series, columns, "Choose one of them.")
+        raise ValueError(
+            f"series={series!r} is not a column of the panel (columns: {columns}). {remedy}"
+        )

@@ -148,9 +148,13 @@ def _open_files(source: Any, dataset: Any) -> Any:
             paths if is_list else paths[0], format="parquet", partitioning="hive"
         )
     except ValueError as error:
+        what, other = "holds files that are not Parquet", "data.csv"
+        if not is_list and os.path.isfile(paths[0]):
+            what, other = "is not a Parquet file", paths[0]
+        stem = os.path.splitext(other)[0]
         raise ValueError(
-            f"{source!r} holds no Parquet files, or others beside them. Convert other files first, "
-            "such as with pandas.read_csv(...).to_parquet(...)."
+            f"{source!r} {what}, and PanelDataset reads only Parquet. Convert other files first, "
+            f"such as with pandas.read_csv({other!r}).to_parquet({stem + '.parquet'!r})."
         ) from error
 
 

@@ -72,7 +72,7 @@ def write_predictions(
     1     1         2.0
     2     2         2.0
     """
-    check_type(X, PanelDataset, "X", "A table in memory needs no blocks: call the method itself.")
+    check_type(X, PanelDataset, "X", f"For a table in memory call {method}(X).")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):

@@ -93,23 +93,23 @@ class PanelColumns:
         given = set(getattr(panel, "columns", self.names))
         if given.issuperset(self.future_names) and given.isdisjoint(self.target_names):
             raise ValueError(
-                f"The panel has the columns {self.future_names}, which known_future names, but not "
-                f"the targets {self.target_names}. Did you mean forecast(future=...)? The panel "
-                "holds histories; leave it out to forecast the series of fit."
+                f"The panel has {self.future_names} (from known_future) but not the targets "
+                f"{self.target_names}. Did you mean forecast(future=...)? The panel holds "
+                "histories; leave it out to forecast the series of fit."
             )
 
     def check_future(self, future):
         """Raise ValueError if a table of future rows lacks a column known beforehand."""
         if not self.future:
             raise ValueError(
-                "future was passed, but known_future names no column. Pass future=None, or name "
-                "the columns in known_future and fit again."
+                "future was passed, but known_future is empty. Pass future=None, or set "
+                "known_future to the columns of future and fit again."
             )
         missing = [name for name in self.future_names if name not in future.columns]
         if missing:
             remedy = did_you_mean(missing[0], future.columns, "Add or rename the column.")
             raise ValueError(
-                f"future has no column {missing}, which known_future names: its columns are "
+                f"future lacks the columns {missing} (from known_future). Its columns are "
                 f"{list(future.columns)}. {remedy}"
             )
 

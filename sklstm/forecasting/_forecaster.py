@@ -382,7 +382,7 @@ class MultiSeriesForecaster(PanelEstimator):
         if weight.shape != (self.horizon,) or not ((weight > 0) & (weight < np.inf)).all():
             raise ValueError(
                 f"step_weight={self.step_weight!r} must hold a positive weight for each of the "
-                f"{self.horizon} steps of the horizon. Pass so many numbers, such as a small one "
+                f"{self.horizon} steps of the horizon. Pass that many numbers, such as a small one "
                 "for steps that hardly matter, or None."
             )
         return tuple((weight / weight.mean()).tolist())
@@ -412,9 +412,9 @@ class MultiSeriesForecaster(PanelEstimator):
         longest = self._seasons[-1]
         if len(self._seasons) > 1 and window_length <= longest:
             raise ValueError(
-                f"window_length={window_length} holds no two rows {longest} rows apart, but "
-                f"season_length={self.season_length} names that season. Choose a window of two "
-                f"or more seasons ({2 * longest} rows), or leave the season out."
+                f"window_length={window_length} is too short for the season {longest} in "
+                f"season_length={self.season_length}. Choose a window of two or more seasons "
+                f"({2 * longest} rows), or leave the season out."
             )
         if segment_length is None:
             segment_length = recipe.choose_segment_length(window_length, self._seasons[0])
@@ -748,8 +748,7 @@ class MultiSeriesForecaster(PanelEstimator):
         warn_user(
             f"{len(steps)} of the steps ahead {have} no known {self._columns.future_names}: "
             f"{first}series {series} at {grid.show_time(steps[0])}. The last known values are "
-            "used. If they are known, pass the rows: in future=, or in X with missing values as "
-            "targets."
+            "used. Add these rows to future, or check its dates. When scoring, add them to X."
         )
 
     def _predict_residuals(self, windows):

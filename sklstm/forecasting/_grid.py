@@ -114,7 +114,8 @@ class RegularGrid:
         raise ValueError(
             f"The columns {names} must be known for the {horizon} steps after each row that is "
             f"forecast from. They end too early in {len(latest)} series: "
-            f"{', '.join([*shown, *more])}. Pass the missing rows as future= (in score: in X)."
+            f"{', '.join([*shown, *more])}. Pass the missing rows as future=. When "
+            "scoring, add them to X."
         )
 
     def unknown_steps(self, positions, horizon) -> np.ndarray:

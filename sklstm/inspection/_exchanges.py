@@ -91,8 +91,8 @@ def _check_group(group: Any, window_length: int, spacing: int) -> np.ndarray:
     known = np.arange(window_length) * spacing
     if lags.dtype.kind not in "iu" or not len(lags) or not np.isin(lags, known).all():
         raise ValueError(
-            f"lag_groups holds {group!r}, expected lags of the windows: 0 to {known[-1]} rows, in "
-            f"steps of {spacing}."
+            f"lag_groups holds {group!r}, but the lags of the windows are 0 to {known[-1]} rows, "
+            f"in steps of {spacing}. Remove it, or use longer windows."
         )
     return lags // spacing
 

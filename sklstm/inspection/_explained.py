@@ -83,10 +83,15 @@ def find_network(estimator: Any, X: Any) -> Explained:
         found = find_network(estimator[-1], steps.transform(X) if len(steps) else X)
         return replace(found, names=found.names or _names_out(steps))
     if not isinstance(estimator, BaseLSTM):
+        remedy = ""
+        if hasattr(estimator, "forecast"):
+            remedy = " Forecasters cannot be explained."
+        elif hasattr(estimator, "estimators_"):
+            remedy = " For an ensemble, pass its estimators_ one by one."
         raise TypeError(
-            f"{type(estimator).__name__} is no single network. Pass a fitted "
+            f"{type(estimator).__name__} is not a single network. Pass a fitted "
             "MultiSeriesLSTMRegressor, or a pipeline, search or PerSeriesTargetRegressor around "
-            "one. Of an ensemble, pass each of its estimators_."
+            f"one.{remedy}"
         )
     check_is_fitted(estimator, "model_")
     return Explained(estimator, X)

@@ -82,7 +82,7 @@ def _find_output(spec: NetworkSpec, output: int | None) -> int:
     place = output or 0
     if place >= spec.n_outputs:
         raise ValueError(
-            f"output={output} is no position of an output: the network has {spec.n_outputs}, "
+            f"output={output} is not the position of an output: the network has {spec.n_outputs}, "
             "counted from 0."
         )
     return place
@@ -100,7 +100,7 @@ def _find_quantile(spec: NetworkSpec, quantile: float | None) -> tuple[int, ...]
     level = MEDIAN if quantile is None else quantile
     if level not in spec.quantiles:
         raise ValueError(
-            f"quantile={quantile} is none of the levels that the network predicts: "
-            f"{list(spec.quantiles)}. Name one of these."
+            f"quantile={quantile} is not one of the levels that the network predicts: "
+            f"{list(spec.quantiles)}. Choose one of these."
         )
     return (spec.quantiles.index(level),)

@@ -385,10 +385,14 @@ class BaseLSTM(LSTMParameters):
         windows = samples.windows
         masked = windows.padding == "nan" or (earlier is not None and earlier.spec.masked)
         if windows.window_length % self.segment_length and not masked:
+            length = windows.window_length
+            divisors = [number for number in range(1, length + 1) if length % number == 0]
+            divisors.sort(key=lambda number: abs(number - self.segment_length))
+            nearest = " or ".join(map(str, sorted(divisors[:2])))
             raise ValueError(
-                f"segment_length={self.segment_length} does not divide the window length "
-                f"{windows.window_length}. Change one of the two, or pad with 'nan', where the "
-                "oldest segment may be incomplete."
+                f"segment_length={self.segment_length} does not divide the window length {length}. "
+                f"Choose a segment_length that divides it (such as {nearest}), change "
+                "window_length, or set padding='nan' in WindowTransformer."
             )
         return NetworkSpec(
             window_length=windows.window_length,

@@ -44,7 +44,7 @@ def series_folds(codes, n_series, n_folds, rng) -> np.ndarray:
     if len(present) < 2:
         raise ValueError(
             f"calibration='series' needs at least two series, got {len(present)}. Choose "
-            "calibration='time', or pass more series; their ids are named by series=."
+            "calibration='time', or pass more series and name their ids with series=."
         )
     fold = np.full(n_series, -1)
     fold[rng.permutation(present)] = np.arange(len(present)) % min(n_folds, len(present))
@@ -172,7 +172,7 @@ def central_interval(quantiles, levels, coverage) -> np.ndarray:
         raise ValueError(
             f"coverage={coverage!r} needs the quantiles {low} and {high}, but the network predicts "
             f"those from {levels[0]:g} to {levels[-1]:g}: intervals between them cover at most "
-            f"{widest:g}. Lower the coverage, or fit with quantiles=({low}, {high})."
+            f"{widest:g}. Lower the coverage, or fit with quantiles=({low}, 0.5, {high})."
         )
     above = np.clip(np.searchsorted(levels, bounds - TOLERANCE), 1, len(levels) - 1)
     # Quantiles of a normal distribution are linear in its z-score.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -75,11 +76,13 @@ class Errors:
         widest = widest_level(n_units)
         beyond = [float(level) for level in levels if max(level, 1 - level) > widest + 1e-9]
         if beyond:
+            outermost = max(max(level, 1 - level) for level in beyond)
+            needed = math.ceil(outermost / (1 - outermost) - 1e-9)
             warn_user(
-                f"The quantiles {beyond} cannot be calibrated on {n_units} held-out {what}, which "
-                f"suffice for levels from {1 - widest:.3g} to {widest:.3g}. They are shifted by "
-                "the most extreme held-out errors, and intervals up to them may be too narrow. "
-                "Choose levels nearer to the median, or pass more series."
+                f"The quantiles {beyond} need at least {needed} held-out {what}, got {n_units}. "
+                "They are shifted by the most extreme held-out errors, and intervals between them "
+                f"may be too narrow. Choose levels between {1 - widest:.3g} and {widest:.3g}, or "
+                "pass more series."
             )
         return conformal_shifts(self.values, levels, self.weights, units)
 

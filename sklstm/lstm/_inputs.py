@@ -31,10 +31,14 @@ def as_array_like(X):
         return np.asarray(X)
     except ValueError as error:
         if isinstance(X, Iterable):
+            lengths = list(dict.fromkeys(len(each) for each in X if hasattr(each, "__len__")))
+            what = "a list that cannot be converted to an array"
+            if len(lengths) > 1:
+                what = f"a list of sequences of different lengths ({lengths[0]} and {lengths[1]})"
             raise ValueError(
-                "X is a list that cannot be converted to an array. If it holds series of unequal "
-                "length, sklstm.stack_series makes a panel of them and WindowTransformer its "
-                "windows."
+                f"X is {what}, expected an array of shape (n_rows, window_length, n_features). "
+                "Make a table of a list of series with sklstm.stack_series(X), and its windows "
+                "with WindowTransformer."
             ) from error
         raise
 
@@ -145,7 +149,8 @@ def _check_values(windows, estimator):
         raise ValueError(
             f"Input X contains {'NaN' if missing else 'infinity'}{_not_finite_in(windows)}: {name} "
             "needs finite features. Impute before the windows: PerSeriesImputer carries the last "
-            "known value of the series forward, or fills in a constant with an indicator."
+            "known value of the series forward, or fills in a constant and adds a column that "
+            "marks the filled values."
         )
 
 
@@ -200,7 +205,7 @@ def _with_series_ids(windows, series_ids, ids_in_X, estimator):
     if estimator.series_embedding:
         raise ValueError(
             "series_embedding needs the ids in X itself, since predict takes no others: pass "
-            "Windows, or a table with the ids named by series=."
+            "Windows, or a table and the name of its ids with series=."
         )
     check_consistent_length(windows, series_ids)
     return windows.with_series(*encode_ids(id_index(series_ids), len(windows)))
@@ -219,8 +224,8 @@ def _check_ids(estimator, ids_in_X, reset):
         raise ValueError(
             "series_embedding looks up the ids that X carries: X carried "
             f"{'ids' if estimator._ids_in_X else 'none'} in fit, but "
-            f"{'ids' if ids_in_X else 'none'} now. Pass Windows, or a table with the ids named by "
-            "series=."
+            f"{'ids' if ids_in_X else 'none'} now. Pass Windows, or a table and the name of its "
+            "ids with series=."
         )
 
 
@@ -261,11 +266,14 @@ def warn_of_lost_digits(array, name) -> None:
         # float32 has 24 bits: at a level of 2 ** 14 deviations, ten bits are left.
         lost = np.flatnonzero(varies & (deviation * 2**14 < level))
     if len(lost):
+        remedy = "Put PerSeriesScaler before the windows, or subtract the mean."
+        if name == "y":
+            remedy = "Scale y with PerSeriesTargetRegressor, or subtract the mean."
+        more = f" So do the columns {lost[1:10].tolist()}." if len(lost) > 1 else ""
         warn_user(
-            f"Column(s) {lost[:10].tolist()} of {name} vary by little beside their level (by "
-            f"{deviation[lost[0]]:.3g} around {level[lost[0]]:.3g} in the first): the network "
-            "computes in float32 and loses most of their digits. Scale them (PerSeriesScaler), or "
-            "subtract the level."
+            f"Column {lost[0]} of {name} varies by only {deviation[lost[0]]:.3g} around "
+            f"{level[lost[0]]:.3g}. The network computes in float32, which loses most of that."
+            f"{more} {remedy}"
         )
 
 
@@ -289,7 +297,7 @@ def static_positions(windows: Windows, static_features) -> tuple[int, ...]:
     chosen = select_features(table, static_features, None, None, "static_features")
     if len(chosen) == len(names):
         raise ValueError(
-            f"static_features names all {len(names)} features: leave at least one for the LSTM."
+            f"static_features= contains all {len(names)} features: leave at least one for the LSTM."
         )
     values = windows.rows[:, chosen][windows.ends]
     first = np.zeros(len(windows.ids), np.intp)

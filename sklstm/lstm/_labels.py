@@ -86,7 +86,7 @@ class Labels:
             unknown = self.values[codes < 0][0]
             raise ValueError(
                 f"y contains the label {show(unknown)}, but the classes are {classes.tolist()}. "
-                "Pass labels of these classes, and None or NaN where the label is unknown."
+                "Set such labels to None or NaN, or fit with this class (classes= in partial_fit)."
             )
         marks = np.full((len(self.known), len(classes)), np.nan, np.float32)
         marks[self.known] = np.eye(len(classes), dtype=np.float32)[codes]
@@ -110,8 +110,8 @@ def _check_no_lives(labels: np.ndarray, name: str) -> None:
     if labels.dtype.names is not None:
         raise ValueError(
             f"y holds lives, a structured array of {list(labels.dtype.names)}, but {name} expects "
-            "labels. Use MultiSeriesLSTMRegressor for lives, or label the rows before an event by "
-            "make_event_targets."
+            "labels. Use MultiSeriesLSTMRegressor for lives, or label the rows before an event "
+            "with make_event_targets."
         )
 
 
@@ -123,7 +123,7 @@ def _check_discrete(labels: np.ndarray, name: str) -> None:
         reason = str(error).split(". ")[0]  # the type that scikit-learn has found
         raise ValueError(
             f"y holds numbers such as {show(labels[0])}, but {name} expects the labels of classes "
-            f"({reason}). Use MultiSeriesLSTMRegressor, or make labels, such as by pandas.cut."
+            f"({reason}). Use MultiSeriesLSTMRegressor, or make labels, such as with pandas.cut."
         ) from error
 
 
@@ -189,14 +189,15 @@ def weights_of_classes(class_weight, classes: np.ndarray, totals: np.ndarray) ->
     if unknown:
         names = classes.tolist()
         raise ValueError(
-            f"class_weight names {unknown}, but the classes are {names}. "
+            f"class_weight= contains {show(unknown[0])}, which is not one of the classes {names}. "
             f"{did_you_mean(unknown[0], names, 'Use the labels of y.')}"
         )
     weights = [class_weight.get(label, 1.0) for label in classes.tolist()]
     valid = [isinstance(each, Real) and 0 <= float(each) < np.inf for each in weights]
     if not all(valid) or not np.any(weights):
         raise ValueError(
-            f"class_weight={class_weight!r} must hold numbers of 0 or more, and not 0 for all "
-            f"classes {classes.tolist()}. To leave rows out of the loss, make their labels NaN."
+            f"class_weight={class_weight!r} must hold numbers of 0 or more, at least one above 0 "
+            f"for the classes {classes.tolist()}. To leave rows out of the loss, make their labels "
+            "NaN."
         )
     return np.asarray(weights, dtype=float)

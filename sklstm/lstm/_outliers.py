@@ -42,10 +42,9 @@ def warn_of_outliers(samples: Samples) -> None:
             ratio = hidden_spread(column)
             if ratio >= MIN_RATIO:
                 warn_user(
-                    f"Without the most extreme one percent of the {kind}, the standard deviation "
-                    f"would be smaller by a factor of {ratio:.1g} (largest absolute value: "
-                    f"{np.nanmax(np.abs(column)):.3g}). The network can hardly tell the other "
-                    f"values apart. {remedy}"
+                    f"A few {kind} are extreme (up to {np.nanmax(np.abs(column)):.3g}) and make "
+                    f"the standard deviation {ratio:.1g} times larger. The network can hardly tell "
+                    f"the other values apart. {remedy}"
                 )
 
 

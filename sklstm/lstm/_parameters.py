@@ -106,7 +106,7 @@ def check_callbacks(callbacks: Sequence[Any] | None) -> None:
             if isinstance(callback, type):
                 remedy = f"Create an instance: {callback.__name__}(...)."
             elif hasattr(callback, "on_fit_task_begin"):
-                remedy = "Pass callbacks of scikit-learn by set_callbacks(...)."
+                remedy = "Pass callbacks of scikit-learn with set_callbacks(...)."
             elif callable(callback):
                 remedy = "Wrap a function: keras.callbacks.LambdaCallback(on_epoch_end=function)."
             raise TypeError(f"callbacks holds {callback!r}, expected callbacks of Keras. {remedy}")

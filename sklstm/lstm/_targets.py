@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
-from sklstm._panel.arrays import check_no_text, holds_dates
+from sklstm._panel.arrays import CONVERT_TEXT, check_no_text, holds_dates
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import FLOATS
 from sklstm._panel.rows import row_blocks
@@ -48,7 +48,8 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
         y = check_array(y, ensure_2d=False, **options)
     except ValueError as error:
         if "infinity" in str(error):
-            error.args = (f"{error} Set such targets to NaN, which are left out, or clip them.",)
+            remedy = "Set infinite targets to NaN (unknown targets are left out), or clip them."
+            error.args = (f"{error} {remedy}",)
         raise
     if y.ndim > 2:
         raise ValueError(
@@ -56,7 +57,10 @@ def check_targets(y, n_rows, name, *, allow_unknown=False) -> tuple[np.ndarray, 
         )
     check_n_targets(len(y), n_rows)
     if not allow_unknown and np.isnan(y).all():
-        raise ValueError("Input y contains NaN only: pass at least one known target.")
+        raise ValueError(
+            f"All {y.size} targets are NaN, expected at least one that is known. Check how y was "
+            "made: a failed merge, or a horizon that is too long, gives only NaN."
+        )
     return y.reshape(n_rows, -1), y.ndim == 1
 
 
@@ -92,7 +96,7 @@ def _check_kind(y):
             f"y holds dates or lengths of time (dtype {values.dtype}), expected numbers. Convert "
             "lengths of time to a unit: y / pandas.Timedelta('1h'), for example."
         )
-    check_no_text(values, "y", "If y holds classes, use MultiSeriesLSTMClassifier.")
+    check_no_text(values, "y", f"{CONVERT_TEXT} If y holds classes, use MultiSeriesLSTMClassifier.")
 
 
 def target_moments(y, weights) -> tuple[np.ndarray, np.ndarray]:

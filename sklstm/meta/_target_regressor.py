@@ -268,7 +268,9 @@ class PerSeriesTargetRegressor(RegressorMixin, PanelEstimator):
                 names,
                 "Name the column whose future values y holds, or choose target=None.",
             )
-            raise ValueError(f"target={self.target!r} is no column of X ({list(names)}). {remedy}")
+            raise ValueError(
+                f"target={self.target!r} is not a column of X ({list(names)}). {remedy}"
+            )
         scaler = TargetScaler(
             self.scaler,
             prior_rows=self.prior_rows,

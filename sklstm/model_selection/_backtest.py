@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
 
 REMEDY = (
-    "Pass a MultiSeriesForecaster. Regressors and pipelines are evaluated by cross_val_score with "
+    "Pass a MultiSeriesForecaster. Evaluate regressors and pipelines with cross_val_score and "
     "PerSeriesTimeSplit."
 )
 RESULT_COLUMNS = (

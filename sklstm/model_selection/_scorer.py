@@ -292,7 +292,7 @@ def _get_named_scorer(name: str) -> Metric:
     """Return scikit-learn's scorer of this name, if it needs predictions only."""
     if name not in (names := get_scorer_names()):
         remedy = did_you_mean(name, names, "See sklearn.metrics.get_scorer_names().")
-        raise ValueError(f"metric={name!r} is no name of a scorer of scikit-learn. {remedy}")
+        raise ValueError(f"metric={name!r} is not a scorer of scikit-learn. {remedy}")
     scorer: Metric = get_scorer(name)
     try:
         scorer(_GivenPredictions(), np.array([1.0, 2.0]), np.array([1.0, 2.0]))

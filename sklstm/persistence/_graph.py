@@ -165,8 +165,10 @@ def cannot_save(value: Any, place: Place, hint: str = "") -> TypeError:
         hint = "Remove it, or use pickle, which runs code when it loads."
         if hasattr(value, "best_estimator_"):
             hint = "Save its best_estimator_."
+        elif place and place[-1] == "parameter 'loss'":
+            hint = "Files hold data and no code. Use a named loss, such as 'mae', or use pickle."
         elif callable(value):
-            hint = "Functions and classes are code, and files hold none. " + hint
+            hint = "Files hold data and no code: functions and classes are code. " + hint
     text = " ".join(repr(value).split())
     text = text if len(text) <= 80 else text[:77] + "..."
     return TypeError(

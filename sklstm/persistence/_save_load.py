@@ -63,9 +63,13 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """
     encoder = Encoder(CODECS)
     if not isinstance(estimator, BaseEstimator):
+        remedy = "Pass an instance of an estimator or a pipeline first."
+        if isinstance(path, BaseEstimator):
+            remedy = "Swap the two."
         raise TypeError(
-            f"save takes an estimator and a path, got {shorten(repr(estimator), 60)} of type "
-            f"{type(estimator).__qualname__}. Pass an instance of an estimator or a pipeline first."
+            "save takes an estimator and a path, got "
+            f"{shorten(repr(estimator), 60)} of type {type(estimator).__qualname__} and a "
+            f"{type(path).__qualname__}. {remedy}"
         )
     root = encoder.value(estimator, ())
     write_container(path, KIND, {"objects": encoder.entries, "root": root}, encoder.arrays)
@@ -109,5 +113,5 @@ def load(path: str | os.PathLike[str]) -> Any:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} holds no valid estimator: {error}") from error
     if not isinstance(loaded, BaseEstimator):
-        raise ModelFileError(f"{path} holds a {type(loaded).__qualname__} and no estimator.")
+        raise ModelFileError(f"{path} holds a {type(loaded).__qualname__}, expected an estimator.")
     return loaded

@@ -188,8 +188,9 @@ class AttributionDisplay:
         if not len(found):
             shown = ", ".join(map(str, rows[:5]))
             raise ValueError(
-                f"row={row} is none of the {len(rows)} rows with attributions ({shown}"
-                f"{', ...' if len(rows) > 5 else ''}): rows are counted as in X. Name one of these."
+                f"row={row} is not one of the {len(rows)} rows with attributions ({shown}"
+                f"{', ...' if len(rows) > 5 else ''}): rows are counted as in X. Choose one of "
+                "these."
             )
         return int(found[0])
 

@@ -49,7 +49,10 @@ def make_axes(
             remedy = "Pass axes, such as those of plt.subplots(), or leave ax=None."
             check_type(each, Axes, "ax" if axes.size == 1 else "An element of ax", remedy)
         if len(axes) != n_axes:
-            several = ": one per series and target. Pass as many, choose series with series_ids="
+            several = (
+                f": one per series and target. Pass that many, such as plt.subplots({n_axes})[1], "
+                "choose series with series_ids="
+            )
             raise ValueError(
                 f"ax holds {len(axes)} Axes, expected {n_axes}"
                 f"{several if n_axes > 1 else '. Pass one'}, or leave ax=None."

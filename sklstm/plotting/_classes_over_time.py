@@ -289,8 +289,8 @@ class ClassesOverTimeDisplay:
         if len(found) == 0:
             names = self.classes.tolist()
             raise ValueError(
-                f"label={show(label)} is none of the classes {names}. "
-                f"{did_you_mean(label, names, 'Name one of these.')}"
+                f"label={show(label)} is not one of the classes {names}. "
+                f"{did_you_mean(label, names, 'Choose one of these.')}"
             )
         return int(found[0])
 

@@ -138,9 +138,11 @@ class CoverageDisplay:
         if shares is None:
             levels = quantile_levels(estimator)
             if levels is None:
+                where = "" if hasattr(estimator, "quantiles") else " in its network"
                 raise ValueError(
-                    f"{type(estimator).__name__} predicts no quantiles. Fit it with quantiles=..., "
-                    "or pass predictions to CoverageDisplay.from_predictions."
+                    f"{type(estimator).__name__} predicts no quantiles. Set quantiles=(0.1, 0.5, "
+                    f"0.9){where} and fit again, or pass predictions to "
+                    "CoverageDisplay.from_predictions."
                 )
             quantiles = predict_quantiles(estimator, X)
         else:
@@ -195,7 +197,7 @@ class CoverageDisplay:
             raise ValueError(f"by={by!r} must be 'interval' or 'quantile'.")
         if series is not None and panel is None:
             raise ValueError(
-                f"series={series!r} names the ids in a panel, and panel=None. Pass the rows that "
+                f"series={series!r} is a column of a panel, and panel=None. Pass the rows that "
                 "were predicted as panel=, or leave series=None."
             )
         check_lengths(y_true=y_true, y_quantiles=y_quantiles, panel=panel)

@@ -14,7 +14,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklstm._panel.checks import check_method
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import as_table, id_label, id_values
-from sklstm._panel.time import time_numbers
+from sklstm._panel.time import TIME_KINDS, time_numbers
 from sklstm.model_selection._backtest import select_columns
 from sklstm.plotting._axes import (
     drawable_times,
@@ -156,8 +156,10 @@ class ForecastDisplay:
         observed = read_observed(frame, chosen, targets, series, time)
         kinds = [time_numbers(table["time"])[1] for table in (ahead, observed)]
         if kinds[0] != kinds[1]:
+            ahead_kind, observed_kind = (TIME_KINDS.get(kind, kind) for kind in kinds)
             raise ValueError(
-                f"The time is {kinds[0]} in forecast and {kinds[1]} in panel; convert one of them."
+                f"The time is {ahead_kind} in forecast and {observed_kind} in panel. Pass a "
+                f"panel whose times are {ahead_kind}."
             )
         ahead_of, observed_of = by_series_and_target(ahead), by_series_and_target(observed)
         pairs = [pair for pair in product(chosen, targets) if pair in ahead_of]

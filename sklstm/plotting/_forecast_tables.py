@@ -95,8 +95,8 @@ def _id_column(columns: list[Any], name: Any, position: int, parameter: str) -> 
         return columns[position]
     if name not in columns:
         raise ValueError(
-            f"{parameter}={name!r} is no column of forecast: its columns are {columns}. "
-            f"{did_you_mean(name, columns, 'Name one of these.')}"
+            f"{parameter}={name!r} is not a column of forecast: its columns are {columns}. "
+            f"{did_you_mean(name, columns, 'Choose one of these.')}"
         )
     return name
 

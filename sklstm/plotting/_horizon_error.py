@@ -225,8 +225,8 @@ class HorizonErrorDisplay:
         names = list(self.errors.columns)
         if self.baseline is not None and self.baseline not in names:
             raise ValueError(
-                f"baseline={self.baseline!r} is none of the models {names}. "
-                f"{did_you_mean(self.baseline, names, 'Name one of these.')}"
+                f"baseline={self.baseline!r} is not one of the models {names}. "
+                f"{did_you_mean(self.baseline, names, 'Choose one of these.')}"
             )
         models = [name for name in names if name != self.baseline]
         shown = self.errors[models].mean().nsmallest(MAX_CURVES).index
@@ -268,8 +268,8 @@ def _read_result(result: Any, metric: Any) -> pd.DataFrame:
     if not isinstance(result, pd.DataFrame) or not set(needed) <= set(result.columns):
         found = list(result.columns) if isinstance(result, pd.DataFrame) else type(result).__name__
         raise ValueError(
-            f"A result of backtest has the columns {needed}, got {found}. Pass such a result, or a "
-            "dict of several by the names of the models."
+            f"A result of backtest has the columns {needed}, got {found}. Pass the result of "
+            "backtest(forecaster, X), or a dict {name: result} to compare models."
         )
     targets = result["target"].unique() if "target" in result else []
     if len(targets) > 1 and metric in ("mae", "rmse"):
@@ -315,7 +315,7 @@ def _error_by_step(table: pd.DataFrame, metric: Any) -> pd.Series:
     if metric == "mase":
         raise ValueError(
             "metric='mase' needs the scale of a backtest. Choose 'mae', 'rmse', 'smape' or a "
-            "callable, or draw a result of backtest by from_backtest."
+            "callable, or draw a result of backtest with from_backtest."
         )
     if error is None:
         raise ValueError(

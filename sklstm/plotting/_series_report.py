@@ -109,7 +109,7 @@ class SeriesReportDisplay:
         if column not in self.report.columns:
             raise ValueError(
                 f"report has no column {column!r}: its columns are {list(self.report.columns)}. "
-                f"{did_you_mean(column, self.report.columns, 'Name one of these.')}"
+                f"{did_you_mean(column, self.report.columns, 'Choose one of these.')}"
             )
         check_no_text(self.report[column], f"The column {column!r}")
         values = self.report[column].dropna().sort_values(ascending=False, kind="stable")

@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length
 
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import as_table, id_label, read_series_rows, time_stamps
-from sklstm._panel.show import did_you_mean, show_ids
+from sklstm._panel.show import did_you_mean, show, show_ids
 from sklstm._panel.windows import Windows
 
 # Number of series to draw one by one if the user chooses none.
@@ -80,9 +80,9 @@ def choose_series(ids: Sequence[Any], series_ids: Any, where: str) -> list[Any]:
         raise ValueError("series_ids is empty: name at least one series, or pass None.")
     if unknown := [name for name in chosen if name not in set(ids)]:
         raise ValueError(
-            f"series_ids names [{show_ids(unknown)}], which {where} does not contain: it has "
+            f"series_ids= contains {show(unknown[0])}, which is not a series of {where}: it has "
             f"{len(ids)} series, such as [{show_ids(ids)}]. "
-            f"{did_you_mean(unknown[0], ids, 'Name some of these.')}"
+            f"{did_you_mean(unknown[0], ids, 'Choose some of these.')}"
         )
     return chosen
 

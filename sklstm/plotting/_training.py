@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.checks import check_type
 from sklstm.plotting._axes import add_legend, format_axes, make_axes
@@ -73,8 +74,10 @@ class TrainingDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         histories = [part.history_ for part in parts_of(estimator) if hasattr(part, "history_")]
         if not histories:
+            if hasattr(estimator, "fit"):
+                check_is_fitted(estimator)
             raise ValueError(
-                f"{type(estimator).__name__} has no network with losses (history_). Pass a fitted "
+                f"{type(estimator).__name__} contains no fitted network. Pass a fitted "
                 "MultiSeriesLSTMRegressor, or a fitted estimator around one."
             )
         return cls(histories).plot(ax)

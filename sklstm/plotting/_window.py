@@ -146,7 +146,7 @@ class WindowDisplay:
         n_rows = _num_samples(X)
         if not isinstance(row, (int, np.integer)) or not -n_rows <= row < n_rows:
             raise ValueError(
-                f"row={row!r} is no position of a row of X, which has {n_rows} rows. Pass an "
+                f"row={row!r} is not the position of a row of X, which has {n_rows} rows. Pass an "
                 f"integer from {-n_rows} to {n_rows - 1}."
             )
         traced = trace_window(*find_transformer(estimator, X), int(row) % n_rows, feature)

@@ -126,8 +126,8 @@ def _find_feature(windows: Windows, feature: Any) -> tuple[int, str]:
     if isinstance(feature, (int, np.integer)) and -n_features <= feature < n_features:
         return int(feature) % n_features, names[feature]
     raise ValueError(
-        f"feature={feature!r} is none of the features of the windows: {names[:10]}. "
-        f"{did_you_mean(feature, names, 'Name one of these.')}"
+        f"feature={feature!r} is not one of the features of the windows: {names[:10]}. "
+        f"{did_you_mean(feature, names, 'Choose one of these.')}"
     )
 
 

@@ -205,8 +205,8 @@ class PerSeriesImputer(ChangesColumns):
             named = [str(names[at]) for at in np.flatnonzero(unknown)]
             warn_user(
                 f"The features {named} have no known value in fit, so their {self.fill_value} is "
-                "not known: they are filled with 0. Drop them with columns=, or pass a number as "
-                "fill_value."
+                "not known: they are filled with 0. Leave them out of columns=, or pass a number "
+                "as fill_value."
             )
 
     # -------------------------------------------------------------------------- applying

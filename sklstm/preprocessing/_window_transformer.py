@@ -465,7 +465,9 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
     def _find_time_step(self, panels: Iterable[Panel]) -> float:
         """Return the typical time between rows."""
         if self.time is None:
-            raise ValueError("elapsed=True needs the time of the rows. Name it with time=.")
+            raise ValueError(
+                "elapsed=True needs the time of the rows, and time=None: name it with time=."
+            )
         if ELAPSED in self._names:
             raise ValueError(
                 f"elapsed=True adds a feature {ELAPSED!r}, and X has one of that name. Rename it."

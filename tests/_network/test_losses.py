@@ -19,7 +19,7 @@ from sklstm._network.losses import (
     [("msee", "mse"), ("hubber", "huber"), ("MeanSquareError", "MeanSquaredError")],
 )
 def test_misspelt_loss(loss, meant):
-    message = rf"loss='{loss}' is no name .*'mae', .* Did you mean '{meant}'\?"
+    message = rf"loss='{loss}' is not a name .*'mae', .* Did you mean '{meant}'\?"
     with pytest.raises(ValueError, match=message):
         get_loss(loss)
 
@@ -28,14 +28,14 @@ def test_misspelt_loss(loss, meant):
     ("optimizer", "meant"), [("adm", "adam"), ("sdg", "sgd"), ("RMSProb", "rmsprop")]
 )
 def test_misspelt_optimizer(optimizer, meant):
-    message = rf"optimizer='{optimizer}' is no name .*'adamw', .* Did you mean '{meant}'\?"
+    message = rf"optimizer='{optimizer}' is not a name .*'adamw', .* Did you mean '{meant}'\?"
     with pytest.raises(ValueError, match=message):
         get_optimizer(optimizer)
 
 
 def test_name_that_is_like_no_other():
     with pytest.raises(
-        ValueError, match="loss='zzz' is no name that .*'poisson'. keras.losses has all"
+        ValueError, match="loss='zzz' is not a name that .*'poisson'. keras.losses has all"
     ):
         get_loss("zzz")
 

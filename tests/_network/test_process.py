@@ -68,8 +68,10 @@ def test_first_fit_loses_no_line_of_other_threads_and_processes():
     assert set(lines) == {"thread", "python", "c", "native"}
 
 
-@pytest.mark.parametrize("backend", ["pytorch", "mxnet"])
-def test_an_unknown_backend_is_named(backend):
+@pytest.mark.parametrize(
+    ("backend", "remedy"), [("pytorch", "Did you mean 'torch'? "), ("mxnet", "")]
+)
+def test_an_unknown_backend_is_named(backend, remedy):
     code = """
         import numpy as np
         from sklstm import MultiSeriesLSTMRegressor
@@ -81,7 +83,7 @@ def test_an_unknown_backend_is_named(backend):
     """
     printed, _ = run(code, KERAS_BACKEND=backend)
     assert f"KERAS_BACKEND='{backend}' names the package" in printed
-    assert f"(Unable to import backend : {backend}). Install it, or set KERAS_BACKEND" in printed
+    assert f"(Unable to import backend : {backend}). {remedy}Set KERAS_BACKEND to" in printed
 
 
 def test_native_lines_of_others_arrive_while_keras_loads():

@@ -157,9 +157,9 @@ TEXT = [
 @pytest.mark.parametrize("X", TEXT, ids=lambda X: type(X).__name__)
 def test_text_and_dates_are_no_features(X):
     for estimator in (WindowTransformer(2), PerSeriesScaler()):
-        with pytest.raises(ValueError, match=r"not numeric|expected numbers"):
+        with pytest.raises(ValueError, match="expected numbers"):
             estimator.fit(X)
-    with pytest.raises(ValueError, match=r"not numeric|expected numbers"):
+    with pytest.raises(ValueError, match="expected numbers"):
         make_targets(X)
 
 
@@ -203,7 +203,7 @@ def test_masked_integers_that_float64_cannot_hold_raise():
 
 
 def test_masked_ids_beside_the_rows_raise():
-    with pytest.raises(ValueError, match="series id is missing in 1 of 3 rows"):
+    with pytest.raises(ValueError, match="series id is missing .* in 1 of 3 rows"):
         series_weights(masked([1, 1, 2], [False, True, False]))
     with pytest.raises(ValueError, match="NaN"):
         series_weights([1, 1, 2], sample_weight=masked([1.0, 1, 2], [False, True, False]))

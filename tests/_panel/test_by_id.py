@@ -28,13 +28,13 @@ READERS = {
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_ids_of_another_type_are_named(read):
-    with pytest.raises(ValueError, match=r"for series \[1, 2\].*\['1', '2'\].*Did you mean 1\?"):
+    with pytest.raises(ValueError, match=r"for series \[1, 2\].* int, .*\['1', '2'\] of type str"):
         read({"1": True, "2": False})
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_a_series_without_a_value_is_named(read):
-    with pytest.raises(ValueError, match=r"value for series \[2\] in .*\. [A-Z]"):
+    with pytest.raises(ValueError, match=r"has no value for series \[2\]\. [A-Z]"):
         read({1: True})
 
 
@@ -52,7 +52,7 @@ def test_an_id_is_given_once(name):
 def test_a_missing_value_is_allowed_on_request():
     by_id, ids = series_by_id({"a": np.nan}, "targets"), pd.Index(["a"])
     assert look_up(by_id, ids, "targets", "", allow_missing=True).isna().all()
-    with pytest.raises(ValueError, match=r"\(or a missing\) value for series \['a'\]"):
+    with pytest.raises(ValueError, match=r"targets= has a missing value for series \['a'\]"):
         look_up(by_id, ids, "targets", "")
 
 

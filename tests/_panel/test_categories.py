@@ -60,8 +60,8 @@ def test_arrays_have_categories_by_position_only():
 @pytest.mark.parametrize(
     ("chosen", "options", "message"),
     [
-        (["region"], {}, "categorical_features names 'region', which is not in X"),
-        (["unit"], {}, "which is the series id or the time"),
+        (["region"], {}, "categorical_features= contains 'region', which is not a column"),
+        (["unit"], {}, "is the series id or the time"),
         (["site"], {"columns": ["p"]}, r"not in columns=\['p'\].*Add them to columns"),
     ],
 )
@@ -108,7 +108,7 @@ def test_further_tables_are_not_read_without_categories():
 
 
 def test_scaled_numbers_are_no_categories():
-    with pytest.raises(ValueError, match=r"names 'p', whose values are no whole numbers.*0\.5"):
+    with pytest.raises(ValueError, match=r"values of 'p' .* not whole numbers, such as 0\.5"):
         learn(FRAME, chosen=["p"])
     assert len(learn(FRAME.assign(p=[3.0, 3.0, np.nan, 7.0]), chosen=["p"])[0].categories) == 2
     sizes = FRAME.assign(p=pd.Categorical(FRAME["p"]))
@@ -162,9 +162,9 @@ def test_numbers_are_equal_whatever_their_type():
 def test_text_and_numbers_raise():
     text, numbers = FRAME, FRAME.assign(site=[1, 1, 2, 2])
     (feature,) = learn(text, chosen=["site"])
-    with pytest.raises(ValueError, match=r"'site' are text .*'north'\) and no text .*\(1\)"):
+    with pytest.raises(ValueError, match=r"were text in fit .*'north'\) and are numbers .*1\)"):
         feature.encode(numbers["site"], "site")
-    with pytest.raises(ValueError, match="no text in some rows .* and text in others"):
+    with pytest.raises(ValueError, match="were numbers in earlier blocks .* and are text now"):
         learn(numbers, text, chosen=["site"])
     assert_array_equal(feature.encode([None, None], "site"), [0, 0])
 

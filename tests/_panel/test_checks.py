@@ -24,7 +24,7 @@ def test_numbers_are_converted():
 
 @pytest.mark.parametrize("values", [["a"], [[1], [2, 3]], [object()]])
 def test_other_values_are_named(values):
-    with pytest.raises(ValueError, match=r"weights holds no numbers \(.*\), expected numbers"):
+    with pytest.raises(ValueError, match=r"weights is not numeric \(.*\), expected numbers"):
         as_floats(values, "weights")
 
 

@@ -24,7 +24,7 @@ MISSPELT = {
 
 @pytest.mark.parametrize(("estimator", "given", "meant"), MISSPELT.values(), ids=MISSPELT)
 def test_a_misspelt_parameter_is_like_another(estimator, given, meant):
-    message = rf"Valid parameters are: \[.*\]\. Did you mean '{meant}'\?$"
+    message = rf"^Did you mean '{meant}'\? Invalid parameter .* Valid parameters are: \[.*\]\.$"
     with pytest.raises(ValueError, match=message):
         clone(estimator).set_params(**{given: 1})
 

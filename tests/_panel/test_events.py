@@ -148,16 +148,24 @@ def test_other_frames_give_null_for_unknown(library):
 
 
 PANEL = pd.DataFrame({"unit": [1, 1, 2], "p": [0.0, np.nan, 1.0], "q": [0, 2, 1], "r": "no"})
+PANEL["s"] = ["yes", "no", "no"]
 ERRORS = {
-    "missing": ({"event": "p"}, r"events \('p'\) hold nan in 1 of 3 values.*1 and 0"),
-    "number": ({"event": "q"}, r"events \('q'\) hold 2 in 1 of 3 values"),
-    "text": ({"event": "r"}, r"events \('r'\) hold 'no' in 3 of 3 values, expected true and false"),
-    "no column": ({"event": "failed"}, "event names 'failed', which is not in X"),
-    "the id": ({"event": "unit"}, "'unit', which is the series id"),
+    "missing": (
+        {"event": "p"},
+        r"\('p'\) are neither true/false nor 1/0 in 1 of 3 values.* is nan",
+    ),
+    "number": ({"event": "q"}, r"events \('q'\) are neither .* in 1 of 3 values; the first is 2"),
+    "text": ({"event": "r"}, r"events \('r'\) are neither .*; the first is 'no'. Convert them,"),
+    "texts": ({"event": "s"}, r"the first is 'yes'. Convert them, such as with X\['s'\] == 'yes',"),
+    "no column": ({"event": "failed"}, "event='failed' is not a column of X"),
+    "the id": ({"event": "unit"}, "event='unit' is the series id"),
     "kind": ({"event": ["q"]}, "event is of type list, expected the name"),
     "series": ({"event": {1: True}}, r"value for series \[2\].*still running"),
     "none": ({"event": {1: True, 2: None}}, r"value for series \[2\]"),
-    "value": ({"event": {1: True, 2: "no"}}, r"hold 'no' in 1 of 2 values"),
+    "value": (
+        {"event": {1: True, 2: "no"}},
+        r"\(by id\) are neither .* in 1 of 2 .* is 'no'",
+    ),
     "twice": ({"event": pd.Series(True, [1, 2, 2])}, "more than once"),
     "unit": ({"unit": 1}, "unit=1 needs the time of each row"),
     "bad unit": ({"unit": "x", "time": "q"}, "unit='x' must be a number"),

@@ -83,7 +83,7 @@ def test_days_whose_hour_a_clock_change_skips_or_repeats(zone, clock, change):
     assert_array_equal(frequency.after(days[:1], 11), days[1:])
     assert_array_equal(frequency.after(days[4:5], 2), days[5:7])
     moved = days[:8].insert(8, days[8] + pd.Timedelta(hours=1))
-    with pytest.raises(ValueError, match="1 rows are not a whole number of steps"):
+    with pytest.raises(ValueError, match="1 of them are not a whole number of steps"):
         frequency.numbers(moved, np.array([0]))
 
 
@@ -134,7 +134,7 @@ def test_passed_freq(stamps, freq, expected):
         (dates("D"), 2, "freq=2 is a plain number, but the time holds dates"),
         (dates("D"), "-1D", "freq='-1D' must be positive"),
         (dates("D"), pd.Timedelta(0), "must be positive"),
-        (dates("D"), "soon", "freq='soon' is no step that pandas knows"),
+        (dates("D"), "soon", "freq='soon' is not a step that pandas knows"),
         (pd.Index(range(4)), "D", "freq='D' must be a number, since the time holds numbers"),
         (pd.Index(range(4)), 0, "freq=0 must be positive"),
         (RUNS["daily periods"], "D", "periods, which have a frequency"),
@@ -148,9 +148,9 @@ def test_bad_freq(stamps, freq, message):
 @pytest.mark.parametrize(
     ("stamps", "message"),
     [
-        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 rows are not .* \(2\) .*first of them is at 5"),
-        (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 rows are not a whole number"),
-        (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 rows are not"),
+        (pd.Index([0, 2, 4, 5, 7, 9]), r"3 of them are not .* \(2\) .* that at 5"),
+        (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 of them are not a whole"),
+        (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 of them are not"),
     ],
 )
 def test_irregular_time_stamps(stamps, message):

@@ -70,7 +70,7 @@ def test_bad_horizon(horizon):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"columns": "r"}, "columns names 'r', which is not in X"),
+        ({"columns": "r"}, "columns='r' is not a column of X"),
         ({"columns": "unit", "series": "unit"}, "is the series id or the time"),
         ({"columns": ["p", "p"]}, "twice"),
         ({"columns": []}, "columns is empty"),
@@ -85,5 +85,5 @@ def test_targets_of_unknown_columns(options, message):
 
 def test_series_and_time_in_the_same_column():
     X = pd.DataFrame({"unit": [1, 2], "p": [0.0, 1.0]})
-    with pytest.raises(ValueError, match="name the same column"):
+    with pytest.raises(ValueError, match="are the same column"):
         make_targets(X, series="unit", time=0)

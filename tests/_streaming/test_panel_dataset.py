@@ -154,9 +154,9 @@ def test_columns_are_selected(tmp_path):
     column = dataset["q"]
     assert column.shape == (7,)
     np.testing.assert_array_equal(np.asarray(column), panel["q"])
-    with pytest.raises(KeyError, match=r"'cycles' is no column.*'cycle'"):
+    with pytest.raises(KeyError, match=r"'cycles' is not a column.*'cycle'"):
         dataset["cycles"]
-    with pytest.raises(ValueError, match=r"series='units' is no column.*'unit'"):
+    with pytest.raises(ValueError, match=r"series='units' is not a column.*'unit'"):
         PanelDataset(panel, series="units")
 
 
@@ -216,7 +216,7 @@ def test_files_without_rows(tmp_path):
         (lambda panel, **ids: PanelDataset(panel.to_numpy(), **ids), TypeError, "type ndarray"),
         (lambda *args, **ids: PanelDataset(*args, **ids, block_rows=0), ValueError, "be >= 1"),
         (lambda *args, **ids: PanelDataset(*args, **ids, block_rows="9"), TypeError, "of int"),
-        (lambda *args, **ids: PanelDataset(*args, **ids)[:3], TypeError, "got slice.*sample"),
+        (lambda *args, **ids: PanelDataset(*args, **ids)[:3], TypeError, r"got \[:3\].*sample"),
         (
             lambda *args, **ids: PanelDataset(*args, **ids)[np.array([0, 1])],
             TypeError,
@@ -231,11 +231,11 @@ def test_bad_arguments(open_panel, error, message):
 
 def test_other_files_are_no_panel(tmp_path):
     (tmp_path / "panel.csv").write_text("unit,p")
-    with pytest.raises(ValueError, match="holds no Parquet files.*read_csv"):
+    with pytest.raises(ValueError, match="Parquet.*read_csv"):
         PanelDataset(tmp_path / "panel.csv", series="unit")
 
 
 def test_repartition_of_a_misspelt_series(tmp_path):
-    with pytest.raises(ValueError, match=r"series='units' is no column .* 'unit'"):
+    with pytest.raises(ValueError, match=r"series='units' is not a column .* 'unit'"):
         PanelDataset.repartition(make_panel([3, 2]), tmp_path / "new", series="units")
     assert not (tmp_path / "new").exists()

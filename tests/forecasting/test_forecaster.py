@@ -393,7 +393,7 @@ def test_scaling_the_values_scales_the_forecasts(model, panel, factor):
     ],
     ids=range(10),
 )
-@pytest.mark.filterwarnings("ignore:.*Without the most extreme")
+@pytest.mark.filterwarnings("ignore:.*A few targets are extreme")
 @pytest.mark.parametrize("model", [linear(), mixed(), neural(quantiles=(0.2, 0.5, 0.8))])
 def test_forecasts_are_always_finite(values, model):
     odd = pd.DataFrame({"unit": "odd", "cycle": np.arange(30), "y": values})
@@ -616,9 +616,9 @@ def test_calendar_columns_made_by_pandas():
         model.forecast()
     with pytest.raises(ValueError, match="in 2 series: 'a' .*'b' .*needed up to 2024-03-17"):
         model.predict(panel)
-    with pytest.raises(ValueError, match=r"future has no column \['holiday'\]"):
+    with pytest.raises(ValueError, match=r"future lacks the columns \['holiday'\]"):
         model.forecast(future=future.drop(columns="holiday"))
-    with pytest.raises(ValueError, match="time was datetime in fit and is number now"):
+    with pytest.raises(ValueError, match="time was dates in fit and is numbers now"):
         model.forecast(future=future.assign(cycle=range(21)))
     with pytest.raises(ValueError, match="future has 140 rows .* series '.' at 2024-01-01"):
         model.forecast(future=panel)
@@ -853,12 +853,12 @@ def test_early_stopping():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"target": "z"}, "target names 'z', which is not in X"),
-        ({"target": "unit"}, "target names 'unit', which is the series id or the time"),
+        ({"target": "z"}, "target='z' is not a column of X"),
+        ({"target": "unit"}, "target='unit' is the series id or the time"),
         ({"target": []}, "target is empty"),
-        ({"target": ["y", "y"]}, "target names 'y' twice"),
+        ({"target": ["y", "y"]}, "target= contains 'y' twice"),
         ({"target": "y", "known_future": ["y"]}, r"\['y'\] are both target and known_future"),
-        ({"known_future": ["z"]}, "known_future names 'z', which is not in X"),
+        ({"known_future": ["z"]}, "known_future= contains 'z', which is not a column of X"),
         ({"known_future": ["y"]}, "No column is left to forecast"),
         ({"known_future": "y"}, "No column is left to forecast"),
         ({"known_future": 1.5}, "'known_future' parameter of MultiSeriesForecaster"),
@@ -869,7 +869,7 @@ def test_early_stopping():
         ({"quantiles": [0.1, 2.0], "regressor": NET}, "quantiles"),
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
         ({"freq": "D"}, "freq='D' must be a number, since the time holds numbers"),
-        ({"freq": 2}, r"rows are not a whole number of steps \(2\)"),
+        ({"freq": 2}, r"them are not a whole number of steps \(2\)"),
         ({"regressor": "ridge"}, "'regressor' parameter of MultiSeriesForecaster"),
     ],
 )
@@ -884,15 +884,15 @@ def test_bad_parameters(parameters, message):
         (PANEL[:0], "0 sample"),
         (PANEL.assign(y=np.nan), "The target 'y' has no known value"),
         (PANEL.assign(y=np.inf), "infinity"),
-        (PANEL.assign(y="much"), r"feature columns \['y'\] are not numeric"),
+        (PANEL.assign(y="much"), "Feature 'y' holds text"),
         (PANEL.groupby("unit").head(1), "known target 2 steps after it: the longest series has 1"),
         (pd.concat([PANEL, PANEL[:1]]), "repeat a .series, time. pair"),
         (
             PANEL.assign(cycle=PANEL["cycle"].replace(20, 20.5)),
-            "rows are not a whole number of steps",
+            "not at regular times: .* are not a whole number of steps",
         ),
         (PANEL[["unit", "cycle"]], "0 feature"),
-        (PANEL.assign(unit=None), "series id is missing"),
+        (PANEL.assign(unit=None), r"series id \('unit'\) is missing"),
     ],
     ids=range(9),
 )
@@ -922,7 +922,7 @@ def test_duplicate_columns_of_the_result():
         (PANEL.assign(other=1.0), "other"),
         (PANEL[["cycle", "unit", "y"]], "in the same order"),
         (PANEL.rename(columns={"y": "z"}), "feature names"),
-        (PANEL.assign(cycle=pd.to_datetime(PANEL["cycle"])), "was number in fit and is datetime"),
+        (PANEL.assign(cycle=pd.to_datetime(PANEL["cycle"])), "was numbers in fit and is dates"),
         (PANEL.assign(cycle=40 + PANEL["cycle"] / 2), "are not a whole number of steps"),
         (PANEL[:0], "0 sample"),
     ],
@@ -940,7 +940,7 @@ def test_bad_calls():
     with pytest.raises(ValueError, match="not fitted yet"):
         model.forecast()
     model.fit(PANEL)
-    with pytest.raises(ValueError, match="future was passed, but known_future names no column"):
+    with pytest.raises(ValueError, match="future was passed, but known_future is empty"):
         model.forecast(future=PANEL)
     with pytest.raises(ValueError, match="quantiles is None: choose quantiles"):
         model.predict_quantiles(PANEL)

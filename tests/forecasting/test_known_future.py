@@ -73,7 +73,7 @@ def with_filled_rows(panel):
 
 
 # The added days lie between the days of fit, which is the sign of torn series.
-@pytest.mark.filterwarnings("ignore:.*rows that fit saw", "ignore:.*days ahead|.*steps ahead")
+@pytest.mark.filterwarnings("ignore:.*rows used in fit", "ignore:.*days ahead|.*steps ahead")
 @pytest.mark.parametrize("complete", [with_nan_rows, with_filled_rows])
 def test_a_missing_day_equals_a_row_with_missing_target(complete):
     rows = complete(COMPLETE)
@@ -171,7 +171,7 @@ def test_backtest_with_missing_days(refit):
 def test_a_warning_counts_the_days_that_were_filled():
     message = (
         r"1 of the steps ahead has no known \['promo'\]: series 103 at 2024-02-09. The last known "
-        r"values are used. If they are known, pass the rows"
+        r"values are used. Add these rows to future, or check its dates"
     )
     with pytest.warns(UserWarning, match=message) as caught:
         MODEL.forecast(future=FUTURE)
@@ -198,7 +198,7 @@ def test_messages_name_plain_ids_and_days(method):
     message = (
         "The columns ['promo'] must be known for the 3 steps after each row that is forecast "
         "from. They end too early in 1 series: 7 (known up to 2024-02-11, needed up to "
-        "2024-02-12). Pass the missing rows as future= (in score: in X)."
+        "2024-02-12). Pass the missing rows as future=. When scoring, add them to X."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call(PANEL, incomplete)
@@ -322,7 +322,7 @@ def test_a_future_that_is_passed_as_panel():
         ),
         (PANEL, "rows that are not later than the last row of their series, the first of series"),
         (FUTURE.rename(columns={"promo": "Promo"}), r"\['shop', 'day', 'Promo'\]. Did you mean 'P"),
-        (FUTURE.drop(columns="promo"), r"its columns are \['shop', 'day'\]. Add or rename"),
+        (FUTURE.drop(columns="promo"), r"Its columns are \['shop', 'day'\]. Add or rename"),
     ],
     ids=["series", "type", "early", "panel", "column", "no column"],
 )

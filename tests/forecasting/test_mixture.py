@@ -289,7 +289,7 @@ def test_default_lengths_of_several_seasons():
         ({"season_length": (True, 4)}, "must be a positive integer"),
         ({"season_length": 0}, "season_length=0 must be a positive integer"),
         ({"season_length": "7D"}, "season_length='7D' must be .* the rows in a season"),
-        ({"window_length": 20}, "window_length=20 holds no two rows 20 rows apart"),
+        ({"window_length": 20}, "window_length=20 is too short for the season 20"),
     ],
 )
 def test_bad_seasons(parameters, message):

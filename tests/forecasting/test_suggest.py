@@ -204,7 +204,7 @@ def test_the_suggestion_is_a_parameter():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "z"}, "target names 'z', which is not in X"),
+        ({"target": "z"}, "target='z' is not a column of X"),
         ({"max_series": 0}, "'max_series' parameter of suggest_season_length"),
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
         ({"freq": "D"}, "freq='D' must be a number"),
@@ -217,7 +217,7 @@ def test_bad_options(options, message):
 
 def test_text_is_no_target():
     panel = pd.DataFrame({"shop": ["a", "a"], "sold": ["1", "2"]})
-    with pytest.raises(ValueError, match=r"columns \['shop', 'sold'\] are not numeric.*series="):
+    with pytest.raises(ValueError, match=r"'shop' the id\? Then pass series='shop'.*\['sold'\]"):
         suggest_season_length(panel)
 
 

@@ -80,11 +80,11 @@ ARRAYS = ["array", "Fortran", "read-only", "memory map", "object array"]
 LAYOUTS = ["columns", "columns", "index", *ARRAYS]
 # A fault of the panel and the documented message of its error.
 FAULTS = {
-    "duplicate": r"repeat a \(series, time\) pair",
-    "missing id": "series id is missing",
-    "missing time": "time is missing",
+    "duplicate": r"repeat a (\(series, time\) pair|time)",
+    "missing id": "series id.* is missing",
+    "missing time": "time.* is missing",
     "infinite": "infinity or a value too large",
-    "text": "not numeric|expected numbers",
+    "text": "expected numbers",
     "far date": "expected dates from 1677",
 }
 

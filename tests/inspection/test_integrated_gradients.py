@@ -295,7 +295,7 @@ def test_target_units_need_a_linear_map(pipe):
 
 @pytest.mark.parametrize("estimator", [StandardScaler(), SeriesEnsembleRegressor(lstm())])
 def test_other_estimators_raise(estimator):
-    with pytest.raises(TypeError, match="is no single network. Pass a fitted"):
+    with pytest.raises(TypeError, match="is not a single network. Pass a fitted"):
         integrated_gradients(estimator, X)
 
 
@@ -340,7 +340,7 @@ def test_the_baseline_may_be_given_in_several_ways(net):
     ({"baseline": np.zeros(4)}, r"one value per feature, \(2,\), or a window, \(4, 2\)"),
     ({"baseline": np.nan}, "NaN or infinity"),
     ({"baseline": 1.0, "background": X}, "both passed"),
-    ({"output": 1}, "no position of an output: the network has 1"),
+    ({"output": 1}, "not the position of an output: the network has 1"),
     ({"quantile": 0.5}, "fitted without quantiles"),
 ])  # fmt: skip
 def test_wrong_choices_raise(options, message, net):
@@ -384,7 +384,7 @@ def test_an_output_is_chosen():
         choose(None, None, 2)
     with pytest.raises(ValueError, match="has 2 classes, in the order of classes_, and"):
         choose(None, None, 2, logits=True)
-    with pytest.raises(ValueError, match=r"none of the levels .* \[0.1, 0.5, 0.9\]"):
+    with pytest.raises(ValueError, match=r"not one of the levels .* \[0.1, 0.5, 0.9\]"):
         choose(None, 0.3, quantiles=levels)
 
 

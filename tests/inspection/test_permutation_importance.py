@@ -216,8 +216,8 @@ def test_results_are_reproducible(net):
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"lag_groups": 2}, "by='feature': pass by='lag'"),
-    ({"by": "lag", "lag_groups": [[4]]}, r"holds \[4\], expected lags .* 0 to 3 rows"),
-    ({"by": "lag", "lag_groups": [["a"]]}, "expected lags"),
+    ({"by": "lag", "lag_groups": [[4]]}, r"holds \[4\], but the lags .* 0 to 3 rows"),
+    ({"by": "lag", "lag_groups": [["a"]]}, "but the lags of the windows"),
     ({"by": "row"}, "'by' parameter"),
     ({"sample_weight": np.ones(81)}, "81 weights for 80 rows"),
     ({"y": Y[:5]}, "y has 5 rows, and X has 80"),

@@ -301,7 +301,7 @@ def test_continued_fits_are_not_calibrated():
 
 def test_few_series_are_warned_of():
     few = PANEL["unit"].isin(["a", "b"])
-    with pytest.warns(UserWarning, match=r"\[0.25, 0.75\] cannot be calibrated on 2 held-out"):
+    with pytest.warns(UserWarning, match=r"\[0.25, 0.75\] need at least 3 held-out series, got 2"):
         lstm(calibration="series").fit(PANEL[few], Y[few])
 
 

@@ -313,7 +313,7 @@ def test_padding_must_be_as_in_fit():
 def test_incomplete_segment_is_allowed_where_padding_is_masked():
     net = lstm(segment_length=3, attention=True).fit(MASKED, Y)
     assert net.attention_weights(MASKED).shape == (len(Y), 2)
-    with pytest.raises(ValueError, match="segment_length=3 does not divide.*pad with 'nan'"):
+    with pytest.raises(ValueError, match="segment_length=3 does not divide.*padding='nan'"):
         lstm(segment_length=3).fit(EDGE, Y)
     for row, window in enumerate(np.asarray(MASKED, float)):
         expected, _ = pass_forward(net, window[L - MASKED.n_observed[row] :])
@@ -451,8 +451,8 @@ def test_static_features_by_name_or_position():
     ("names", "message"),
     [
         (["p"], "'p' is named in static_features and is not constant within series 'u0'"),
-        (["size", "p", "q"], "names all 3 features"),
-        (["weight"], "static_features names 'weight', which is not in X"),
+        (["size", "p", "q"], "contains all 3 features"),
+        (["weight"], "static_features= contains 'weight', which is not a column of X"),
         (["size", "size"], "twice"),
         ([], "static_features is empty"),
     ],

@@ -43,7 +43,7 @@ def test_a_step_without_the_time_or_the_id_warns(steps, message):
 
 
 def test_the_message_says_how_to_mend_it():
-    with pytest.warns(UserWarning, match=r"Set time='cycle' there too, or name .* columns=\.$"):
+    with pytest.warns(UserWarning, match=r"Set time='cycle' in .* too, or choose .* columns=\.$"):
         fit(make_pipeline(windows(series="unit"), LinearRegression()), series=0, time=1)
 
 

@@ -315,13 +315,13 @@ def test_incomplete_forecast(quantiles):
         ((3, PANEL), "'forecaster' parameter of backtest"),
         ((SeasonalNaive(0, **IDS), PANEL), "horizon=0 must be a positive integer"),
         ((SeasonalNaive(3, series="shop"), PANEL), "series='shop' is neither"),
-        ((SeasonalNaive(3, target="x", **IDS), PANEL), "target names 'x', which is not in X"),
+        ((SeasonalNaive(3, target="x", **IDS), PANEL), "target='x' is not a column of X"),
         (
             (SeasonalNaive(3, known_future=["x"], **IDS), PANEL),
-            "known_future names 'x', which is not in X",
+            "known_future= contains 'x', which is not a column of X",
         ),
         ((SeasonalNaive(3, **IDS), PANEL[:0]), "0 sample"),
-        ((SeasonalNaive(3, target="unit", **IDS), PANEL), "which is the series id"),
+        ((SeasonalNaive(3, target="unit", **IDS), PANEL), "is the series id"),
         ((SeasonalNaive(3, **IDS), PANEL.assign(p=np.inf)), "panel contains infinity"),
         ((SeasonalNaive(3, season_length=0.5, **IDS), PANEL), "season_length=0.5 must be"),
         (

@@ -291,7 +291,7 @@ def test_the_sign_of_a_metric_is_inferred_or_passed():
         make_series_scorer("r2", greater_is_better=True)
     with pytest.raises(ValueError, match="needs more than predictions"):
         make_series_scorer("roc_auc")
-    with pytest.raises(ValueError, match="is no name of a scorer"):
+    with pytest.raises(ValueError, match="is not a scorer"):
         make_series_scorer("mae")
     for bad in ({"metric": 3}, {"metric": "r2", "average": "mean"}):
         with pytest.raises(ValueError, match="parameter of make_series_scorer"):
@@ -539,5 +539,5 @@ def test_arguments_that_a_metric_needs():
 
 
 def test_a_misspelt_name():
-    with pytest.raises(ValueError, match=r"is no name .* mean 'neg_mean_absolute_error'\?"):
+    with pytest.raises(ValueError, match=r"is not a scorer .* mean 'neg_mean_absolute_error'\?"):
         make_series_scorer("neg_mean_absolut_error")

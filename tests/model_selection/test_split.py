@@ -149,9 +149,9 @@ def test_short_series_are_counted_in_a_warning():
         ({"n_splits": 2.5}, "'n_splits' parameter of PerSeriesTimeSplit"),
         ({"test_size": 0}, "'test_size' parameter of PerSeriesTimeSplit"),
         ({"series": "shop"}, "series='shop' is neither a column nor an index level"),
-        ({"series": "unit", "time": "unit"}, "name the same column"),
+        ({"series": "unit", "time": "unit"}, "are the same column"),
         ({"series": "p", "time": "unit"}, None),
-        ({"time": "unit"}, r"repeat a \(series, time\) pair"),
+        ({"time": "unit"}, "repeat a time, expected one row per time"),
     ],
 )
 def test_bad_parameters_of_the_splitter(parameters, message):

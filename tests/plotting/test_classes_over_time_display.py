@@ -183,7 +183,7 @@ def test_wrong_input_raises():
         draw(np.where(LABELS == "worn", "wornn", LABELS))
     with pytest.raises(ValueError, match=r"y_proba has shape \(27, 2\), expected one column"):
         draw(proba=PROBA[:, :2])
-    with pytest.raises(ValueError, match=r"label='wornn' is none .* Did you mean 'worn'\?"):
+    with pytest.raises(ValueError, match=r"label='wornn' is not one .* Did you mean 'worn'\?"):
         draw(label="wornn")
     with pytest.raises(ValueError, match="kind='stop' must be one of"):
         draw(kind="stop")

@@ -128,7 +128,7 @@ def test_a_pipeline_predicts_its_quantiles_or_given_intervals():
     assert_allclose(display.observed, [np.mean(error <= 0.3), np.mean(error <= 0.6)])
     assert display.by_series is None
     point = make_pipeline(FunctionTransformer())
-    with pytest.raises(ValueError, match="Pipeline predicts no quantiles. Fit it with quantiles="):
+    with pytest.raises(ValueError, match="Pipeline predicts no quantiles. Set quantiles="):
         CoverageDisplay.from_estimator(point, X, y)
 
 

@@ -299,12 +299,22 @@ def wrong_inputs():
     panel = make_panel()
     forecast = make_forecast(panel)
     late = panel.assign(day=panel["day"].dt.tz_localize("UTC"))
-    yield "unknown id", (forecast, panel), {"series_ids": ["x", "a"]}, r"\['x'\].*3 series"
+    yield (
+        "unknown id",
+        (forecast, panel),
+        {"series_ids": ["x", "a"]},
+        "'x', .* of forecast: it has 3",
+    )
     yield "no ids", (forecast, panel), {"series_ids": []}, "series_ids is empty"
     yield "no step", (forecast.drop(columns="step"), panel), {}, r"no column \['step'\]"
     yield "no prediction", (forecast[["shop", "day", "step"]], panel), {}, r"\['prediction'\]"
-    yield "no id column", (forecast.drop(columns="shop"), panel), {}, "series='shop' is no column"
-    yield "no time column", (forecast.drop(columns="day"), panel), {}, "time='day' is no column"
+    yield (
+        "no id column",
+        (forecast.drop(columns="shop"), panel),
+        {},
+        "series='shop' is not a column",
+    )
+    yield "no time column", (forecast.drop(columns="day"), panel), {}, "time='day' is not a column"
     yield "ids not named", (forecast, panel), {"series": None, "target": "sold"}, "name the ids"
     yield "rows twice", (pd.concat([forecast] * 2), panel), {}, "rows of one origin"
     yield "no rows", (forecast[:0], panel), {}, "forecast is empty"
@@ -314,10 +324,10 @@ def wrong_inputs():
         "unknown target",
         (forecast, panel),
         {"target": "price"},
-        "target names 'price', which is not in X",
+        "target=.*'price'.* is not a column of X",
     )
     yield "which target", (forecast, panel.assign(price=1.0)), {}, "Name it with target="
-    yield "another kind of time", (forecast, late), {}, "datetime in forecast and datetime with"
+    yield "another kind of time", (forecast, late), {}, "dates in forecast and dates with"
     yield "n_history", (forecast, panel), {"n_history": -1}, "n_history == -1"
 
 
@@ -367,7 +377,7 @@ def test_only_the_drawn_series_are_forecast():
             upper=expected.forecast["upper"] - 100,
         ),
     )
-    with pytest.raises(ValueError, match="panel does not contain"):
+    with pytest.raises(ValueError, match="is not a series of panel"):
         ForecastDisplay.from_estimator(forecaster, panel, future, series_ids=["x"])
 
 

@@ -77,7 +77,7 @@ def test_models_have_curves_of_their_own():
     assert line_of(display.ax_, "naive").get_color() == "0.7"
     _, ax = plt.subplots()
     assert display.plot(ax).ax_ is ax and display.figure_ is ax.figure
-    with pytest.raises(ValueError, match=r"'niave' is none of the models .* mean 'naive'\?"):
+    with pytest.raises(ValueError, match=r"'niave' is not one of the models .* mean 'naive'\?"):
         HorizonErrorDisplay.from_backtest(results, baseline="niave")
 
 

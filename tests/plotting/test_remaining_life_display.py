@@ -129,7 +129,9 @@ def test_the_kind_depends_on_the_number_of_series():
     _, axes = plt.subplots(1, 2)
     assert list(display.plot(axes, series_ids=[6, 2]).axes_) == list(axes)
     assert axes[1].get_ylabel() == "remaining life" and axes[0].get_legend() is not None
-    with pytest.raises(ValueError, match=r"series_ids names \[9\], which the panel"):
+    with pytest.raises(
+        ValueError, match=r"series_ids= contains 9, which is not a series of the panel"
+    ):
         display.plot(series_ids=[9])
     with pytest.raises(ValueError, match=r"kind='errors' must be one of .* Did you mean 'error'\?"):
         display.plot(kind="errors")

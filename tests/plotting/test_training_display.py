@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import line_of
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sklstm import MultiSeriesLSTMRegressor
 from sklstm.plotting import TrainingDisplay
 
 
@@ -31,8 +33,10 @@ def test_losses_of_every_network_are_drawn():
     assert len(display.ax_.lines) == 3
     texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
     assert texts == ["training", "validation"]
-    with pytest.raises(ValueError, match="has no network with losses"):
+    with pytest.raises(ValueError, match="contains no fitted network"):
         TrainingDisplay.from_estimator(SimpleNamespace())
+    with pytest.raises(NotFittedError):
+        TrainingDisplay.from_estimator(MultiSeriesLSTMRegressor())
 
 
 def test_many_networks_are_summed_up():

@@ -193,9 +193,9 @@ def test_values_are_those_after_the_steps_before():
 def test_wrong_input_raises():
     panel = make_panel([3])
     fitted = WindowTransformer(2, **IDS).fit(panel)
-    with pytest.raises(ValueError, match="row=3 is no position .* from -3 to 2"):
+    with pytest.raises(ValueError, match="row=3 is not the position .* from -3 to 2"):
         WindowDisplay.from_estimator(fitted, panel, 3)
-    with pytest.raises(ValueError, match=r"feature='z' is none of .*: \['p', 'q'\]"):
+    with pytest.raises(ValueError, match=r"feature='z' is not one of .*: \['p', 'q'\]"):
         WindowDisplay.from_estimator(fitted, panel, 0, feature="z")
     with pytest.raises(ValueError, match="n_around == -1"):
         WindowDisplay.from_estimator(fitted, panel, 0, n_around=-1)

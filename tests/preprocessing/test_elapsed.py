@@ -12,7 +12,7 @@ import sklstm
 from sklstm import PanelDataset, WindowTransformer
 
 # The panels that are drawn pass rows between those of fit; tests/_panel/test_torn.py tests that.
-pytestmark = pytest.mark.filterwarnings("ignore:.*lie between rows that fit saw")
+pytestmark = pytest.mark.filterwarnings("ignore:.*fall between rows used in fit")
 IDS = {"series": "unit", "time": "cycle"}
 
 
@@ -118,7 +118,7 @@ def test_a_network_reads_the_time_between_rows():
 @pytest.mark.parametrize(
     ("options", "change", "message"),
     [
-        ({"time": None, "columns": ["p"]}, {}, "needs the time of the rows"),
+        ({"time": None, "columns": ["p"]}, {}, "needs the time of the rows, and time=None"),
         ({}, {"elapsed": 1.0}, "X has one of that name"),
         ({}, {"unit": list("abcdefg")}, "at least two rows in fit"),
     ],

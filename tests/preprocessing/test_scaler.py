@@ -668,14 +668,14 @@ def test_parameters_of_a_wrapped_transformer_can_be_set(panel):
         ({"series": "machine"}, None, "series='machine' is neither a column nor an index level"),
         ({"series": ["unit", "p"]}, None, "is neither .*Expected one name. Combine"),
         ({"time": "date"}, None, "An earlier step may have dropped it"),
-        ({"columns": ["p", "r"]}, None, "columns names 'r', which is not in X"),
-        ({"columns": ["p", "unit"]}, None, "columns names 'unit', which is the series id"),
+        ({"columns": ["p", "r"]}, None, "columns= contains 'r', which is not a column of X"),
+        ({"columns": ["p", "unit"]}, None, "columns= contains 'unit', which is the series id"),
         ({"columns": []}, None, "columns is empty"),
-        ({}, {"unit": [None, *"acbccaa"]}, "The series id is missing in 1 of 8 rows"),
-        ({}, {"cycle": [np.nan, *range(7)]}, "The time is missing in 1 of 8 rows"),
+        ({}, {"unit": [None, *"acbccaa"]}, r"id \('unit'\) is missing \(NaN or None\) in 1 of 8"),
+        ({}, {"cycle": [np.nan, *range(7)]}, r"time \('cycle'\) is missing .* in 1 of 8 rows"),
         ({}, {"cycle": 1}, r"5 rows repeat a \(series, time\) pair; the first are rows 0 and 2"),
         ({}, {"p": np.inf}, "Input X contains infinity"),
-        ({}, {"p": "high"}, r"The feature columns \['p'\] are not numeric"),
+        ({}, {"p": "high"}, "Feature 'p' holds text"),
         ({"scaler": PolynomialFeatures(), "statistics": "fit"}, None, "must keep rows and columns"),
         ({"scaler": StandardScaler()}, None, "has no expanding statistics: choose"),
         (
@@ -728,7 +728,7 @@ def test_an_empty_panel_raises(panel, scaler):
         (lambda X: X.replace(X["p"].iloc[0], np.inf), "Input X contains infinity"),
         (
             lambda X: X.assign(cycle=pd.date_range("2020", periods=8)),
-            "The time was number in fit and is datetime now",
+            "The time was numbers in fit and is dates now",
         ),
     ],
 )
