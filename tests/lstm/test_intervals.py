@@ -115,7 +115,7 @@ def test_bounds_at_levels_are_the_quantiles():
 @pytest.mark.parametrize(
     ("levels", "coverage", "message"),
     [
-        ((0.1, 0.5, 0.9), 0.9, r"cover at most 0.8.*quantiles=\(0.05, 0.95\)"),
+        ((0.1, 0.5, 0.9), 0.9, r"cover at most 0.8.*quantiles=\(0.05, 0.5, 0.95\)"),
         ((0.1, 0.5, 0.7), 0.5, "cover at most 0.4"),
         ((0.5, 0.9), 0.1, "cover at most 0"),
         ((0.1, 0.9), 1.0, "coverage=1.0 must be a number between 0 and 1"),

@@ -268,7 +268,7 @@ ERRORS = {
     "table": (
         pd.DataFrame(lives(EVENT, T)),
         {},
-        r"y\[\['event', 'time'\]\].to_records\(",
+        r"y\[\['failed', 'hours'\]\].to_records\(",
     ),
     "no event": (lives(EVENT & False, T), {}, "None of the 60 lives"),
     "events of unknown time": (

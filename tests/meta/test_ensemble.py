@@ -798,7 +798,7 @@ def test_invalid_input_raises():
     with pytest.raises(ValueError, match=r"at least two series .*, got 1 \(n_samples=8\)"):
         fit(PANEL[one], Y[one])
     with pytest.raises(
-        ValueError, match=r"assign= has no value for series \['h'\]. 'H' .*mean 'h'\?"
+        ValueError, match=r"assign= has a missing value for series \['h'\]. 'H' .*mean 'h'\?"
     ):
         fit(assign={**FAMILY, "h": None, "H": "wild"})
     with pytest.raises(ValueError, match="value for series"):

@@ -57,7 +57,7 @@ def test_padding_is_marked():
 
 
 def test_rows_without_attributions_raise():
-    with pytest.raises(ValueError, match=r"none of the 3 rows with attributions \(20, 21, 22\)"):
+    with pytest.raises(ValueError, match=r"not one of the 3 rows with attributions \(20, 21, 22\)"):
         AttributionDisplay.from_attributions(attributions_of(VALUES), row=0)
 
 

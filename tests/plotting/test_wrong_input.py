@@ -44,7 +44,7 @@ def horizons(y_true=HORIZONS, y_pred=HORIZONS, **options):
 VALUES = {
     "rows of y": (lambda: coverage(Y[:2]), "y_true has 2 rows, y_quantiles has 4 rows"),
     "rows of a panel": (lambda: coverage(panel=PANEL[:2], series="unit"), "panel has 2 rows"),
-    "no panel": (lambda: coverage(series="unit"), "series='unit' names the ids in a panel"),
+    "no panel": (lambda: coverage(series="unit"), "series='unit' is a column of a panel"),
     "percentages": (lambda: coverage(levels=(10, 90)), "list of numbers between 0 and 1"),
     "text": (lambda: coverage(["a"] * 4), r"y_true holds text \(the first is 'a'\), expected num"),
     "no value": (lambda: coverage(Y * np.nan), "All values of y_true are missing"),
@@ -61,7 +61,7 @@ VALUES = {
     "rows of labels": (lambda: classes(HORIZONS / 2, [0]), "y_true has 1 rows, y_proba has 4 rows"),
     "no errors": (lambda: horizons(HORIZONS * np.nan), "No error is known"),
     "no models": (lambda: horizons(y_pred={}), "dict of models is empty"),
-    "mase": (lambda: horizons(metric="mase"), "'mase' needs the scale .* by from_backtest"),
+    "mase": (lambda: horizons(metric="mase"), "'mase' needs the scale .* with from_backtest"),
     "text in a report": (
         lambda: SeriesReportDisplay(PANEL.assign(n="x")).plot(column="n"),
         "column 'n' holds text",
