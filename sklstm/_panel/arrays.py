@@ -137,7 +137,7 @@ def describe_other_values(values: Any) -> tuple[str, str]:
     """
     if _kind(values) in DATE_OBJECTS:
         return "dates", "Convert it to numbers, such as the day of the week, or drop it."
-    first = next((value for value in values if isinstance(value, (str, bytes))), None)
+    first = _first_text(values)
     if first is None or isinstance(values.dtype, pd.CategoricalDtype):
         return f"values of dtype {values.dtype}", "Convert it to numbers, or drop it."
     otherwise = "Convert it with pandas.to_numeric."
@@ -145,7 +145,7 @@ def describe_other_values(values: Any) -> tuple[str, str]:
         float(first)
     except ValueError:
         otherwise = "Convert it to categories with .astype('category'), or drop it."
-    return f"text (the first is {show(first)})", text_remedy(first, otherwise)
+    return _describe_text(first), text_remedy(first, otherwise)
 
 
 def check_no_text(values: Any, name: str, remedy: str = CONVERT_TEXT) -> None:
@@ -161,11 +161,18 @@ def check_no_text(values: Any, name: str, remedy: str = CONVERT_TEXT) -> None:
     """
     flat = np.asarray(values).ravel()
     if flat.dtype.kind in "US" or (flat.dtype == object and holds_text(flat)):
-        first = next(value for value in flat if isinstance(value, (str, bytes)))
+        first = _first_text(flat)
         raise ValueError(
-            f"{name} holds text (the first is {show(first)}), expected numbers. "
-            f"{text_remedy(first, remedy)}"
+            f"{name} holds {_describe_text(first)}, expected numbers. {text_remedy(first, remedy)}"
         )
+
+
+def _first_text(values: Any) -> Any:
+    return next((value for value in values if isinstance(value, (str, bytes))), None)
+
+
+def _describe_text(first: Any) -> str:
+    return f"text (the first is {show(first)})"
 
 
 def holds_dates(values: np.ndarray) -> bool:
