@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sklstm._panel.frames import COPY_ON_WRITE
+from sklstm._panel.retyped import warn_of_retyped_ids
 from sklstm._panel.rows import SeriesRows, join_context, sorting_order
 from sklstm._panel.show import show, show_ids
 from sklstm._panel.torn import warn_of_torn_series
@@ -131,6 +132,7 @@ class JoinedRows:
         """Put the context, if there is one, before the rows that continue a fitted series."""
         n_series, n_context = len(rows.ids), 0
         if context is not None and rows.time is not None:
+            warn_of_retyped_ids(context.rows.ids, rows.ids)
             warn_of_torn_series(context.rows, rows)
             rows, chosen = join_context(context.rows, rows)
             n_context = len(chosen)

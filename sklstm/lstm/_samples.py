@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklstm._panel.retyped import warn_of_retyped_ids
 from sklstm._panel.show import show_ids
 from sklstm._panel.user_warnings import warn_user
 from sklstm._panel.weighted_windows import WeightedWindows
@@ -155,6 +156,7 @@ def embedding_indices(windows: Windows, embedded_ids: pd.Index | None) -> np.nda
     """
     if embedded_ids is None:
         return None
+    warn_of_retyped_ids(embedded_ids, windows.ids)
     indices = embedded_ids.get_indexer(windows.ids) + 1
     return indices.astype(np.int32)[windows.codes]
 

@@ -23,6 +23,7 @@ from sklstm._panel.read import (
     read_series_rows,
     select_features,
 )
+from sklstm._panel.retyped import warn_of_retyped_ids
 from sklstm._panel.rows import SeriesRows, encode_ids, group_order, id_index
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.unchanged import check_unchanged
@@ -222,6 +223,7 @@ class AssignsSeries(PanelEstimator):
             )
         member = np.full(len(rows.ids), ALL_MEMBERS)
         if has_ids and self._has_ids:
+            warn_of_retyped_ids(self.draws_.index, rows.ids)
             at = self.draws_.index.get_indexer(rows.ids)
             member = np.where(at < 0, ALL_MEMBERS, self.draws_.to_numpy().argmax(axis=1)[at])
         new = member == ALL_MEMBERS

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import as_plain
 from sklstm._panel.read import Panel, feature_names
+from sklstm._panel.retyped import warn_of_retyped_ids
 from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
@@ -245,6 +246,7 @@ class PerSeriesImputer(ChangesColumns):
         # Rows that continue a series are a run of their own, after its other rows.
         codes = panel.codes + n_series * panel.continues(self.series_ids_, self._last_times)
         initial = np.full((2 * n_series, panel.values.shape[1]), np.nan, panel.values.dtype)
+        warn_of_retyped_ids(self.series_ids_, panel.ids)
         positions = self.series_ids_.get_indexer(panel.ids)
         fitted = positions >= 0
         initial[n_series:][fitted] = self._last_values[positions[fitted]]

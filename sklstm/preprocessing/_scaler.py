@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._panel.read import Panel
+from sklstm._panel.retyped import warn_of_retyped_ids
 from sklstm._panel.rows import run_starts
 from sklstm._panel.statistics import SCALER_STATISTICS, Statistics, expanding_blocks
 from sklstm._panel.tables import SERIES_NAME
@@ -394,6 +395,7 @@ class PerSeriesScaler(ChangesColumns):
 
     def _positions_in_fit(self, panel) -> np.ndarray:
         """Find the position of each series of a panel in `series_ids_`; -1 if not fitted."""
+        warn_of_retyped_ids(self.series_ids_, panel.ids)
         positions = self.series_ids_.get_indexer(panel.ids)
         if self.statistics == "fit" and self.unknown == "error" and (positions < 0).any():
             unseen = panel.ids[positions < 0][:10].tolist()

@@ -27,6 +27,7 @@ from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, lear
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.gather import has_contiguous_rows
 from sklstm._panel.read import Panel, read_panel
+from sklstm._panel.retyped import warn_of_retyped_ids
 from sklstm._panel.rows import (
     SeriesRows,
     join_context,
@@ -321,6 +322,7 @@ class WindowTransformer(TransformerMixin, PanelEstimator, auto_wrap_output_keys=
         check_is_fitted(self)
         panel = self._read(X, reset=False, categories=self._categories)
         if self.context_ is not None:
+            warn_of_retyped_ids(self.context_.ids, panel.ids)
             warn_of_torn_series(self.context_, panel)
         return self._output(X, panel)
 
