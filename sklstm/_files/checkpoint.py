@@ -19,8 +19,9 @@ class Checkpoint:
         Effect of Ctrl-C: "raise" leaves the estimator as it was before `fit` and raises
         KeyboardInterrupt; "stop" ends `fit` with the state after the last finished epoch and warns.
         With "stop", a SIGTERM in the main thread has the same effect, unless the program has a
-        handler of its own for it. While the further networks of a `calibration` train, there is no
-        such state yet, and the effect is that of "raise".
+        handler of its own for it. While one of several networks trains (of an ensemble, of a
+        forecaster, or for a `calibration`), the effect is that of "raise": without the other
+        networks there is nothing to predict with. Fitting again continues with that network.
 
     Examples
     --------
@@ -43,6 +44,9 @@ def as_checkpoint(value: str | os.PathLike[str] | Checkpoint | None) -> Checkpoi
 
 
 def member_checkpoint(checkpoint: Checkpoint, number: int) -> Checkpoint:
-    """Return the checkpoint of one of several networks: a folder in the one of all."""
+    """Return the checkpoint of one of several networks: a folder in the one of all.
+
+    An interruption of one ends the fit of all.
+    """
     folder = os.path.join(checkpoint.folder, f"member-{number}")
-    return Checkpoint(folder, checkpoint.on_interrupt)
+    return Checkpoint(folder, on_interrupt="raise")

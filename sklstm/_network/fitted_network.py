@@ -16,6 +16,7 @@ from sklstm._network.checkpoints import TrainingCheckpoint, fingerprint
 from sklstm._network.gradients import output_gradients
 from sklstm._network.lazy_import import check_not_forked, new_network
 from sklstm._network.losses import degree_of_homogeneity, loss_unit
+from sklstm._network.plan import TrainingPlan
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.target_scale import (
     initialize_logits,
@@ -149,14 +150,11 @@ class FittedNetwork(PlainIds):
         self,
         settings: TrainingSpec,
         training,
-        validation=None,
+        validation,
+        plan: TrainingPlan,
         *,
-        n_steps=None,
-        seed=None,
         first_epoch=0,
-        checkpoint=None,
         reported=None,
-        **options,
     ) -> dict[str, list[float]]:
         """Train the model in place.
 
@@ -164,15 +162,12 @@ class FittedNetwork(PlainIds):
         ----------
         settings : TrainingSpec
         training : Samples
-        validation : Samples, default=None
-        n_steps, seed, first_epoch
-            As in :class:`sklstm._network.batches.Batches`, for the training rows.
-        checkpoint : Checkpoint, default=None
-            Where the state is saved after each epoch.
+        validation : Samples or None
+        plan : TrainingPlan
+        first_epoch : int, default=0
+            Number of epochs before this training.
         reported : ShownEpochs, default=None
             Called at the begin and end of each epoch.
-        **options
-            As in :func:`sklstm._network.training.train`.
 
         Returns
         -------
@@ -180,24 +175,28 @@ class FittedNetwork(PlainIds):
             Losses by epoch.
         """
         check_not_forked()
-        stream = {"n_steps": n_steps, "seed": seed, "first_epoch": first_epoch}
+        training = training.with_embedding(self.embedded_ids)
+        if validation is not None:
+            validation = validation.with_embedding(self.embedded_ids)
+        stream = {"n_steps": plan.n_steps, "seed": plan.seed, "first_epoch": first_epoch}
         batches = self._batches(training, settings.batch_size, **stream)
         validation_batches = validation and self._batches(validation, settings.batch_size)
-        if checkpoint is not None:
-            determined_by = options | stream | {"callbacks": None, "verbose": None}
+        checkpoint = None
+        if plan.checkpoint is not None:
+            determined_by = plan.determines_weights | {"first_epoch": first_epoch}
             marks = fingerprint(self, settings, training, validation, determined_by)
         with outputs_in_unit(self.model, self.target_unit):
-            if checkpoint is not None:
-                checkpoint = TrainingCheckpoint(checkpoint, marks, self.model)
+            if plan.checkpoint is not None:
+                checkpoint = TrainingCheckpoint(plan.checkpoint, marks, self.model)
             history, self.optimizer_state = train(
                 self.model,
                 settings,
                 batches,
-                validation=validation_batches,
+                validation_batches,
+                plan,
                 optimizer_state=self.optimizer_state,
                 checkpoint=checkpoint,
                 reported=reported,
-                **options,
             )
         self.optimizer_key = settings.optimizer_key
         return history

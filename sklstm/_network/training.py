@@ -28,6 +28,7 @@ from sklstm._network.checkpoints import (
     sigterm_interrupts,
 )
 from sklstm._network.devices import active_devices
+from sklstm._network.plan import TrainingPlan
 from sklstm._network.trainer import CompiledTrainer, TrainingSpec
 from sklstm._network.variables import assign_arrays, copy_variables, to_arrays
 from sklstm._panel.user_warnings import warn_user
@@ -40,13 +41,9 @@ def train(
     model,
     spec: TrainingSpec,
     batches: Batches,
+    validation: Batches | None,
+    plan: TrainingPlan,
     *,
-    epochs,
-    validation=None,
-    patience=None,
-    decay=False,
-    callbacks=(),
-    verbose=0,
     optimizer_state=None,
     checkpoint=None,
     reported=None,
@@ -59,18 +56,9 @@ def train(
         From :func:`sklstm._network.architecture.build_network` for ``spec.network``.
     spec : TrainingSpec
     batches : Batches
-    epochs : int
-    validation : Batches, default=None
-    patience : int, default=None
-        Epochs without a lower validation loss after which training stops; the best epoch's weights
-        are then restored. None: no early stopping.
-    decay : bool, default=False
-        Whether the learning rate falls to 0 along half a cosine.
-    callbacks : sequence of keras.callbacks.Callback, default=()
-        The user's callbacks. They see a plain Keras model and every single step, so with callbacks
-        the program is another one than without.
-    verbose : int, default=0
-        As in Keras, except that 1 prints nothing: `reported` shows a bar.
+        With the steps and the order of the plan.
+    validation : Batches or None
+    plan : TrainingPlan
     optimizer_state : list of ndarray, default=None
         State with which the optimizer starts.
     checkpoint : TrainingCheckpoint, default=None
@@ -89,16 +77,15 @@ def train(
     ValueError
         If the training diverges: a loss or a weight is no longer finite.
     """
-    _warn_of_idle_devices(spec, callbacks)
-    options = {"epochs": epochs, "validation": validation, "patience": patience, "decay": decay}
-    options |= {"callbacks": callbacks, "verbose": verbose, "reported": reported}
+    _warn_of_idle_devices(spec, plan.callbacks)
+    data = (batches, validation)
     with _restored_on_error(model):
         if checkpoint is None:
-            return _train(model, spec, batches, optimizer_state=optimizer_state, **options)
-        return _resume(model, spec, batches, optimizer_state, checkpoint, **options)
+            return _train(model, spec, *data, plan, optimizer_state, reported=reported)
+        return _resume(model, spec, *data, plan, optimizer_state, checkpoint, reported)
 
 
-def _resume(model, spec, batches, optimizer_state, checkpoint, *, epochs, reported, **options):
+def _resume(model, spec, batches, validation, plan, optimizer_state, checkpoint, reported):
     """Train `model` in place, from the last state of the checkpoint."""
     if checkpoint.state.n_epochs:
         assign_arrays(model.variables, checkpoint.state.weights)
@@ -107,58 +94,45 @@ def _resume(model, spec, batches, optimizer_state, checkpoint, *, epochs, report
         if reported is not None:
             reported.skip(checkpoint.state.n_epochs)
         return checkpoint.state.losses, optimizer_state
-    options |= {"epochs": epochs, "reported": reported, "optimizer_state": optimizer_state}
+    data = (batches, validation)
+    options = {"reported": reported, "checkpoint": checkpoint}
     try:
         with sigterm_interrupts(checkpoint.stops):
-            return _train(model, spec, batches, checkpoint=checkpoint, **options)
+            return _train(model, spec, *data, plan, optimizer_state, **options)
     except KeyboardInterrupt:
         state = keep_last_epoch(model, checkpoint)
         if state is None:
             raise
         warn_user(
             f"The training was interrupted: the network has the weights after {state.n_epochs} of "
-            f"{epochs} epochs. Fitting again with the same checkpoint continues it."
+            f"{plan.epochs} epochs. Fitting again with the same checkpoint continues it."
         )
         return state.losses, state.optimizer
 
 
-def _train(
-    model,
-    spec,
-    batches,
-    *,
-    epochs,
-    validation,
-    patience,
-    decay,
-    callbacks,
-    verbose,
-    reported,
-    optimizer_state,
-    checkpoint=None,
-):
+def _train(model, spec, batches, validation, plan, optimizer_state, *, reported, checkpoint=None):
     """Train `model` in place, from the first epoch or the one after the checkpoint's last."""
     state = TrainingState(0, []) if checkpoint is None else checkpoint.state
     earlier_epochs = batches.first_epoch
     batches.first_epoch += state.n_epochs
-    own = _own_callbacks(batches, epochs, decay, patience, checkpoint)
+    own = _own_callbacks(batches, plan, checkpoint)
     # These come before those that save the state, which read whether the training has ended.
     reports = _reports(reported, batches, state.losses)
     first = [LossInTargetUnits(batches.logged_unit), StopOnDivergence(earlier_epochs)]
     with (
-        _borrow_trainer(model, spec, batches, validation, callbacks) as trainer,
+        _borrow_trainer(model, spec, batches, validation, plan.callbacks) as trainer,
         no_retracing_warning(),
     ):
         trainer.load(model, spec, optimizer_state)
-        if state.n_epochs and not decay:  # a callback may have changed the learning rate
+        if state.n_epochs and not plan.decay:  # a callback may have changed the learning rate
             assign_arrays(trainer.model_.optimizer.variables, optimizer_state)
         history = trainer.train(
             batches,
             initial_epoch=state.n_epochs,
-            epochs=epochs,
+            epochs=plan.epochs,
             validation=validation,
-            callbacks=[*first, *callbacks, *reports, *own],
-            verbose=0 if verbose == 1 else verbose,
+            callbacks=[*first, *plan.callbacks, *reports, *own],
+            verbose=0 if plan.verbose == 1 else plan.verbose,
         )
         if trainer.model_ is not model:
             copy_variables(trainer.model_, model)
@@ -223,12 +197,12 @@ def _reports(reported, batches, losses) -> list[keras.callbacks.Callback]:
     return [*steps, ReportEpochs(reported, losses)]
 
 
-def _own_callbacks(batches, epochs, decay, patience, checkpoint) -> list[keras.callbacks.Callback]:
+def _own_callbacks(batches, plan, checkpoint) -> list[keras.callbacks.Callback]:
     """Make the callbacks that follow those of the user."""
-    own: list[keras.callbacks.Callback] = [CosineDecay(batches, epochs)] if decay else []
+    own: list[keras.callbacks.Callback] = [CosineDecay(batches, plan.epochs)] if plan.decay else []
     stopper = None
-    if patience is not None:
-        stopper = ResumableEarlyStopping(patience, checkpoint and checkpoint.state)
+    if plan.patience is not None:
+        stopper = ResumableEarlyStopping(plan.patience, checkpoint and checkpoint.state)
         own.append(stopper)
     if checkpoint is not None:
         own.append(SaveEpochs(checkpoint, stopper))

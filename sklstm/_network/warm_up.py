@@ -7,6 +7,7 @@ import numpy as np
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import Batches
 from sklstm._network.devices import evenly_divided
+from sklstm._network.plan import TrainingPlan
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.trainer import TrainingSpec
 from sklstm._network.training import train
@@ -22,4 +23,4 @@ def warm_up():
     zeros = np.zeros((1, 1), np.float32)
     windows = Windows.from_array(zeros[:, :, np.newaxis])
     batches = Batches(WeightedWindows(windows, zeros, np.ones(1)), batch_size)
-    train(build_network(network, seed=0), spec, batches, epochs=1)
+    train(build_network(network, seed=0), spec, batches, None, TrainingPlan(epochs=1))

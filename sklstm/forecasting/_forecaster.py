@@ -533,10 +533,10 @@ class MultiSeriesForecaster(PanelEstimator):
         long_enough = prepared.windows.n_observed >= min_observed
         usable = np.flatnonzero(held_out.has_target(prepared) & long_enough)
         n_series = np.count_nonzero(np.bincount(prepared.windows.codes[usable]))
-        plan = recipe.TrainingPlan.choose(len(usable), n_series)
-        drawn = plan.draw(usable, seed)
+        effort = recipe.TrainingEffort.choose(len(usable), n_series)
+        drawn = effort.draw(usable, seed)
         regressor = recipe.default_regressor(
-            plan,
+            effort,
             n_series=n_series,
             min_observed=min_observed,
             early_stopping=self.early_stopping,

@@ -73,7 +73,7 @@ def choose_min_observed(n_observed, largest, window_length, season_length):
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
+class TrainingEffort:
     """Hold the training effort for a training set.
 
     Attributes
@@ -87,7 +87,7 @@ class TrainingPlan:
 
     @classmethod
     def choose(cls, n_windows, n_series):
-        """Choose the plan for a number of windows, and of series that they belong to."""
+        """Choose the effort for a number of windows, and of series that they belong to."""
         batch_size = int(np.clip(n_windows / 20, 1, MAX_BATCH_SIZE))
         n_steps = min(
             STEPS_PER_SQRT_WINDOWS * np.sqrt(min(n_windows, MAX_WINDOWS)),
@@ -122,12 +122,14 @@ def network_share(n_windows):
     return n_windows / (n_windows + PRIOR_WINDOWS)
 
 
-def default_regressor(plan: TrainingPlan, *, n_series, min_observed, early_stopping, **parameters):
+def default_regressor(
+    effort: TrainingEffort, *, n_series, min_observed, early_stopping, **parameters
+):
     """Create the default regressor, with training steps that suit the training set.
 
     Parameters
     ----------
-    plan : TrainingPlan
+    effort : TrainingEffort
     n_series : int
         Number of series that the windows belong to.
     min_observed : int
@@ -139,7 +141,7 @@ def default_regressor(plan: TrainingPlan, *, n_series, min_observed, early_stopp
     -------
     MultiSeriesLSTMRegressor
     """
-    epochs = 10 if early_stopping and plan.n_steps >= 10 else 1
+    epochs = 10 if early_stopping and effort.n_steps >= 10 else 1
     return MultiSeriesLSTMRegressor(
         skip=True,
         loss="mae",
@@ -149,8 +151,8 @@ def default_regressor(plan: TrainingPlan, *, n_series, min_observed, early_stopp
         },
         learning_rate_decay="cosine",
         epochs=epochs,
-        steps_per_epoch=plan.n_steps // epochs,
-        batch_size=plan.batch_size,
+        steps_per_epoch=effort.n_steps // epochs,
+        batch_size=effort.batch_size,
         min_observed=min_observed,
         early_stopping=early_stopping,
         validation_by="series" if n_series > 1 else "time",

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklstm._files.checkpoint import as_checkpoint, member_checkpoint
 from sklstm._network.lazy_import import load_network
+from sklstm._network.plan import TrainingPlan
 from sklstm._network.spec import NetworkSpec
 from sklstm._panel.lives import check_some_event
 from sklstm._panel.time_weights import decay
@@ -39,6 +40,7 @@ from sklstm.lstm._inputs import (
     to_float32,
     warn_of_lost_digits,
 )
+from sklstm.lstm._ongoing_fit import OngoingFit
 from sklstm.lstm._outliers import warn_of_outliers
 from sklstm.lstm._parameters import LSTMParameters, check_callbacks
 from sklstm.lstm._report import mean_by_series, report_by_series, report_weights
@@ -111,20 +113,17 @@ class BaseLSTM(LSTMParameters):
         """
         self._validate_params()
         self._check_validation(X_val, y_val)
-        earlier = getattr(self, "_network", None) if self.warm_start else None
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            series_ids,
-            earlier=earlier,
-            calibrates=earlier is None,
-            given=None if X_val is None else (X_val, y_val),
-            epochs=self.epochs,
+        self._check_learning_rate()
+        plan = self._plan(
+            self.epochs,
             patience=self.n_iter_no_change if self.early_stopping else None,
-            decay=self.learning_rate_decay,
+            decay=self.learning_rate_decay == "cosine",
             checkpoint=self._checkpoint(),
         )
+        earlier = getattr(self, "_network", None) if self.warm_start else None
+        given = None if X_val is None else (X_val, y_val)
+        rows = (X, y, sample_weight, series_ids)
+        return self._fit(*rows, plan, earlier, given=given, calibrates=earlier is None)
 
     def partial_fit(
         self,
@@ -145,13 +144,18 @@ class BaseLSTM(LSTMParameters):
         self
         """
         self._validate_params()
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            series_ids,
-            earlier=getattr(self, "_network", None),
-            epochs=1,
+        rows = (X, y, sample_weight, series_ids)
+        return self._fit(*rows, self._plan(epochs=1), getattr(self, "_network", None))
+
+    def _plan(self, epochs, **options) -> TrainingPlan:
+        """Plan the training, but for the order of the rows."""
+        check_callbacks(self.callbacks)
+        return TrainingPlan(
+            epochs,
+            n_steps=self.steps_per_epoch,
+            callbacks=tuple(self.callbacks or ()),
+            verbose=int(self.verbose),
+            **options,
         )
 
     @with_callbacks
@@ -161,103 +165,73 @@ class BaseLSTM(LSTMParameters):
         y,
         sample_weight,
         series_ids,
+        plan: TrainingPlan,
+        earlier: FittedNetwork | None,
         *,
-        earlier,
-        epochs,
-        calibrates=False,
         given=None,
-        patience=None,
-        decay=None,
-        checkpoint=None,
+        calibrates=False,
     ) -> Self:
-        """Train a new network, or continue `earlier`, a FittedNetwork.
+        """Train a new network, or continue the `earlier` one.
 
-        `given` are validation rows and their targets; None: a part of X is held out if there is a
-        patience. The other arguments are those of the network's `train`.
+        `given` are validation rows and their targets; None: a part of X is held out if the plan
+        has a patience.
         """
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         # The state is restored in the task, which needs the attributes of the callbacks at its end.
-        with (
-            self._follow(epochs, patience, X=X, y=y, metadata=weights) as task,
-            restored_on_error(self),
-        ):
+        with self._follow(plan, X=X, y=y, metadata=weights) as task, restored_on_error(self):
             # All checks of the input come before TensorFlow is loaded.
-            self._check_learning_rate(decay)
-            check_callbacks(self.callbacks)
             self._check_calibration(calibrates)
             source = self._source()
             samples, form = self._read_training(X, y, sample_weight, series_ids, earlier)
             spec = self._specify_network(samples.example, earlier)
             random = check_random_state(self.random_state)
-            seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3)
-            holds_out = patience is not None and not given
+            seed, order_seed, split_seed = random.randint(np.iinfo(np.int32).max, size=3).tolist()
+            holds_out = plan.patience is not None and not given
             training, validation = samples.divide(self._split_rule(), holds_out, split_seed)
             warn_of_outliers(training.example)
-            start = partial(self._start_network, spec, source=source, seed=int(seed))
+            start = partial(self._start_network, spec, source=source, seed=seed)
             network, settings = start(training, earlier)
-            past = TrainingHistory()
-            if earlier is not None:
-                past = TrainingHistory(self.history_, self.n_iter_)
-
-            def attributes(network, history):
-                return self._fitted_attributes(network, history) | form
-
-            def attributes_so_far(model, losses):
-                return attributes(network.snapshot(model, settings), past.extend(losses))
-
+            fit = OngoingFit(self, network, settings, self._past(earlier), form)
             if given:
-                validation = self._read_validation(given, attributes(network, past), training)
-            options = {"epochs": epochs, "patience": patience, "decay": decay == "cosine"}
-            options |= {"checkpoint": checkpoint, "seed": int(order_seed)}
+                validation = self._read_validation(given, fit.attributes(), training)
+            plan = replace(plan, seed=order_seed)
             if calibrates:
                 # Callbacks of Keras see the networks that calibrate first, and the network last.
-                train = partial(self._train_part, start, validation, options)
-                form |= self._calibrate(train, training, split_seed, task.progress)
-            losses = self._train(
-                network,
+                train = partial(self._train_part, start, validation, plan)
+                fit.form |= self._calibrate(train, training, split_seed, task.progress)
+            losses = network.train(
                 settings,
                 training,
                 validation,
-                first_epoch=past.n_epochs,
-                reported=EpochTasks(task, attributes_so_far),
-                **options,
+                plan,
+                first_epoch=fit.past.n_epochs,
+                reported=EpochTasks(task, fit.attributes_so_far),
             )
-            self.__dict__.update(attributes(network, past.extend(losses)))
+            self.__dict__.update(fit.attributes(losses))
         return self
 
-    def _train(self, network, settings, training, validation, **options) -> dict[str, list[float]]:
-        """Train a network on rows, and return its losses by epoch."""
-        losses: dict[str, list[float]] = network.train(
-            settings,
-            training.with_embedding(network.embedded_ids),
-            None if validation is None else validation.with_embedding(network.embedded_ids),
-            n_steps=self.steps_per_epoch,
-            callbacks=self.callbacks or (),
-            verbose=int(self.verbose),
-            **options,
-        )
-        return losses
-
-    def _follow(self, epochs, patience, **data):
+    def _follow(self, plan: TrainingPlan, **data):
         """Report the fit, of which early stopping may leave epochs out."""
         bar: dict[str, Any] = {"unit": "epoch", "show": self.verbose == 1}
-        bar["at_most"] = patience is not None
-        return fit_task(self, max_subtasks=epochs, **bar, **data)
+        bar["at_most"] = plan.patience is not None
+        return fit_task(self, max_subtasks=plan.epochs, **bar, **data)
 
-    def _train_part(self, start, validation, options, rows, number, fits) -> FittedNetwork:
+    def _past(self, earlier: FittedNetwork | None) -> TrainingHistory:
+        """Return the history that the fit continues."""
+        if earlier is None:
+            return TrainingHistory()
+        return TrainingHistory(self.history_, self.n_iter_)
+
+    def _train_part(self, start, validation, plan, rows, number, fits) -> FittedNetwork:
         """Train one of several further networks, each on a part of the rows.
 
         `fits` is the progress of all of them.
         """
         network, settings = start(rows, None)
-        checkpoint = options["checkpoint"]
-        if checkpoint is not None:
-            # An interruption ends the fit: the network whose state could be kept comes last.
-            own = replace(member_checkpoint(checkpoint, number), on_interrupt="raise")
-            options = options | {"checkpoint": own}
-        progress = fits.part(options["epochs"], "epoch")
-        reported = ShownEpochs(progress)
-        self._train(network, settings, rows, validation, reported=reported, **options)
+        if plan.checkpoint is not None:
+            plan = replace(plan, checkpoint=member_checkpoint(plan.checkpoint, number))
+        progress = fits.part(plan.epochs, "epoch")
+        network.train(settings, rows, validation, plan, reported=ShownEpochs(progress))
         progress.finish()
         return cast("FittedNetwork", network)
 
@@ -329,11 +303,11 @@ class BaseLSTM(LSTMParameters):
             )
         return as_checkpoint(self.checkpoint)
 
-    def _check_learning_rate(self, decay):
-        if decay is not None and not isinstance(self.learning_rate, Real):
+    def _check_learning_rate(self):
+        if self.learning_rate_decay is not None and not isinstance(self.learning_rate, Real):
             raise ValueError(
-                f"learning_rate_decay={decay!r} needs a number as learning_rate, got the schedule "
-                f"{self.learning_rate!r}: use one of the two."
+                f"learning_rate_decay={self.learning_rate_decay!r} needs a number as "
+                f"learning_rate, got the schedule {self.learning_rate!r}: use one of the two."
             )
 
     def _source(self):

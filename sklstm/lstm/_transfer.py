@@ -7,6 +7,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklstm._panel.retyped import warn_of_retyped_ids
 from sklstm._panel.user_warnings import warn_user
 
 
@@ -94,6 +95,7 @@ def embedding_rows(source, target) -> dict[str, np.ndarray]:
     """Match the embedding vectors of series by their ids; new series get that of unseen ones."""
     rows = np.zeros(target.spec.n_series + 1, np.intp)
     if target.embedded_ids is not None and source.embedded_ids is not None:
+        warn_of_retyped_ids(source.embedded_ids, target.embedded_ids)
         found = source.embedded_ids.get_indexer(target.embedded_ids) + 1
         rows[1 : len(found) + 1] = found
     return {"embedding/embeddings": rows}

@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklstm._network.fitted_network import FittedNetwork
+from sklstm._network.plan import TrainingPlan
 from sklstm._network.spec import NetworkSpec
 from sklstm._network.trainer import TrainingSpec
 from sklstm._panel.windows import Windows
@@ -29,7 +30,7 @@ def fitted():
     network = FittedNetwork.initialize(
         SPEC, SAMPLES, "mse", seed=0, embedded_ids=pd.Index(["a"]), feature_names=["p", "q"]
     )
-    network.train(SETTINGS, SAMPLES, epochs=1)
+    network.train(SETTINGS, SAMPLES, None, TrainingPlan(1))
     return network
 
 
@@ -53,9 +54,9 @@ def test_copies_predict_and_train_like_the_original(duplicate, fitted):
     assert (list(twin.embedded_ids), twin.feature_names) == (["a"], ["p", "q"])
     before = fitted.predict(X)
     assert_array_equal(twin.predict(X), before)
-    twin.train(SETTINGS, SAMPLES, epochs=1)
+    twin.train(SETTINGS, SAMPLES, None, TrainingPlan(1))
     assert_array_equal(fitted.predict(X), before)
-    fitted.train(SETTINGS, SAMPLES, epochs=1)
+    fitted.train(SETTINGS, SAMPLES, None, TrainingPlan(1))
     assert_array_equal(twin.predict(X), fitted.predict(X))
 
 
@@ -63,7 +64,7 @@ def test_continuing_keeps_the_state_of_the_earlier_network(fitted):
     state = [value.copy() for value in fitted.optimizer_state]
     continued = fitted.continue_as(SETTINGS)
     assert continued.model is fitted.model
-    continued.train(SETTINGS, SAMPLES, epochs=1)
+    continued.train(SETTINGS, SAMPLES, None, TrainingPlan(1))
     for now, before in zip(fitted.optimizer_state, state, strict=True):
         assert_array_equal(now, before)
 

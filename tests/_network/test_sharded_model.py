@@ -12,6 +12,7 @@ from sklstm._network import batches, program_cache, sharded_model, trainer, trai
 from sklstm._network.architecture import build_network
 from sklstm._network.batches import Batches
 from sklstm._network.losses import KnownElementsLoss
+from sklstm._network.plan import TrainingPlan
 from sklstm._network.program_cache import ProgramCache
 from sklstm._network.sharded_model import ShardedModel, number_of_shards
 from sklstm._network.spec import NetworkSpec
@@ -48,9 +49,9 @@ def specify(dropout=0.0, batch_size=64):
     return TrainingSpec(network, batch_size, "mse", "sgd", 0.05)
 
 
-def train(spec, batches, **options):
+def train(spec, batches, validation=None):
     model = build_network(spec.network, seed=0)
-    history, _ = training.train(model, spec, batches, epochs=EPOCHS, **options)
+    history, _ = training.train(model, spec, batches, validation, TrainingPlan(EPOCHS))
     return np.concatenate([weight.ravel() for weight in model.get_weights()]), history
 
 
@@ -119,7 +120,7 @@ def test_random_state_of_dropout_advances_per_step():
     spec = specify(dropout=0.5)
     model = build_network(spec.network, seed=0)
     before = to_arrays(model.non_trainable_variables)
-    training.train(model, spec, stream(), epochs=2)
+    training.train(model, spec, stream(), None, TrainingPlan(2))
     after = to_arrays(model.non_trainable_variables)
     counters = [b[1] - a[1] for a, b in zip(before, after, strict=True) if a.dtype.kind in "iu"]
     assert max(counters) == 2 * stream().n_steps

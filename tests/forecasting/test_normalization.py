@@ -25,7 +25,7 @@ from sklstm.forecasting._normalization import (
     typical_scale,
     window_centers_and_scales,
 )
-from sklstm.forecasting._recipe import TrainingPlan
+from sklstm.forecasting._recipe import TrainingEffort
 from sklstm.forecasting._window_builder import WindowBuilder
 
 
@@ -312,13 +312,13 @@ def test_rows_with_targets_equal_a_loop(drawn, horizon, calibration):
 @given(st.integers(1, 400), st.integers(0, 5))
 def test_training_draws_no_more_rows_than_it_uses(n_rows, seed):
     rows = 3 * np.arange(n_rows)
-    drawn = TrainingPlan(batch_size=8, n_steps=25).draw(rows, seed)
+    drawn = TrainingEffort(batch_size=8, n_steps=25).draw(rows, seed)
     assert len(drawn) == min(n_rows, 200)
     assert len(np.unique(drawn)) == len(drawn) and np.isin(drawn, rows).all()
     assert (np.diff(drawn) > 0).all()
-    assert_array_equal(drawn, TrainingPlan(8, 25).draw(rows, seed))
+    assert_array_equal(drawn, TrainingEffort(8, 25).draw(rows, seed))
     if n_rows > 300:
-        assert not np.array_equal(drawn, TrainingPlan(8, 25).draw(rows, seed + 1))
+        assert not np.array_equal(drawn, TrainingEffort(8, 25).draw(rows, seed + 1))
 
 
 def test_covariates_are_standardized_and_known_future_is_read_ahead():

@@ -185,6 +185,33 @@ def test_interruption_of_the_calibration_ends_the_fit(tmp_path):
     assert_array_equal(stopped.shifts_, expected.shifts_)
 
 
+def test_interruption_of_a_member_ends_the_fit_of_all(tmp_path):
+    epochs = []
+
+    def interrupt_the_second():
+        if len(epochs) == 5 + 2:
+            raise KeyboardInterrupt
+
+    count = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_, **logs: epochs.append(None),
+        on_train_batch_end=lambda *_, **logs: interrupt_the_second(),
+    )
+    ids = np.repeat(["a", "b"], 48)
+
+    def ensemble(callback):
+        member = net(checkpoint=Checkpoint(tmp_path, "stop"), callbacks=[callback])
+        return SeriesEnsembleRegressor(member, 2, assign="all", random_state=0)
+
+    stopped = ensemble(count)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(X, Y, series_ids=ids)
+    assert not hasattr(stopped, "estimators_") and len(epochs) == 7
+    resumed = ensemble(keras.callbacks.Callback()).fit(X, Y, series_ids=ids)
+    member = net(epochs=5)
+    expected = SeriesEnsembleRegressor(member, 2, assign="all", random_state=0)
+    assert_array_equal(resumed.predict(X), expected.fit(X, Y, series_ids=ids).predict(X))
+
+
 KILLED = """
     import sys
     import numpy as np
