@@ -67,7 +67,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,
-    "plot_gallery": True,
+    "plot_gallery": not tags.has("without_examples"),  # noqa: F821 (Sphinx defines it)
     "remove_config_comments": True,
     "copyfile_regex": r".*\.csv",
 }

@@ -83,6 +83,7 @@ def test_early_stopping_is_an_upper_bound_and_fills_the_bar(lines):
     assert details(states[-1]) == f"stopped after {net.n_iter_} of 50 epochs, {losses}"
 
 
+@pytest.mark.slow
 def test_networks_that_calibrate_are_in_the_same_bar(lines):
     lstm(quantiles=(0.4, 0.6), calibration="time", verbose=1).fit(WINDOWS, Y)
     (states,) = lines.read()
@@ -123,7 +124,7 @@ def test_a_resumed_fit_starts_at_its_last_epoch(lines, tmp_path):
 
 
 # -------------------------------------------------------------------- several networks
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_one_bar_over_the_members_of_an_ensemble(n_jobs, lines):
     pipe = make_pipeline(PerSeriesScaler(**IDS), WindowTransformer(3, **IDS), lstm(verbose=1))
     ensemble = SeriesEnsembleRegressor(pipe, 3, verbose=1, n_jobs=n_jobs, random_state=0, **IDS)
@@ -218,6 +219,7 @@ def _square(progress, number):
         return number**2
 
 
+@pytest.mark.slow
 def test_processes_draw_nothing_and_their_steps_are_counted(capfd):
     with follow(4, "origin", title="run", show=True) as progress:
         jobs = (delayed(_square)(progress, number) for number in range(4))

@@ -9,7 +9,7 @@ import joblib
 import keras
 import numpy as np
 import pytest
-from helpers import lstm, make_panel
+from helpers import lstm, make_panel, slow_except
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
@@ -202,7 +202,9 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize(("options", "size"), SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize(
+    ("options", "size"), slow_except(SETTINGS, "plain", "tiny targets", "early stopping")
+)
 def test_scores_are_those_of_fits_of_fewer_epochs(options, size):
     monitor = callback.ScoringMonitor(scoring=["r2", "neg_mean_absolute_error"])
     net = lstm(epochs=3, **options).set_callbacks(monitor)
@@ -345,7 +347,12 @@ def inner_estimators(estimator):
                 yield from inner_estimators(item)
 
 
-@pytest.mark.parametrize("name", ["pipeline", "ensemble", "target regressor", "forecaster"])
+@pytest.mark.parametrize(
+    "name",
+    slow_except(
+        ["pipeline", "ensemble", "target regressor", "forecaster"], "pipeline", "forecaster"
+    ),
+)
 def test_nothing_of_the_callbacks_is_left(name, tmp_path):
     recorder = Recorder()
     fitted = fit(TREES[name][0]().set_callbacks(recorder))

@@ -475,6 +475,7 @@ def test_roles_of_categories_in_a_forecaster():
     assert_array_equal(rows[:, 2], codes(PAST["weather"]))
 
 
+@pytest.mark.slow
 def test_categories_beside_several_seasons():
     fitted = forecaster(season_length=(2, 4), window_length=8).fit(PAST)
     spec = fitted.estimators_[0]._network.spec

@@ -264,6 +264,8 @@ TARGETS = {
     SeriesEnsembleRegressor: SeriesEnsembleRegressor(PIPELINE, 2, random_state=0, series="unit"),
     WindowTransformer: WindowTransformer(3, **IDS),
 }
+# These train networks like those of others: alone, each is a slow test.
+SIMILAR = {MultiSeriesLSTMClassifier, PerSeriesTargetRegressor}
 PUBLIC = {
     value for name in sklstm.__all__
     if isinstance(value := getattr(sklstm, name), type)
@@ -290,7 +292,13 @@ def use(instance):
     return instance
 
 
-@pytest.mark.parametrize("instance", TARGETS.values(), ids=[cls.__name__ for cls in TARGETS])
+@pytest.mark.parametrize(
+    "instance",
+    [
+        pytest.param(instance, id=cls.__name__, marks=[pytest.mark.slow] if cls in SIMILAR else [])
+        for cls, instance in TARGETS.items()
+    ],
+)
 @pytest.mark.filterwarnings("ignore:.*no row in the loss")
 def test_nothing_global_changes(instance):
     load_network()  # the first import is tested in a process of its own

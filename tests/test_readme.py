@@ -70,6 +70,7 @@ def test_pipeline_has_the_error_it_claims(run_block):
         assert repr(names["pipe"]) == repr(make_net(random_state=0))
 
 
+@pytest.mark.slow
 def test_baselines_have_the_errors_that_the_readme_claims():
     data = EXAMPLE["load"]()
     scaler, windows, _ = (step for _, step in EXAMPLE["make_net"]().steps)
@@ -79,6 +80,7 @@ def test_baselines_have_the_errors_that_the_readme_claims():
     assert f"Ridge on the same windows has {error:.2f}, a constant 41.94" in README
 
 
+@pytest.mark.slow
 def test_forecast_block_draws_the_picture(run_block, tmp_path):
     names, printed = run_block("Forecasting")
     columns = re.search(r"print\(forecast.head\(\)\)  # (.*)\n", BLOCKS["Forecasting"])[1]
@@ -113,6 +115,7 @@ def test_pipeline_block_with_polars(run_block, tmp_path):
     np.testing.assert_array_equal(predicted, expected)
 
 
+@pytest.mark.slow
 def test_forecast_block_with_polars(run_block):
     expected = run_block("Forecasting")[0]["forecast"]
     sales = pl.read_csv("examples/shop_sales.csv", try_parse_dates=True)

@@ -110,7 +110,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("backend", "devices"), slow_except(CASES, "tensorflow"))
+@pytest.mark.parametrize(("backend", "devices"), slow_except(CASES))
 def test_two_devices_train_and_predict_like_one(backend, devices):
     pytest.importorskip(backend)
     done = subprocess.run(

@@ -82,7 +82,7 @@ def test_shards_train_like_the_steps_of_keras(n_shards, monkeypatch):
     assert_allclose(history["loss"], np.reshape(losses, (EPOCHS, -1)).mean(axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 2])
+@pytest.mark.parametrize("steps_per_call", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_number_of_steps_per_call_changes_nothing(steps_per_call, monkeypatch):
     usual = train(specify(), stream(n_steps=5), validation=stream())
     monkeypatch.setattr(batches, "STEPS_PER_CALL", steps_per_call)

@@ -348,6 +348,7 @@ def test_custom_optimizers():
     assert np.abs(first.predict(X) - second.predict(X)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_dtype_policy_of_fit_is_kept():
     plain = lstm().fit(X, Y).predict(X)
     before = keras.config.dtype_policy()

@@ -148,6 +148,7 @@ def test_blocks_give_each_row_the_weight_that_it_has_in_memory(
         np.testing.assert_allclose(streamed[-1].history_[name], losses, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_blocks_calibrate_what_memory_calibrates(panel, tmp_path):
     # Networks that hardly move have the errors of their first weights.
     fixed = {"optimizer": "sgd", "learning_rate": 1e-9, "epochs": 1, "min_observed": 1}
@@ -230,7 +231,7 @@ def test_series_without_loss_are_warned_of(panel, tmp_path):
         make_pipe(epochs=1).fit(dataset.drop("y"), dataset["y"])
 
 
-@pytest.mark.parametrize("season_length", [None, (2, 3)])
+@pytest.mark.parametrize("season_length", [None, pytest.param((2, 3), marks=pytest.mark.slow)])
 def test_forecaster(panel, tmp_path, season_length):
     panel = panel.drop(columns="y")
     dataset = stored(panel, tmp_path)

@@ -86,6 +86,7 @@ def test_calibration_needs_quantiles_and_series():
         model.fit(panel)
 
 
+@pytest.mark.slow
 def test_one_series_that_is_not_held_out_is_validated_in_time():
     panel = stack_series([np.sin(np.arange(40.0)), np.cos(np.arange(40.0))], columns=["y"])
     options = {"quantiles": [0.1, 0.9], "calibration": "series", "early_stopping": True}

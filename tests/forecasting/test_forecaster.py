@@ -27,6 +27,7 @@ from sklstm import (
 from sklstm.metrics import seasonal_scale
 
 IDS = {"series": "unit", "time": "cycle"}
+SEASONS = [2, pytest.param((2, 3), marks=pytest.mark.slow)]
 NET = MultiSeriesLSTMRegressor(
     hidden_units=4,
     segment_length=2,
@@ -532,7 +533,7 @@ def test_time_of_all_kinds(stamps, ahead):
     assert_allclose(linear().fit(index).predict(index), expected.predict(panel), rtol=1e-6)
 
 
-@pytest.mark.parametrize("season_length", [2, (2, 3)])
+@pytest.mark.parametrize("season_length", SEASONS)
 def test_several_targets_are_forecast_side_by_side(season_length):
     panel = PANEL.assign(z=-2 * PANEL["y"], w=np.cos(PANEL["cycle"]))
     model = mixed(
@@ -714,7 +715,7 @@ def test_backtest_compares_values_at_the_same_time(refit, target):
     assert result["y_true"].isna().any() and result["y_true"].notna().any()
 
 
-@pytest.mark.parametrize("season_length", [2, (2, 3)])
+@pytest.mark.parametrize("season_length", SEASONS)
 def test_backtest_with_quantiles_and_a_known_future(season_length):
     panel = with_covariates(PANEL)
     model = neural(

@@ -71,7 +71,7 @@ def test_calibrated_intervals_do_not_depend_on_the_weights():
     assert_allclose(found[["q0.1", "q0.9"]], expected[["q0.1", "q0.9"]], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("important", [0, 1])
+@pytest.mark.parametrize("important", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_small_network_learns_the_steps_that_count(important):
     # Each step depends on another column, and one unit remembers one of them.
     rng = np.random.default_rng(0)

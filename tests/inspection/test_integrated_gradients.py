@@ -353,6 +353,7 @@ def test_a_far_baseline_warns(net):
         integrated_gradients(net, X, rows=0, baseline=[0.0, 500.0])
 
 
+@pytest.mark.slow
 def test_codes_of_categories_are_far_from_no_baseline():
     panel = pd.DataFrame({"kind": np.repeat(np.arange(30), 3), "p": np.tile([0.0, 1, -1], 30)})
     pipe = make_pipeline(WindowTransformer(2, categorical_features=["kind"]), lstm(epochs=1))

@@ -93,6 +93,7 @@ def test_interrupted_fit_continues_to_the_same_weights(options, tmp_path):
     assert_array_equal(again.predict(X), net(**options).fit(X, Y).predict(X))
 
 
+@pytest.mark.slow
 def test_schedule_of_the_same_arguments_continues(tmp_path):
     def schedule():
         return keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
@@ -102,6 +103,7 @@ def test_schedule_of_the_same_arguments_continues(tmp_path):
     assert_same_fit(resumed, net(learning_rate=schedule()).fit(X, Y))
 
 
+@pytest.mark.slow
 def test_second_interruption_leaves_the_earlier_fit(tmp_path):
     fitted = net().fit(X, Y)
     before = fitted.predict(X)
@@ -173,6 +175,7 @@ def test_interruption_in_the_first_epoch_leaves_the_earlier_fit(tmp_path):
     assert_array_equal(fitted.predict(X), before)
 
 
+@pytest.mark.slow
 def test_interruption_of_the_calibration_ends_the_fit(tmp_path):
     options = {"quantiles": (0.2, 0.8), "calibration": "time", "validation_fraction": 0.3}
     stopped = net(checkpoint=Checkpoint(tmp_path, "stop"), **options)
@@ -274,6 +277,7 @@ def test_killed_process_continues_to_the_same_weights(kind, tmp_path):
 
 
 # ------------------------------------------------------------------------------- members
+@pytest.mark.slow
 def test_members_have_folders_of_their_own(tmp_path):
     panel, y = make_series_panel(n_series=4, random_state=0)
     ids = {"series": "series", "time": "time"}

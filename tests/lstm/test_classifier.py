@@ -141,6 +141,7 @@ def test_class_weight_counts_where_each_series_has_one_class():
     assert weighted.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.1
 
 
+@pytest.mark.slow
 def test_repeated_rows_are_rows_of_weight_two():
     """To a relative 1e-5: float32 sums repeated rows and weights in another order."""
     options = {"series_weight": None, "batch_size": 2 * N, "min_observed": 1}
@@ -317,6 +318,7 @@ def pipeline(**options):
     )
 
 
+@pytest.mark.slow
 def test_grid_search_over_stratified_groups():
     grid = {"multiserieslstmclassifier__class_weight": [None, "balanced"]}
     search = GridSearchCV(pipeline(), grid, cv=StratifiedGroupKFold(2), scoring="roc_auc")
@@ -350,6 +352,7 @@ def test_one_label_per_series():
     assert fitted.score(PANEL, y) == np.mean(alone.predict(windows) == labels)
 
 
+@pytest.mark.slow
 def test_a_panel_in_files(tmp_path):
     PANEL.assign(label=RISES).to_parquet(tmp_path / "rows.parquet", index=False)
     dataset = PanelDataset(tmp_path, series="unit")

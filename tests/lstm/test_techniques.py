@@ -130,8 +130,8 @@ ALONE = [
 ]
 CASES = [
     *(pytest.param(*case.values, "nan", marks=case.marks) for case in ALONE),
-    pytest.param("attention", "edge", marks=pytest.mark.slow),
-    ("all", "edge"),
+    ("attention", "edge"),
+    pytest.param("all", "edge", marks=pytest.mark.slow),
 ]
 
 
@@ -152,7 +152,9 @@ def test_predictions_equal_the_reference(name, padding):
             assert_allclose(weights[row], shown, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [*ALONE, "recurrent dropout"])
+@pytest.mark.parametrize(
+    "name", [*ALONE, pytest.param("recurrent dropout", marks=pytest.mark.slow)]
+)
 def test_technique_is_reproducible_and_survives_pickling(name):
     options = TECHNIQUES.get(name, {"recurrent_dropout": 0.3})
     one, other = (lstm(**options).fit(MASKED, Y) for _ in range(2))
@@ -201,6 +203,7 @@ def keras_callback():
     return keras.callbacks.Callback()
 
 
+@pytest.mark.slow
 def test_failed_fit_keeps_the_embedding_of_the_earlier_one():
     net = lstm(series_embedding=2).fit(EDGE, Y)
     before = net.predict(EDGE)
@@ -391,6 +394,7 @@ def test_vector_of_unseen_series_is_trained():
     assert (np.abs(moved) > 1e-3).all()
 
 
+@pytest.mark.slow
 def test_series_without_training_rows_have_no_vector():
     weight = (PANEL["unit"] != "u1").astype(float)
     with pytest.warns(UserWarning, match="'u1'"):

@@ -91,7 +91,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("change", "reinitialised"), slow_except(CHANGES, "outputs", "features"))
+@pytest.mark.parametrize(("change", "reinitialised"), slow_except(CHANGES, "features"))
 def test_only_weights_that_do_not_fit_are_reinitialised(source, change, reinitialised):
     X, y, options = change()
     with pytest.warns(UserWarning, match="init_from has no weights for"):
@@ -138,6 +138,7 @@ def test_reinitialised_weights_must_be_trained(source):
         net.fit(make_windows(OTHER, columns=("p", "q")), OTHER_Y)
 
 
+@pytest.mark.slow
 def test_trainable_may_change_between_fits(source):
     net = transferred(source, learning_rate=0.05, trainable="head", warm_start=True)
     net.fit(OTHER_EDGE, OTHER_Y)

@@ -37,7 +37,7 @@ def loss_of_windows(net, panel, windows, y, embargo=0):
     )
 
 
-@pytest.mark.parametrize("embargo", [0, 2])
+@pytest.mark.parametrize("embargo", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_the_loss_weights_series_as_in_training(embargo):
     y = np.where(np.arange(len(OTHERS)) % 7 == 3, np.nan, Y_OTHERS)
     net = stopping(epochs=1, embargo=embargo).fit(X, Y, X_val=X_VAL, y_val=y)
@@ -63,7 +63,7 @@ def test_the_best_epoch_is_that_of_the_given_rows():
     assert_array_equal(net.predict(X), shorter.predict(X))
 
 
-@pytest.mark.parametrize("length", [3, 2])
+@pytest.mark.parametrize("length", [3, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_second_fit_reads_the_rows_as_its_own(length):
     net = stopping().fit(X, Y)
     again = windows_of(PANEL, length), windows_of(OTHERS, length)

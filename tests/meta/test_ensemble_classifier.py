@@ -85,6 +85,7 @@ def test_weights_by_the_brier_score_of_held_out_series():
     assert_allclose(fitted.predict_proba(FEATURES).sum(axis=1), 1.0)
 
 
+@pytest.mark.slow
 def test_networks_with_unknown_labels():
     labels = pd.Series(LABELS, dtype=object).where(PANEL["cycle"] > 3, None)
     ids = {"series": "unit", "time": "cycle"}

@@ -58,6 +58,7 @@ def test_quantiles_of_pipelines_inside_pipelines(pipe, by_hand):
     assert_array_equal(predict_quantiles(nested.fit(X, Y), X), by_hand)
 
 
+@pytest.mark.slow
 def test_quantiles_of_a_search_are_those_of_its_best_estimator():
     scorer = make_series_scorer(
         partial(pinball_loss, quantiles=LEVELS),

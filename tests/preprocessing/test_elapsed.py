@@ -101,6 +101,7 @@ def test_files(tmp_path):
     assert_array_equal(np.asarray(found), np.asarray(fitted.transform(later)))
 
 
+@pytest.mark.slow
 def test_a_network_reads_the_time_between_rows():
     rng = np.random.default_rng(0)
     panel = make_panel([40] * 6)

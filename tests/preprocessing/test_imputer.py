@@ -185,6 +185,7 @@ def test_a_refused_fit_leaves_the_earlier_one():
         imputer.set_params(strategy="constant").transform(panel)
 
 
+@pytest.mark.slow
 def test_the_strategy_is_a_parameter_of_a_grid():
     panel = make_panel((12, 11, 10, 12))
     y = (panel["p"] + panel["q"]).to_numpy()
