@@ -14,7 +14,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklstm._panel.checks import check_method
 from sklstm._panel.frames import as_plain
-from sklstm._panel.show import did_you_mean
+from sklstm._panel.show import did_you_mean, show
 from sklstm.metrics import check_pair, smape
 from sklstm.plotting._axes import add_legend, format_axes, make_axes
 from sklstm.plotting._palette import GREY, MAX_CURVES, curve_style
@@ -195,10 +195,11 @@ class HorizonErrorDisplay:
     ) -> Self:
         """Compute and draw the errors of tables of true and predicted values by step."""
         errors = {name: _error_by_step(table, metric) for name, table in tables.items()}
-        if all(each.isna().all() for each in errors.values()):
+        unknown = [name for name, each in errors.items() if each.isna().all()]
+        if unknown:
             raise ValueError(
-                "No error is known: there are no rows, or all observed values are missing. Pass "
-                "rows with observed values."
+                f"No error of {', '.join(map(show, unknown))} is known: there are no rows, or all "
+                "observed values are missing. Pass rows with observed values."
             )
         label = metric.__name__.replace("_", " ") if callable(metric) else LABELS[metric]
         return cls(pd.DataFrame(errors), label=label, baseline=baseline).plot(ax)

@@ -23,6 +23,7 @@ X, Y = PANEL[["x"]], PANEL["x"]
 RIDGE = Ridge().fit(X, Y)
 QUANTILES = np.column_stack([Y - 1, Y + 1])
 HORIZONS = np.ones((4, 2))
+RESULT = pd.DataFrame({"unit": [1, 1], "step": [1, 2], "y_true": [3.0, 4.0], "prediction": 3.0})
 
 
 def coverage(y=Y, quantiles=QUANTILES, levels=(0.1, 0.9), **options):
@@ -59,7 +60,13 @@ VALUES = {
     "predicted labels": (lambda: classes(["a"] * 4), "y_proba holds text .*predict_proba"),
     "logits": (lambda: classes(HORIZONS * -2), "values from -2 to -2, expected probabilities"),
     "rows of labels": (lambda: classes(HORIZONS / 2, [0]), "y_true has 1 rows, y_proba has 4 rows"),
-    "no errors": (lambda: horizons(HORIZONS * np.nan), "No error is known"),
+    "no errors": (lambda: horizons(HORIZONS * np.nan), "No error of 'model' is known"),
+    "no errors of one model": (
+        lambda: HorizonErrorDisplay.from_backtest(
+            {"a": RESULT, "b": RESULT.assign(y_true=np.nan)}, metric="mae"
+        ),
+        "No error of 'b' is known",
+    ),
     "no models": (lambda: horizons(y_pred={}), "dict of models is empty"),
     "mase": (lambda: horizons(metric="mase"), "'mase' needs the scale .* with from_backtest"),
     "text in a report": (
