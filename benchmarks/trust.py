@@ -102,9 +102,11 @@ PROMISES = {
     ),
     "A9": Promise(
         "Ids, times, features and targets of every dtype are read exactly, or raise an error that "
-        "names the reason.",
-        "about 80 dtypes of NumPy, pandas and Arrow as columns and index levels; masked arrays",
-        "tests/_panel/test_arrays.py",
+        "names the reason. New series whose ids differ from fitted ones only in type (7 and '7') "
+        "are warned of.",
+        "about 80 dtypes of NumPy, pandas and Arrow as columns and index levels; masked arrays; "
+        "numbers in fit and text later",
+        "tests/_panel/test_arrays.py tests/_panel/test_retyped.py",
     ),
     "A10": Promise(
         "The command line checks its output before it trains, and replaces nothing without "
