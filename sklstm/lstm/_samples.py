@@ -70,7 +70,8 @@ class Samples(WeightedWindows):
             if rule.by == "series":
                 counted.append(validation.codes)
             validation = validation.weighted(rule.series_weight)
-            warn_of_no_event(validation)
+            if np.isnan(validation.known_targets).all():
+                warn_of_no_event(len(validation.present_ids))
         without = np.setdiff1d(self.codes, np.concatenate([training.codes, *counted]))
         warn_of_series_without_loss(self.windows.ids[without], len(np.unique(self.codes)))
         return training.weighted(rule.series_weight), validation
@@ -221,11 +222,10 @@ def warn_of_series_without_loss(ids, n_series) -> None:
         )
 
 
-def warn_of_no_event(validation: Samples) -> None:
-    """Warn if all targets that were held out are censored."""
-    if np.isnan(validation.known_targets).all():
-        warn_user(
-            f"All lives of the {len(validation.present_ids)} "
-            "validation series are censored, so that early stopping chooses the epoch with the "
-            "longest predictions. Raise validation_fraction, or pass X_val and y_val."
-        )
+def warn_of_no_event(n_series) -> None:
+    """Warn that all targets of the validation series, `n_series` in all, are censored."""
+    warn_user(
+        f"All lives of the {n_series} validation series are censored, so that early stopping "
+        "chooses the epoch with the longest predictions. Raise validation_fraction, or pass X_val "
+        "and y_val."
+    )

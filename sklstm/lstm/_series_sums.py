@@ -22,8 +22,8 @@ class SeriesSums:
     block : ndarray of shape (n_series,)
         Number of the block that holds the series, ascending.
     n_rows, weights : ndarray of shape (n_series,)
-    has_gaps : ndarray of shape (n_series,)
-        Whether there are missing or censored elements of targets.
+    has_gaps, has_events : ndarray of shape (n_series,)
+        Whether elements of targets are missing or censored, and whether some are neither.
     known : ndarray of shape (n_series, n_outputs)
         Sum of the weights of known targets.
     mean, squares : ndarray of shape (n_series, n_outputs)
@@ -37,6 +37,7 @@ class SeriesSums:
     n_rows: np.ndarray
     weights: np.ndarray
     has_gaps: np.ndarray
+    has_events: np.ndarray
     known: np.ndarray
     mean: np.ndarray
     squares: np.ndarray
@@ -49,7 +50,7 @@ class SeriesSums:
         codes, ids = samples.codes, samples.windows.ids
         targets = samples.targets.astype(np.float64, copy=False)
         shape = (len(ids), targets.shape[1])
-        is_known = ~np.isnan(targets)
+        is_known, is_gap = ~np.isnan(targets), np.isnan(samples.known_targets)
         weights = is_known * samples.weights[:, np.newaxis]
         values = np.where(is_known, targets, 0.0)
 
@@ -67,7 +68,8 @@ class SeriesSums:
             np.full(len(ids), block),
             np.bincount(codes, minlength=len(ids)),
             np.bincount(codes, samples.weights, minlength=len(ids)),
-            np.bincount(codes, np.isnan(samples.known_targets).any(axis=1), len(ids)) > 0,
+            np.bincount(codes, is_gap.any(axis=1), len(ids)) > 0,
+            np.bincount(codes, ~is_gap.all(axis=1), len(ids)) > 0,
             known,
             mean,
             total(weights * (values - mean[codes]) ** 2),

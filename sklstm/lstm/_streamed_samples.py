@@ -18,6 +18,7 @@ from sklstm.lstm._samples import (
     SplitRule,
     check_split,
     rows_with_loss,
+    warn_of_no_event,
     warn_of_series_without_loss,
 )
 from sklstm.lstm._series_sums import SeriesSums
@@ -197,7 +198,10 @@ class UndividedRows:
             chosen = [positive & ~validated, positive & validated]
         sums = [part.of(series) for part, series in zip(sums, chosen, strict=True)]
         if holds_out:
+            has_rows = sums[1].n_rows > 0
             check_split(sums[0].n_rows.sum(), sums[1].n_rows.sum(), rule)
+            if not sums[1].has_events[has_rows].any():
+                warn_of_no_event(int(has_rows.sum()))
         counted = (sums[0].n_rows > 0) | ((n_rows > 0) & ~chosen[0])
         warn_of_series_without_loss(sums[0].ids[~counted], len(counted))
         divided = [self._part(*part, rule) for part in zip(parts, sums, strict=True)]

@@ -17,6 +17,7 @@ from sklstm import (
     PanelDataset,
     PerSeriesScaler,
     WindowTransformer,
+    make_remaining_life,
     write_predictions,
 )
 
@@ -222,6 +223,15 @@ def test_validation_rows_without_loss_are_an_error(panel, tmp_path):
     net = make_net(early_stopping=True, min_observed=1)
     with pytest.raises(ValueError, match="have a known target"):
         net.fit(panel[columns], panel["y"], X_val=unknown[columns], y_val=unknown["y"])
+
+
+def test_validation_without_events_is_warned_of(panel, tmp_path):
+    y = make_remaining_life(panel, dict.fromkeys("abcdef", False) | {"b": True}, **NAMES)
+    dataset = stored(panel, tmp_path)
+    options = {"early_stopping": True, "validation_fraction": 0.2, "epochs": 1, "min_observed": 1}
+    for X in (panel[["unit", "cycle", "p"]], dataset[["unit", "cycle", "p"]]):
+        with pytest.warns(UserWarning, match="All lives of the 1 validation series are censored"):
+            make_pipe(**options).fit(X, y)
 
 
 def test_series_without_loss_are_warned_of(panel, tmp_path):
