@@ -23,6 +23,8 @@ MAX_MISSING = 100
 # Tolerance of time stamps, as a share of a step, since floats are rounded.
 TOLERANCE = 1e-3
 DAY = 86_400 * 10**9  # in nanoseconds
+# Days of the month that halve it, besides the first or the last one.
+MIDDLE_DAYS = range(13, 18)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Frequency:
         Raises
         ------
         ValueError
-            If a time stamp is not a whole number of steps after the first one of its series.
+            If a time stamp is not a whole number of steps after the first one of its series, or if
+            two rows of a series have the same step.
         """
         ordinals, length = _ordinals(stamps, self.step)
         first = np.repeat(ordinals[starts], np.diff(starts, append=len(ordinals)))
@@ -64,15 +67,36 @@ class Frequency:
         rounded = np.rint(position)
         is_off = ~(np.abs(position - rounded) < TOLERANCE)  # also True for NaN
         if is_off.any():
-            step = getattr(self.step, "freqstr", show(self.step))
+            such_as = ""
+            if _may_be_months(self.step):
+                such_as = ", such as pd.DateOffset(months=1), the same day of each month"
             raise ValueError(
                 f"The rows are not at regular times: {is_off.sum()} of them are not a whole number "
-                f"of steps ({step}) after the first row of their series, such as that at "
+                f"of steps ({self._name}) after the first row of their series, such as that at "
                 f"{show(stamps[np.flatnonzero(is_off)[0]])}. Round the times, such as with "
-                ".dt.floor('D'), resample the series to regular steps, or pass the step as freq=."
+                ".dt.floor('D'), resample the series to regular steps, or pass the step as freq="
+                f"{such_as}."
             )
         counts: np.ndarray = rounded.astype(np.int64)
+        self._check_one_row_per_step(counts, stamps, starts)
         return counts
+
+    def _check_one_row_per_step(self, counts, stamps, starts) -> None:
+        """Raise ValueError if successive rows of a series are closer than the tolerance."""
+        has_step = np.append(True, counts[1:] > counts[:-1])
+        has_step[starts] = True
+        if not has_step.all():
+            second = np.flatnonzero(~has_step)[0]
+            raise ValueError(
+                f"{(~has_step).sum()} of the rows are at the same step ({self._name}) as the row "
+                f"before, such as that at {show(stamps[second])} after "
+                f"{show(stamps[second - 1])}. Expected one row per series and step: remove one of "
+                "them, average them, or pass a smaller step as freq=."
+            )
+
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.step, "freqstr", show(self.step)))
 
     def after(self, stamps: pd.Index, horizon: int) -> pd.Index:
         """Return the next time stamps after each of `stamps`.
@@ -122,9 +146,10 @@ def infer_frequency(stamps: pd.Index, starts: np.ndarray, freq: Any = None) -> F
         - `freq`;
         - the frequency of periods;
         - the calendar step (such as months or business days) that pandas infers from one of the
-          longest series without gaps;
-        - the most common difference of successive rows. One day becomes a business day if no row
-          is on a weekend.
+          longest series without gaps. Quarters and years are counted in months if those of the
+          series start in different months;
+        - the most common difference of successive rows, unless all rows are at the start or end,
+          and the middle of a month. One day becomes a business day if no row is on a weekend.
 
     Raises
     ------
@@ -227,9 +252,22 @@ def _infer_date_step(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
         offset = _infer_offset(stamps, run_starts(codes, numbers, max_gap=1.5 * step))
         if offset is not None:
             return offset
-    if step == DAY and differences.max() > 2 * DAY and (stamps.day_of_week < 5).all():
+    if step == DAY and differences.max() > 2 * DAY and not _has_weekends(stamps):
         return pd.offsets.BusinessDay()
-    return _fixed_offset(step, stamps)
+    half_month = _infer_half_month(stamps) if (differences % step).any() else None
+    return _fixed_offset(step, stamps) if half_month is None else half_month
+
+
+def _infer_half_month(stamps: pd.DatetimeIndex) -> Any:
+    """Infer that all dates are in the middle, and at the start or at the end of months, or None."""
+    for is_bound, offset in (
+        (stamps.day == 1, pd.offsets.SemiMonthBegin),
+        (stamps.day == stamps.days_in_month, pd.offsets.SemiMonthEnd),
+    ):
+        middle = stamps.day[~is_bound].unique()
+        if len(middle) == 1 and middle[0] in MIDDLE_DAYS and is_bound.any():
+            return offset(day_of_month=int(middle[0]))
+    return None
 
 
 def _infer_offset(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
@@ -246,9 +284,25 @@ def _infer_offset(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
             warnings.simplefilter("ignore")
             found = pd.infer_freq(stamps[starts[i] : ends[i]])
         step = None if found is None else to_offset(found)
-        if step is not None and not _is_clock_time(step) and _whole_days(step) is None:
-            return step
+        if step is None or _is_clock_time(step) or _whole_days(step) is not None:
+            continue
+        if isinstance(step, pd.offsets.BusinessDay) and _has_weekends(stamps):
+            continue
+        return _in_months(step, stamps)
     return None
+
+
+def _has_weekends(stamps: pd.DatetimeIndex) -> bool:
+    return bool((stamps.day_of_week >= 5).any())
+
+
+def _in_months(step: Any, stamps: pd.DatetimeIndex) -> Any:
+    """Convert quarters and years to months if those of the series start in different months."""
+    kind = step.rule_code.split("-")[0]
+    for letter, n_months in (("Q", 3), ("Y", 12)):
+        if letter in kind and np.isnan(_ordinals(stamps, step)[0]).any():
+            return to_offset(kind.replace(letter, "M")) * (n_months * step.n)
+    return step
 
 
 def _differences(numbers: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -296,14 +350,27 @@ def _check_freq(stamps: pd.Index, freq: Any) -> Any:
                 f"freq={freq!r} is not a step that pandas knows: pass an offset such as 'h', 'D', "
                 "'W', 'MS' (month) or 'QS' (quarter)."
             ) from error
+        if isinstance(stamps, pd.TimedeltaIndex):
+            _check_fixed(step, freq)
         positive = step.n > 0 if isinstance(step, pd.offsets.BaseOffset) else step.value > 0
     elif not is_number:
         raise ValueError(f"freq={freq!r} must be a number, since the time holds numbers.")
     else:
-        step, positive = freq, freq > 0
+        step, positive = freq, 0 < freq < np.inf
     if not positive:
-        raise ValueError(f"freq={freq!r} must be positive.")
+        raise ValueError(f"freq={freq!r} must be positive and finite.")
     return step
+
+
+def _check_fixed(step: Any, freq: Any) -> None:
+    """Raise ValueError if a step has no fixed length."""
+    try:
+        pd.Timedelta(step)
+    except ValueError as error:
+        raise ValueError(
+            f"freq={freq!r} has no fixed length, and the time holds lengths of time: pass an "
+            "offset such as 'h' or '7D'."
+        ) from error
 
 
 def _offset(freq: Any) -> Any:
@@ -322,6 +389,11 @@ def _nanoseconds(stamps: Any) -> np.ndarray:
 
 def _is_clock_time(step: Any) -> bool:
     return isinstance(step, (pd.Timedelta, pd.tseries.offsets.Tick))
+
+
+def _may_be_months(step: Any) -> bool:
+    is_calendar = isinstance(step, pd.offsets.BaseOffset) and not _is_clock_time(step)
+    return is_calendar and (_whole_days(step) or 28) >= 28
 
 
 def _whole_days(step: Any) -> int | None:
