@@ -19,6 +19,7 @@ from sklstm._bar import ReportingParallel
 from sklstm._panel.checks import check_method
 from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
+from sklstm._panel.frequency import TOLERANCE
 from sklstm._panel.read import (
     as_names,
     id_label,
@@ -168,8 +169,31 @@ class _RollingPanel:
                 f"The forecaster returned times of kind {kind!r}; expected "
                 f"{self.rows.time_kind!r}, as in the panel."
             )
+        if "f" in (numbers.dtype.kind, self.rows.time.dtype.kind):
+            return self._find_nearest(codes, numbers)
         known = pd.MultiIndex.from_arrays([self.rows.codes, self.rows.time])
         found: np.ndarray = known.get_indexer(pd.MultiIndex.from_arrays([codes, numbers]))
+        return found
+
+    def _find_nearest(self, codes: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Find rows at times that are floats, whose last digits may differ."""
+
+        def in_order_of_time(name: str, codes: np.ndarray, time: np.ndarray) -> pd.DataFrame:
+            table = pd.DataFrame({"code": codes.astype(int), "time": time.astype(float)})
+            return table.assign(**{name: np.arange(len(table))}).sort_values("time")
+
+        all_codes, all_times = self.rows.sort(self.rows.codes), self.rows.sort(self.rows.time)
+        shortest_step = np.diff(all_times)[all_codes[1:] == all_codes[:-1]].min()
+        matched = pd.merge_asof(
+            in_order_of_time("number", codes, numbers),
+            in_order_of_time("row", self.rows.codes, self.rows.time),
+            on="time",
+            by="code",
+            direction="nearest",
+            tolerance=TOLERANCE * float(shortest_step),
+        )
+        found = np.full(len(codes), -1)
+        found[matched["number"]] = matched["row"].fillna(-1)
         return found
 
     def _spread(self, values: np.ndarray) -> np.ndarray:

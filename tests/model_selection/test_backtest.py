@@ -280,6 +280,29 @@ class SeasonalNaiveDays(SeasonalNaive):
         return forecast.astype({"unit": panel["unit"].dtype}).assign(cycle=cycle)
 
 
+class SeasonalNaiveTenths(SeasonalNaive):
+    """Forecast a panel whose time is in tenths, with errors of rounding."""
+
+    def forecast(self, panel=None, future=None):
+        forecast = super().forecast(panel.assign(cycle=(10 * panel["cycle"]).round().astype(int)))
+        return forecast.assign(cycle=forecast["cycle"] / 10 + 1e-9)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_times_that_are_rounded_floats(refit):
+    panel = PANEL[PANEL["cycle"] % 5 > 0]  # with gaps
+    expected = backtest(SeasonalNaive(4, **IDS), panel, 3, 2, refit=refit)
+    assert 0 < expected["y_true"].isna().sum() < len(expected) / 2
+    tenths = panel.assign(cycle=0.1 * panel["cycle"])
+    result = backtest(SeasonalNaiveTenths(4, **IDS), tenths, 3, 2, refit=refit)
+    for name in ("unit", "origin", "step", "y_true", "prediction", "scaled_error"):
+        assert_array_equal(result[name], expected[name])
+    # A number of the forecaster may be an integer where those of the panel are floats.
+    floats = panel.assign(cycle=panel["cycle"].astype(float))
+    result = backtest(SeasonalNaive(4, **IDS), floats, 3, 2, refit=refit)
+    assert_array_equal(result["y_true"], expected["y_true"])
+
+
 class SeasonalNaiveNumbers(SeasonalNaiveDays):
     """Return numbers for the days."""
 
