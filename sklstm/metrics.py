@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.arrays import CONVERT_TEXT, check_no_text
-from sklstm._panel.by_id import look_up
+from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.checks import as_floats, check_lengths
 from sklstm._panel.frames import as_plain
 from sklstm._panel.lives import separate_lives, without_censored
@@ -353,7 +353,7 @@ def _check_scale(scale: Any, y_true: ArrayLike, n_rows: int) -> np.ndarray:
     """Return one scale for all rows or one per row; NaN for scales that are not positive."""
     if isinstance(scale, pd.Series):
         scale = _look_up(scale, y_true)
-    scale = np.asarray(scale, dtype=float)
+    scale = as_floats(scale, "scale")
     if scale.ndim > 1 or scale.shape not in ((), (n_rows,)):
         raise ValueError(
             f"scale has shape {scale.shape}; expected one number, or {n_rows} for as many rows."
@@ -375,7 +375,7 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
         )
     ids = index.get_level_values(name)
     remedy = "Compute the scale of all series that are scored."
-    by_id = look_up(scale, ids.unique(), "scale", remedy, allow_missing=True)
+    by_id = look_up(series_by_id(scale, "scale"), ids.unique(), "scale", remedy, allow_missing=True)
     values: np.ndarray = by_id.reindex(ids).to_numpy()  # .loc would take bools as a mask
     return values
 

@@ -71,6 +71,21 @@ def test_mase_with_scale_by_id():
         mase(true, [2.0, 7.0, 5.0], scale=scale.drop("b"))
 
 
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        (pd.Series([1.0, 2.0], pd.Index(["a", "a"], name="series")), "more than once in scale"),
+        ({"a": 1.0}, "scale is not numeric"),
+        ("a", "scale is not numeric"),
+        (-1.0, "scale has negative values"),
+    ],
+)
+def test_bad_scales(scale, message):
+    true = pd.Series([1.0, 2.0], pd.Index(["a", "a"], name="series"))
+    with pytest.raises(ValueError, match=message):
+        mase(true, [2.0, 7.0], scale=scale)
+
+
 def test_ids_that_are_bools_are_looked_up():
     scale = pd.Series([1.0, 2.0], pd.Index([False, True], name="is_new"))
     true = pd.Series([3.0, 3.0, 3.0], pd.Index([True, False, True], name="is_new"))

@@ -99,7 +99,9 @@ class MultiSeriesForecaster(PanelEstimator):
         season; the naive forecast is the last value. :func:`suggest_season_length` finds seasons.
     window_length : int, default=None
         Rows of history that a forecast is based on. None: twice the horizon, at least 14 of the
-        shortest and 3 of the longest of several seasons, rounded up to whole seasons.
+        shortest and 3 of the longest of several seasons, rounded up to whole seasons. With
+        `known_future`, choose at least the horizon: a window holds the values of its last
+        `window_length` steps ahead, and a warning names the steps before.
     segment_length : int, default=None
         Rows that enter the LSTM per step; must divide the window length. None: a season, or, if a
         season is shorter than 4 rows or does not divide the window length, the largest divisor of
@@ -354,6 +356,7 @@ class MultiSeriesForecaster(PanelEstimator):
         self._columns = self._find_columns(table)
         self._frame_kind = self._result_kind(X)
         self.window_length_, self.segment_length_ = self._choose_lengths()
+        self._warn_of_unread_steps()
         self._frequency = self._infer_frequency(table, rows)
         self.freq_ = None if self._frequency is None else self._frequency.step
         self._train(self._prepare(table, rows), len(table), task)
@@ -424,6 +427,16 @@ class MultiSeriesForecaster(PanelEstimator):
                 f"{window_length}. Choose a divisor, or segment_length=None."
             )
         return int(window_length), int(segment_length)
+
+    def _warn_of_unread_steps(self):
+        """Warn if the windows are too short for the columns known beforehand."""
+        n_unread = self.horizon - self.window_length_
+        if n_unread > 0 and self._columns.future:
+            warn_user(
+                f"window_length={self.window_length_} is shorter than horizon={self.horizon}, so "
+                f"the values of {self._columns.future_names} at the first {n_unread} steps ahead "
+                f"are not used. Choose window_length={self.horizon} or more, or None."
+            )
 
     def _infer_frequency(self, table, rows):
         if self.time is None:

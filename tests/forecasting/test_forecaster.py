@@ -568,6 +568,18 @@ def test_several_targets_are_forecast_side_by_side(season_length):
     assert make_targets(panel, 1, **IDS).columns.tolist() == ["y_lead1", "z_lead1", "w_lead1"]
 
 
+def test_columns_of_two_levels():
+    panel = PANEL.assign(z=-2 * PANEL["y"])
+    pairs = [("id", "unit"), ("id", "cycle"), ("value", "y"), ("value", "z")]
+    of_pairs = panel.set_axis(pd.MultiIndex.from_tuples(pairs), axis=1)
+    expected = linear().fit(panel).forecast()
+    found = linear(series=0, time=1).fit(of_pairs).forecast()
+    assert found["target"].tolist() == [("value", name) for name in expected["target"]]
+    assert_array_equal(found["prediction"], expected["prediction"])
+    errors = backtest(linear(series=0, time=1), of_pairs, 2)["scaled_error"]
+    assert_array_equal(errors, backtest(linear(), panel, 2)["scaled_error"])
+
+
 def test_covariates_change_forecasts():
     panel = with_covariates(PANEL)
     for name in ("x", "promo"):
