@@ -210,6 +210,35 @@ def test_seasonal_scale_by_hand():
     assert seasonal_scale(panel, 50, **IDS).isna().all(axis=None)
 
 
+@pytest.mark.parametrize(
+    ("first", "step"), [(0, 1), (3.0, 0.1), (pd.Timestamp("2024-01-01"), pd.Timedelta("1D"))]
+)
+@pytest.mark.parametrize("m", [1, 7])
+def test_seasons_are_counted_in_time_steps(first, step, m):
+    rng = np.random.default_rng(0)
+    number = np.tile(np.arange(60), 3)
+    panel = pd.DataFrame({"series": np.repeat(["a", "b", "c"], 60), "time": first + number * step})
+    panel["y"] = 10.0 * (number % 7) + rng.normal(size=180)
+    absent = (rng.random(180) < 0.2) & (number > 0) | (panel["series"] == "c") & (number > 20)
+    hidden = panel.assign(y=panel["y"].mask(absent))
+    gaps = panel[~absent].sample(frac=1, random_state=0)
+    expected = seasonal_scale(hidden, m, **IDS)
+    assert_allclose(seasonal_scale(gaps, m, **IDS)[expected.index], expected)
+    # Without the time, rows are counted.
+    by_row = seasonal_scale(panel[~absent], 7, series="series", columns="y")
+    assert (by_row > 1.1 * seasonal_scale(hidden, 7, **IDS)).all()
+
+
+def test_seasons_of_irregular_times_are_counted_in_rows():
+    panel = pd.DataFrame({"time": [0.0, 1.0, 2.0, 3.4], "y": [1.0, 2.0, 4.0, 8.0]})
+    with pytest.warns(UserWarning, match="A season is counted in rows.*not at regular times"):
+        assert seasonal_scale(panel, time="time")[0] == pytest.approx(7 / 3)
+    assert np.isnan(seasonal_scale(panel, 2, time="time", freq=0.2)[0])
+    assert np.isnan(seasonal_scale(panel[:1], time="time")[0])
+    with pytest.raises(ValueError, match="freq='D' must be a number"):
+        seasonal_scale(panel, time="time", freq="D")
+
+
 def test_seasonal_scale_leaves_out_missing_values():
     assert_allclose(seasonal_scale([[1.0], [np.nan], [4.0], [6.0]]), [2.0])
     assert np.isnan(seasonal_scale([[1.0], [np.nan], [4.0]])[0])

@@ -67,11 +67,11 @@ from sklstm.forecasting._estimators import (
     set_checkpoint,
 )
 from sklstm.forecasting._grid import RegularGrid
-from sklstm.forecasting._normalization import next_values
+from sklstm.forecasting._normalization import mean_differences, next_values
 from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm._conformal import check_calibration, conformal_shifts
 from sklstm.lstm._targets import check_quantiles
-from sklstm.metrics import mase, seasonal_scale
+from sklstm.metrics import mase
 
 # Rows of a PanelDataset on which a forecaster is fitted.
 MAX_ROWS = recipe.MAX_WINDOWS
@@ -367,7 +367,7 @@ class MultiSeriesForecaster(PanelEstimator):
         self.n_missing_ = len(grid) - len(table)
         self._builder = self._learn_normalization(grid)
         self._context = FittedContext.keep(table, rows, self._builder.reach)
-        self._naive_scale = self._seasonal_scale(table)
+        self._naive_scale = self._seasonal_scale(grid)
         return self._builder.build(grid, self._training_origins(grid))
 
     def _check_quantiles(self):
@@ -500,10 +500,14 @@ class MultiSeriesForecaster(PanelEstimator):
         lengths = self.window_length_, self._seasons[0]
         return recipe.choose_min_observed(n_observed, largest, *lengths)
 
-    def _seasonal_scale(self, table):
-        names = self._columns.target_names
-        ids = {"series": self.series, "time": self.time}
-        return pd.DataFrame(seasonal_scale(table, self._seasons[0], names, **ids))
+    def _seasonal_scale(self, grid):
+        """Compute the mean error of the seasonal naive forecast of each series and target."""
+        known, starts = ~np.isnan(grid.values), grid.starts()
+        columns = [
+            mean_differences(*target, starts, self._seasons[0])
+            for target in zip(grid.values.T, known.T, strict=True)
+        ]
+        return pd.DataFrame(np.column_stack(columns), grid.rows.ids)
 
     def _train(self, prepared, n_rows, task):
         """Fit the regressors; calibrate the quantiles on the targets that were held out."""

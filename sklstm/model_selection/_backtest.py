@@ -19,7 +19,7 @@ from sklstm._bar import ReportingParallel
 from sklstm._panel.checks import check_method
 from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
-from sklstm._panel.frequency import TOLERANCE
+from sklstm._panel.frequency import TOLERANCE, infer_frequency
 from sklstm._panel.read import (
     as_names,
     id_label,
@@ -91,7 +91,14 @@ class _RollingPanel:
         )
         time = self.ids["time"]
         self.stamps = None if time is None else time_stamps(table, time)
+        self.freq = self._find_step(settings.get("freq"))
         self.series_label, self.time_label = _id_labels(table, **self.ids)
+
+    def _find_step(self, freq: Any) -> Any:
+        """Return the time step of the panel; None without `time`, and for periods."""
+        if self.stamps is None or isinstance(self.stamps, pd.PeriodIndex):
+            return None
+        return infer_frequency(self.stamps[self.rows.sorting], self.rows.run_starts(), freq).step
 
     def in_kind_of_panel(self, result: pd.DataFrame) -> Any:
         """Convert a result to the kind of frame of the panel."""
@@ -111,7 +118,8 @@ class _RollingPanel:
         column = np.arange(len(rows)) % len(self.targets)
         y_true = np.where(rows < 0, np.nan, self.values[rows, column])
         past = self.table.iloc[self.parts.before(cut)]
-        scale = seasonal_scale(past, self.season_length, self.targets, **self.ids)
+        options = {"freq": self.freq, **self.ids}
+        scale = seasonal_scale(past, self.season_length, self.targets, **options)
         scale = self._spread(scale.reindex(self.rows.ids[used]).to_numpy())
         key_columns = keys.to_frame(index=False)
         table = {
@@ -327,8 +335,8 @@ def backtest(
     forecaster : estimator
         A :class:`~sklstm.MultiSeriesForecaster`, or an estimator with methods ``fit(panel)`` and
         ``forecast(panel, future)`` and parameters `horizon`, `series` and `time`. Its parameters
-        `target`, `season_length` and `known_future` are used if it has them. It is cloned, not
-        changed.
+        `target`, `season_length`, `known_future` and `freq` are used if it has them. It is cloned,
+        not changed.
     panel : DataFrame of shape (n_rows, n_columns)
         A panel with the ids and the time in columns or index levels. Rows may be in any order.
         The forecaster receives its rows as DataFrames of the same library.

@@ -297,7 +297,7 @@ def _check_arguments(metric: Metric) -> None:
 def _check_no_values_per_row(metric: Metric) -> None:
     """Raise ValueError if a metric holds values of rows, which a scorer sorts and selects."""
     function, given = _unwrap(metric)
-    scale = given.get("scale") if function in LOSSES else None
+    scale: Any = given.get("scale") if function in LOSSES else None
     name = "sample_weight" if given.get("sample_weight") is not None else "scale"
     if name == "scale" and (isinstance(scale, pd.Series) or np.ndim(scale) == 0):
         return

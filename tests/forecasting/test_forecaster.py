@@ -680,6 +680,17 @@ def test_score_is_the_mean_absolute_scaled_error_of_the_next_rows(timed):
     assert model.score(test[test["unit"] == "b"]) < 0
 
 
+def test_missing_rows_and_missing_values_have_the_same_score():
+    before_end = PANEL.groupby("unit")["cycle"].transform("max") - PANEL["cycle"]
+    absent = (PANEL["cycle"] % 5 == 3) & (before_end > 3) & (PANEL["cycle"] > 3)
+    scores = []
+    for panel in (PANEL.assign(y=PANEL["y"].mask(absent)), PANEL[~absent]):
+        is_last = before_end[panel.index] < 3
+        model = linear(3, regressor=Zero()).fit(panel[~is_last])
+        scores.append(model.score(panel[is_last]))
+    assert scores[0] == pytest.approx(scores[1])
+
+
 def test_scores_of_ids_that_are_bools():
     panel = PANEL[PANEL["unit"] != "c"].assign(unit=PANEL["unit"] == "b")
     later = panel.groupby("unit").max().reset_index()
