@@ -29,6 +29,7 @@ from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, lear
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
 from sklstm._panel.frequency import infer_frequency
+from sklstm._panel.numeric_columns import check_numeric_columns
 from sklstm._panel.read import (
     as_table,
     read_panel,
@@ -56,8 +57,8 @@ from sklstm.forecasting._context import (
     FittedContext,
     JoinedRows,
     check_after,
+    check_known_values,
     check_later,
-    check_no_missing_values,
     check_series,
 )
 from sklstm.forecasting._estimators import (
@@ -825,7 +826,9 @@ class MultiSeriesForecaster(PanelEstimator):
             for each in self._categories
             if each.position in known
         ]
-        return encode_categories(future, categories, np.nan), rows
+        future = encode_categories(future, categories, np.nan)
+        check_numeric_columns(future[self._columns.future_names], series, time)
+        return future, rows
 
     def _grid(self, table, rows):
         stamps = None if self.time is None else time_stamps(table, self.time)
@@ -842,7 +845,7 @@ class MultiSeriesForecaster(PanelEstimator):
             names = self._columns.future_names
             check_series(future_rows, rows.ids)
             check_after(joined, future_rows, stamps)
-            check_no_missing_values(future, future_rows, names, rows.ids, stamps)
+            check_known_values(future, future_rows, names, rows.ids, stamps)
         if not self._columns.future:
             return joined
         return joined.with_future(future, future_rows, self._columns.unknown_names)

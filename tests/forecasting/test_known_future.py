@@ -336,8 +336,10 @@ def test_a_future_that_is_passed_as_panel():
         (PANEL, "rows that are not later than the last row of their series, the first of series"),
         (FUTURE.rename(columns={"promo": "Promo"}), r"\['shop', 'day', 'Promo'\]. Did you mean 'P"),
         (FUTURE.drop(columns="promo"), r"Its columns are \['shop', 'day'\]. Add or rename"),
+        (FUTURE.assign(promo="1"), r"'promo' holds text .* pandas.to_numeric"),
+        (FUTURE.assign(promo=[np.inf] * 2 + [1.0] * 7), r"future .* \['promo'\] in 2 rows.*finite"),
     ],
-    ids=["series", "type", "early", "panel", "column", "no column"],
+    ids=["series", "type", "early", "panel", "column", "no column", "text", "infinite"],
 )
 def test_a_future_that_does_not_fit(future, message):
     for call in (lambda: MODEL.forecast(future=future), lambda: MODEL.predict(PANEL, future)):
