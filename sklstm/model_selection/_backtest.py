@@ -390,6 +390,9 @@ def backtest(
     gives the MASE by series. Pass the quantile columns to :func:`sklstm.metrics.coverage` and
     :func:`sklstm.metrics.pinball_loss`.
 
+    **Dates.** If series end at different dates, the forecaster is trained on one series at dates
+    after the cutoff of another.
+
     **Gaps.** Origins are counted in rows, but the forecaster counts steps in time. `y_true` is the
     value of the row at the time of the forecast. It is NaN if the panel has no row at that time.
     Without `time`, steps are rows.

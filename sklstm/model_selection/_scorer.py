@@ -174,7 +174,13 @@ class _SeriesScorer:
         return self._call(y_true, predicted[known], sample_weight=shares)
 
     def _call(self, y_true: pd.Series | pd.DataFrame, y_pred: np.ndarray, **options: Any) -> float:
-        return float(self._scorer(_GivenPredictions(), y_pred, y_true, **options))
+        score: Any = self._scorer(_GivenPredictions(), y_pred, y_true, **options)
+        if np.ndim(score) > 0:
+            raise TypeError(
+                f"metric={_metric_name(self._metric)} returned a {type(score).__name__}, expected "
+                "a number. Return the mean over the rows, or one of its elements."
+            )
+        return float(score)
 
     def _accept_sample_weight(self) -> bool:
         """Whether the metric takes weights; scikit-learn's searches ask for it by this name."""

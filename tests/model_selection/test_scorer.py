@@ -553,6 +553,12 @@ def test_values_per_row_cannot_be_part_of_the_metric(metric):
         make_series_scorer(metric, **IDS)
 
 
+def test_a_metric_that_returns_no_number():
+    scorer = make_series_scorer(lambda true, _: true, greater_is_better=False, **IDS)
+    with pytest.raises(TypeError, match="returned a Series, expected a number. Return the mean"):
+        scorer(Noisy(), PANEL, PANEL["p"])
+
+
 def test_a_search_without_targets():
     scorer, split = make_series_scorer("r2", **IDS), PerSeriesTimeSplit(2, **IDS)
     search = GridSearchCV(Noisy(), {}, scoring=scorer, cv=split, error_score="raise")
