@@ -67,15 +67,12 @@ class Frequency:
         rounded = np.rint(position)
         is_off = ~(np.abs(position - rounded) < TOLERANCE)  # also True for NaN
         if is_off.any():
-            such_as = ""
-            if _may_be_months(self.step):
-                such_as = ", such as pd.DateOffset(months=1), the same day of each month"
             raise ValueError(
                 f"The rows are not at regular times: {is_off.sum()} of them are not a whole number "
                 f"of steps ({self._name}) after the first row of their series, such as that at "
                 f"{show(stamps[np.flatnonzero(is_off)[0]])}. Round the times, such as with "
                 ".dt.floor('D'), resample the series to regular steps, or pass the step as freq="
-                f"{such_as}."
+                f"{self._remedy(stamps)}."
             )
         counts: np.ndarray = rounded.astype(np.int64)
         self._check_one_row_per_step(counts, stamps, starts)
@@ -93,6 +90,17 @@ class Frequency:
                 f"{show(stamps[second - 1])}. Expected one row per series and step: remove one of "
                 "them, average them, or pass a smaller step as freq=."
             )
+
+    def _remedy(self, stamps: pd.Index) -> str:
+        """Add what else may be wrong with dates that are not at regular times."""
+        if _may_be_months(self.step):
+            return ", such as pd.DateOffset(months=1), the same day of each month"
+        if getattr(stamps, "tz", None) is not None and _is_clock_time(self.step):
+            return (
+                ". If the steps are those of a clock that is set to summer time, drop the zone "
+                "with .dt.tz_localize(None)"
+            )
+        return ""
 
     @property
     def _name(self) -> str:

@@ -492,10 +492,17 @@ class MultiSeriesForecaster(PanelEstimator):
         """Choose how many observed rows a training window must have."""
         largest = prepared.largest_observed()
         if (largest == 0).any():
+            longest, step = prepared.series_rows.sizes.max(), self.horizon
+            why = f": the longest series has {longest} steps. Choose a shorter horizon, or pass"
+            if longest > self.horizon:
+                step = np.flatnonzero(largest == 0)[0] % self.horizon + 1
+                why = (
+                    f", although a series has {longest} steps: all of these values are missing. "
+                    f"Check the time step (freq_={self.freq_}), or pass other or"
+                )
             raise ValueError(
-                f"No row of X (n_samples={n_rows}) has a known target {self.horizon} steps "
-                f"after it: the longest series has {prepared.series_rows.sizes.max()} steps. "
-                "Choose a shorter horizon, or pass longer series."
+                f"No row of X (n_samples={n_rows}) has a known target {step} steps after it{why} "
+                "longer series."
             )
         n_observed = prepared.windows.n_observed[has_target]
         lengths = self.window_length_, self._seasons[0]

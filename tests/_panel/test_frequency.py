@@ -184,6 +184,10 @@ def test_bad_freq(stamps, freq, message):
         (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 of them are not a whole"),
         (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 of them are not"),
         (dates("MS") + pd.Timedelta(days=9), r"pd\.DateOffset\(months=1\), the same day of each"),
+        (
+            dates("12h", "2024-03-25").tz_localize("Europe/Berlin"),
+            r"summer time, drop the zone with \.dt\.tz_localize\(None\)",
+        ),
     ],
 )
 def test_irregular_time_stamps(stamps, message):

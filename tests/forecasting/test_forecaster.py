@@ -887,6 +887,10 @@ def test_early_stopping():
         ({"known_future": "y"}, "No column is left to forecast"),
         ({"known_future": 1.5}, "'known_future' parameter of MultiSeriesForecaster"),
         ({"horizon": 30}, "known target 30 steps after it: the longest series has 30 steps"),
+        (
+            {"freq": 0.5},
+            r"known target 1 steps after it, .* the time step \(freq_=0\.5\)",
+        ),
         ({"horizon": 0}, "'horizon' parameter of MultiSeriesForecaster"),
         ({"segment_length": 3}, "segment_length=3 does not divide the window length 4"),
         ({"quantiles": [0.1, 0.9]}, r"quantiles=\[0.1, 0.9\] needs .* Ridge\(\) has no"),
