@@ -17,9 +17,11 @@ from sklstm._panel.show import show
 
 # Number of runs of rows that pd.infer_freq is tried on.
 MAX_INFERRED_RUNS = 10
-# Largest size of the grid of `fill_gaps` per given row. If it is larger, a time stamp or the step
-# is probably wrong.
+# Largest size of the grid of `fill_gaps` per given row, and a size that any grid may have, since a
+# single row may come long after the rows of fit. If it is larger, a time stamp or the step is
+# probably wrong.
 MAX_MISSING = 100
+SMALL_GRID = 2**16
 # Tolerance of time stamps, as a share of a step, since floats are rounded.
 TOLERANCE = 1e-3
 DAY = 86_400 * 10**9  # in nanoseconds
@@ -195,7 +197,7 @@ def fill_gaps(codes: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.nd
     starts = run_starts(codes)
     ends = np.append(starts[1:], len(codes)) - 1
     lengths = numbers[ends] + 1
-    if lengths.sum() > MAX_MISSING * len(codes):
+    if lengths.sum() > max(MAX_MISSING * len(codes), SMALL_GRID):
         raise ValueError(
             f"The {len(codes)} rows would have {lengths.sum() - len(codes)} missing steps between "
             "them. Check the time stamps, or pass the step as freq=."

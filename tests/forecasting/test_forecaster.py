@@ -313,6 +313,10 @@ def test_rows_far_after_fit_continue_their_series():
     assert_allclose(model.predict(later), model.predict(whole)[-1:], rtol=1e-6)
     new = model.predict(later.assign(unit="new"))
     assert (np.abs(model.predict(later) - new) > 1e-6).any()
+    # After a long pause, one row is enough, and nothing is left of what was before.
+    much_later = later.assign(cycle=50_000)
+    assert_allclose(model.predict(much_later), new)
+    assert model.forecast(much_later)["cycle"].tolist() == [50_001, 50_002]
 
 
 def test_earlier_rows_look_ahead_at_rows_that_continue():
