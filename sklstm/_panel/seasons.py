@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklstm._panel.frequency import infer_frequency
+from sklstm._panel.infer_frequency import infer_frequency
 from sklstm._panel.read import as_table, time_stamps
 from sklstm._panel.rows import SeriesRows, run_starts
 from sklstm._panel.user_warnings import warn_user

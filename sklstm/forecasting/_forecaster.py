@@ -28,7 +28,7 @@ from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, learn_categories
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
-from sklstm._panel.frequency import infer_frequency
+from sklstm._panel.infer_frequency import infer_frequency
 from sklstm._panel.numeric_columns import check_numeric_columns
 from sklstm._panel.read import (
     as_table,

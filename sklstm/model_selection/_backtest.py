@@ -19,7 +19,8 @@ from sklstm._bar import ReportingParallel
 from sklstm._panel.checks import check_method
 from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
-from sklstm._panel.frequency import TOLERANCE, infer_frequency
+from sklstm._panel.frequency import TOLERANCE
+from sklstm._panel.infer_frequency import infer_frequency
 from sklstm._panel.read import (
     as_names,
     id_label,

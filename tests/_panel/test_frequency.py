@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklstm._panel.frequency import fill_gaps, infer_frequency
+from sklstm._panel.frequency import fill_gaps
+from sklstm._panel.infer_frequency import infer_frequency
 
 N = 24
 
