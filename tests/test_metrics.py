@@ -207,7 +207,8 @@ def test_seasonal_scale_by_hand():
     scattered = panel.iloc[[4, 3, 0, 5, 1, 2]]
     pd.testing.assert_frame_equal(seasonal_scale(scattered, 2, **IDS).loc[["a", "b"]], both)
     assert_allclose(seasonal_scale([[1.0], [2.0], [4.0]]), [1.5])
-    assert seasonal_scale(panel, 50, **IDS).isna().all(axis=None)
+    for m in (50, 2**62):
+        assert seasonal_scale(panel, m, **IDS).isna().all(axis=None)
 
 
 @pytest.mark.parametrize(

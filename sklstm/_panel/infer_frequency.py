@@ -49,8 +49,9 @@ def infer_frequency(stamps: pd.Index, starts: np.ndarray, freq: Any = None) -> F
         - the calendar step (such as months or business days) that pandas infers from one of the
           longest series without gaps. Quarters and years are counted in months if those of the
           series start in different months;
-        - the most common difference of successive rows, unless all rows are at the start or end,
-          and the middle of a month. One day becomes a business day if no row is on a weekend.
+        - months or half months, if all rows are at the start or end, and in the middle, of a month;
+        - the most common difference of successive rows. One day becomes a business day if no row
+          is on a weekend.
 
     Raises
     ------
@@ -86,19 +87,25 @@ def _infer_date_step(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
             return offset
     if step == DAY and differences.max() > 2 * DAY and not _has_weekends(stamps):
         return pd.offsets.BusinessDay()
-    half_month = _infer_half_month(stamps) if (differences % step).any() else None
-    return _fixed_offset(step, stamps) if half_month is None else half_month
+    is_irregular = (differences % step).any()
+    offset = _infer_from_days_of_month(stamps, 27 * DAY < step < 32 * DAY, is_irregular)
+    return _fixed_offset(step, stamps) if offset is None else offset
 
 
-def _infer_half_month(stamps: pd.DatetimeIndex) -> Any:
-    """Infer that all dates are in the middle, and at the start or at the end of months, or None."""
-    for is_bound, offset in (
-        (stamps.day == 1, pd.offsets.SemiMonthBegin),
-        (stamps.day == stamps.days_in_month, pd.offsets.SemiMonthEnd),
+def _infer_from_days_of_month(
+    stamps: pd.DatetimeIndex, may_be_months: bool, may_be_half_months: bool
+) -> Any:
+    """Infer months or half months from dates at the starts or ends of months, and in the middle."""
+    for is_bound, month, half_month in (
+        (stamps.day == 1, pd.offsets.MonthBegin, pd.offsets.SemiMonthBegin),
+        (stamps.day == stamps.days_in_month, pd.offsets.MonthEnd, pd.offsets.SemiMonthEnd),
     ):
-        middle = stamps.day[~is_bound].unique()
-        if len(middle) == 1 and middle[0] in MIDDLE_DAYS and is_bound.any():
-            return offset(day_of_month=int(middle[0]))
+        other_days = stamps.day[~is_bound].unique()
+        if may_be_months and len(other_days) == 0:
+            return month()
+        is_middle = len(other_days) == 1 and other_days[0] in MIDDLE_DAYS
+        if may_be_half_months and is_middle and is_bound.any():
+            return half_month(day_of_month=int(other_days[0]))
     return None
 
 

@@ -86,7 +86,7 @@ def one_season_earlier(codes: np.ndarray, steps: np.ndarray, season_length: int)
     ndarray of shape (n_rows,)
         Positions; -1 where there is no such row.
     """
-    starts = run_starts(codes)
+    starts, season_length = run_starts(codes), min(season_length, steps.max() + 1)
     sizes = np.diff(starts, append=len(codes))
     # Numbers of all series, which leave out a season between one series and the next.
     lengths = steps[starts + sizes - 1] + 1 + season_length

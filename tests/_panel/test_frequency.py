@@ -121,6 +121,16 @@ def test_quarters_and_years_that_start_in_different_months(first, second):
     assert same.freqstr == first
 
 
+@pytest.mark.parametrize("freq", ["MS", "ME"])
+@pytest.mark.parametrize("rows", [[0, 1], [0, 1, 3, 4, 6, 7], [[0, 1], [4, 5]]])
+def test_months_of_which_no_three_follow_each_other(freq, rows):
+    rows = np.atleast_2d(rows)
+    stamps, starts = dates(freq)[rows.ravel()], np.arange(len(rows)) * rows.shape[1]
+    frequency = infer_frequency(stamps, starts)
+    assert_array_equal(frequency.numbers(stamps, starts), (rows - rows[:, :1]).ravel())
+    assert frequency.after(stamps[1:2], 2).tolist() == dates(freq)[2:4].tolist()
+
+
 def test_two_weeks_that_begin_on_the_days_of_half_months():
     days = pd.DatetimeIndex(["2023-02-01", "2023-02-15", "2023-03-01"])
     assert infer_frequency(days, np.array([0])).after(days[2:], 2).day.tolist() == [15, 29]
