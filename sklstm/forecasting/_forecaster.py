@@ -40,7 +40,7 @@ from sklstm._panel.rows import SeriesRows
 from sklstm._panel.seasons import as_seasons
 from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
-from sklstm._panel.unchanged import check_time_kind
+from sklstm._panel.unchanged import check_time_kind, check_time_zone
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.methods import check_block_series, concatenate_blocks
@@ -806,6 +806,8 @@ class MultiSeriesForecaster(PanelEstimator):
         )
         # Without the values of the panel, which would stay in memory beside those of the table.
         rows = SeriesRows(panel.codes, panel.ids, panel.time, panel.time_kind, panel.order)
+        if self.time is not None:
+            check_time_zone(self, time_stamps(as_table(X), self.time), reset)
         if isinstance(X, pd.DataFrame):
             warn_of_unsorted_rows(X, rows)
             X = order_levels(X, [self.series, self.time])
@@ -827,6 +829,8 @@ class MultiSeriesForecaster(PanelEstimator):
         future = self._columns.place_ids(future, series, time)
         rows = read_series_rows(future, series, time)
         check_time_kind(self, rows.time_kind, reset=False)
+        if time is not None:
+            check_time_zone(self, time_stamps(future, time), reset=False)
         names, known = self._columns.names, self._columns.future
         categories = [
             replace(each, position=future.columns.get_loc(names[each.position]))

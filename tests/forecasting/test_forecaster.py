@@ -537,6 +537,26 @@ def test_time_of_all_kinds(stamps, ahead):
     assert_allclose(linear().fit(index).predict(index), expected.predict(panel), rtol=1e-6)
 
 
+def test_the_time_zone_is_that_of_fit():
+    days = pd.date_range("2024-03-20", periods=30, tz="Europe/Berlin")
+    panel = with_covariates(PANEL).drop(columns="x")
+    panel = panel.assign(cycle=days.take(panel["cycle"] % 30))
+    past, later = panel[panel["cycle"] < days[25]], panel[panel["cycle"] >= days[25]]
+    model = linear(1, target="y", known_future=["promo"]).fit(past)
+    utc = later.assign(cycle=later["cycle"].dt.tz_convert("UTC"))
+    future = utc.drop(columns="y")
+    message = r"Europe/Berlin in fit and is UTC now.*\.dt\.tz_convert\('Europe/Berlin'\)"
+    for call in (
+        model.predict,
+        model.forecast,
+        model.score,
+        lambda _: model.forecast(past, future),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(utc)
+    assert pickle.loads(pickle.dumps(model)).score(later) == model.score(later)
+
+
 @pytest.mark.parametrize("season_length", SEASONS)
 def test_several_targets_are_forecast_side_by_side(season_length):
     panel = PANEL.assign(z=-2 * PANEL["y"], w=np.cos(PANEL["cycle"]))
