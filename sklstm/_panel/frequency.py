@@ -204,12 +204,16 @@ def nanoseconds(stamps: Any) -> np.ndarray:
 
 
 def is_clock_time(step: Any) -> bool:
-    return isinstance(step, (pd.Timedelta, pd.tseries.offsets.Tick))
+    # Before pandas 3, days are ticks of 24 hours.
+    is_tick = isinstance(step, (pd.Timedelta, pd.tseries.offsets.Tick))
+    return is_tick and not isinstance(step, pd.offsets.Day)
 
 
 def _may_be_months(step: Any) -> bool:
-    is_calendar = isinstance(step, pd.offsets.BaseOffset) and not is_clock_time(step)
-    return is_calendar and (whole_days(step) or 28) >= 28
+    days = whole_days(step)
+    if days is not None:
+        return days >= 28
+    return isinstance(step, pd.offsets.BaseOffset) and not is_clock_time(step)
 
 
 def whole_days(step: Any) -> int | None:
