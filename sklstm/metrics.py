@@ -8,6 +8,7 @@ the truth is known. This module is long because of its docstrings.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
 from sklstm._panel.arrays import CONVERT_TEXT, check_no_text
-from sklstm._panel.by_id import look_up
+from sklstm._panel.by_id import look_up, series_by_id
 from sklstm._panel.checks import as_floats, check_lengths
 from sklstm._panel.frames import as_plain
 from sklstm._panel.lives import separate_lives, without_censored
 from sklstm._panel.pairs import count_comparable, count_ordered
 from sklstm._panel.read import read_panel
+from sklstm._panel.seasons import number_steps, one_season_earlier
 from sklstm._panel.weights import check_weights
 
 __all__ = [
@@ -205,6 +207,7 @@ def seasonal_scale(
     season_length: int = 1,
     columns: str | int | Sequence[str | int] | None = None,
     *,
+    freq: float | str | pd.offsets.BaseOffset | timedelta | None = None,
     series: str | int | None = None,
     time: str | int | None = None,
 ) -> pd.Series | pd.DataFrame:
@@ -217,9 +220,13 @@ def seasonal_scale(
     panel : DataFrame or array-like of shape (n_rows, n_columns)
         Training rows.
     season_length : int, default=1
-        Number of rows in a season.
+        Number of steps in a season. With `time`, steps are steps in time, and those without a row
+        count as missing values. Without it, or if the times are irregular, of which a warning
+        tells, they are rows.
     columns : str, int or list of them, default=None
         The columns to compute the scale of. None: all features.
+    freq : number, str, pandas offset or timedelta, default=None
+        The time step. None: inferred from the rows.
     series, time : str, int or None, default=None
         Column name, index level name or column position of the ids and of the time.
 
@@ -227,7 +234,7 @@ def seasonal_scale(
     -------
     Series (one column) or DataFrame of shape (n_series, n_columns)
         The scale by id, always of pandas, since the ids are its index. The index has the name of
-        `series`, or "series" if that is a position. NaN for a series that has no two rows one
+        `series`, or "series" if that is a position. NaN for a series that has no two values one
         season apart.
 
     Examples
@@ -245,9 +252,10 @@ def seasonal_scale(
     rows = read_panel(panel, columns=columns, series=series, time=time)
     labels = rows.names
     values, codes = rows.sort(rows.values), rows.sort(rows.codes)
-    difference = np.abs(values[m:] - values[:-m])
-    difference[codes[m:] != codes[:-m]] = np.nan
-    means = pd.DataFrame(difference.astype(float), columns=labels).groupby(codes[m:]).mean()
+    earlier = one_season_earlier(codes, number_steps(panel, rows, time, freq), m)
+    difference = np.abs(values - values[earlier]).astype(float)
+    difference[earlier < 0] = np.nan
+    means = pd.DataFrame(difference, columns=labels).groupby(codes).mean()
     means = means.reindex(np.arange(len(rows.ids)))
     name = series if series is None or isinstance(series, str) else "series"
     means.index = rows.ids.rename(name)
@@ -353,7 +361,7 @@ def _check_scale(scale: Any, y_true: ArrayLike, n_rows: int) -> np.ndarray:
     """Return one scale for all rows or one per row; NaN for scales that are not positive."""
     if isinstance(scale, pd.Series):
         scale = _look_up(scale, y_true)
-    scale = np.asarray(scale, dtype=float)
+    scale = as_floats(scale, "scale")
     if scale.ndim > 1 or scale.shape not in ((), (n_rows,)):
         raise ValueError(
             f"scale has shape {scale.shape}; expected one number, or {n_rows} for as many rows."
@@ -375,7 +383,7 @@ def _look_up(scale: pd.Series, y_true: ArrayLike) -> np.ndarray:
         )
     ids = index.get_level_values(name)
     remedy = "Compute the scale of all series that are scored."
-    by_id = look_up(scale, ids.unique(), "scale", remedy, allow_missing=True)
+    by_id = look_up(series_by_id(scale, "scale"), ids.unique(), "scale", remedy, allow_missing=True)
     values: np.ndarray = by_id.reindex(ids).to_numpy()  # .loc would take bools as a mask
     return values
 

@@ -71,6 +71,21 @@ def test_mase_with_scale_by_id():
         mase(true, [2.0, 7.0, 5.0], scale=scale.drop("b"))
 
 
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        (pd.Series([1.0, 2.0], pd.Index(["a", "a"], name="series")), "more than once in scale"),
+        ({"a": 1.0}, "scale is not numeric"),
+        ("a", "scale is not numeric"),
+        (-1.0, "scale has negative values"),
+    ],
+)
+def test_bad_scales(scale, message):
+    true = pd.Series([1.0, 2.0], pd.Index(["a", "a"], name="series"))
+    with pytest.raises(ValueError, match=message):
+        mase(true, [2.0, 7.0], scale=scale)
+
+
 def test_ids_that_are_bools_are_looked_up():
     scale = pd.Series([1.0, 2.0], pd.Index([False, True], name="is_new"))
     true = pd.Series([3.0, 3.0, 3.0], pd.Index([True, False, True], name="is_new"))
@@ -192,7 +207,37 @@ def test_seasonal_scale_by_hand():
     scattered = panel.iloc[[4, 3, 0, 5, 1, 2]]
     pd.testing.assert_frame_equal(seasonal_scale(scattered, 2, **IDS).loc[["a", "b"]], both)
     assert_allclose(seasonal_scale([[1.0], [2.0], [4.0]]), [1.5])
-    assert seasonal_scale(panel, 50, **IDS).isna().all(axis=None)
+    for m in (50, 2**62):
+        assert seasonal_scale(panel, m, **IDS).isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("first", "step"), [(0, 1), (3.0, 0.1), (pd.Timestamp("2024-01-01"), pd.Timedelta("1D"))]
+)
+@pytest.mark.parametrize("m", [1, 7])
+def test_seasons_are_counted_in_time_steps(first, step, m):
+    rng = np.random.default_rng(0)
+    number = np.tile(np.arange(60), 3)
+    panel = pd.DataFrame({"series": np.repeat(["a", "b", "c"], 60), "time": first + number * step})
+    panel["y"] = 10.0 * (number % 7) + rng.normal(size=180)
+    absent = (rng.random(180) < 0.2) & (number > 0) | (panel["series"] == "c") & (number > 20)
+    hidden = panel.assign(y=panel["y"].mask(absent))
+    gaps = panel[~absent].sample(frac=1, random_state=0)
+    expected = seasonal_scale(hidden, m, **IDS)
+    assert_allclose(seasonal_scale(gaps, m, **IDS)[expected.index], expected)
+    # Without the time, rows are counted.
+    by_row = seasonal_scale(panel[~absent], 7, series="series", columns="y")
+    assert (by_row > 1.1 * seasonal_scale(hidden, 7, **IDS)).all()
+
+
+def test_seasons_of_irregular_times_are_counted_in_rows():
+    panel = pd.DataFrame({"time": [0.0, 1.0, 2.0, 3.4], "y": [1.0, 2.0, 4.0, 8.0]})
+    with pytest.warns(UserWarning, match="A season is counted in rows.*not at regular times"):
+        assert seasonal_scale(panel, time="time")[0] == pytest.approx(7 / 3)
+    assert np.isnan(seasonal_scale(panel, 2, time="time", freq=0.2)[0])
+    assert np.isnan(seasonal_scale(panel[:1], time="time")[0])
+    with pytest.raises(ValueError, match="freq='D' must be a number"):
+        seasonal_scale(panel, time="time", freq="D")
 
 
 def test_seasonal_scale_leaves_out_missing_values():

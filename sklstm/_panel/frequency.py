@@ -1,25 +1,22 @@
-"""Infer the frequency of series: the step in time from one row to the next."""
+"""Hold the frequency of series: the step in time from one row to the next."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from datetime import timedelta
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.frequencies import to_offset
 
 from sklstm._panel.rows import run_starts
 from sklstm._panel.show import show
 
-# Number of runs of rows that pd.infer_freq is tried on.
-MAX_INFERRED_RUNS = 10
-# Largest size of the grid of `fill_gaps` per given row. If it is larger, a time stamp or the step
-# is probably wrong.
+# Largest size of the grid of `fill_gaps` per given row, and a size that any grid may have, since a
+# single row may come long after the rows of fit. If it is larger, a time stamp or the step is
+# probably wrong.
 MAX_MISSING = 100
+SMALL_GRID = 2**16
 # Tolerance of time stamps, as a share of a step, since floats are rounded.
 TOLERANCE = 1e-3
 DAY = 86_400 * 10**9  # in nanoseconds
@@ -56,23 +53,53 @@ class Frequency:
         Raises
         ------
         ValueError
-            If a time stamp is not a whole number of steps after the first one of its series.
+            If a time stamp is not a whole number of steps after the first one of its series, or if
+            two rows of a series have the same step.
         """
-        ordinals, length = _ordinals(stamps, self.step)
+        ordinals, length = as_ordinals(stamps, self.step)
         first = np.repeat(ordinals[starts], np.diff(starts, append=len(ordinals)))
         position = (ordinals - first) / length
         rounded = np.rint(position)
         is_off = ~(np.abs(position - rounded) < TOLERANCE)  # also True for NaN
         if is_off.any():
-            step = getattr(self.step, "freqstr", show(self.step))
             raise ValueError(
                 f"The rows are not at regular times: {is_off.sum()} of them are not a whole number "
-                f"of steps ({step}) after the first row of their series, such as that at "
+                f"of steps ({self._name}) after the first row of their series, such as that at "
                 f"{show(stamps[np.flatnonzero(is_off)[0]])}. Round the times, such as with "
-                ".dt.floor('D'), resample the series to regular steps, or pass the step as freq=."
+                ".dt.floor('D'), resample the series to regular steps, or pass the step as freq="
+                f"{self._remedy(stamps)}."
             )
         counts: np.ndarray = rounded.astype(np.int64)
+        self._check_one_row_per_step(counts, stamps, starts)
         return counts
+
+    def _check_one_row_per_step(self, counts, stamps, starts) -> None:
+        """Raise ValueError if successive rows of a series are closer than the tolerance."""
+        has_step = np.append(True, counts[1:] > counts[:-1])
+        has_step[starts] = True
+        if not has_step.all():
+            second = np.flatnonzero(~has_step)[0]
+            raise ValueError(
+                f"{(~has_step).sum()} of the rows are at the same step ({self._name}) as the row "
+                f"before, such as that at {show(stamps[second])} after "
+                f"{show(stamps[second - 1])}. Expected one row per series and step: remove one of "
+                "them, average them, or pass a smaller step as freq=."
+            )
+
+    def _remedy(self, stamps: pd.Index) -> str:
+        """Add what else may be wrong with dates that are not at regular times."""
+        if _may_be_months(self.step):
+            return ", such as pd.DateOffset(months=1), the same day of each month"
+        if getattr(stamps, "tz", None) is not None and is_clock_time(self.step):
+            return (
+                ". If the steps are those of a clock that is set to summer time, drop the zone "
+                "with .dt.tz_localize(None)"
+            )
+        return ""
+
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.step, "freqstr", show(self.step)))
 
     def after(self, stamps: pd.Index, horizon: int) -> pd.Index:
         """Return the next time stamps after each of `stamps`.
@@ -88,8 +115,8 @@ class Frequency:
         pandas.Index of shape (n_series * horizon,)
             All time stamps of the first series, then those of the second, and so on.
         """
-        step, days, zone = self.step, _whole_days(self.step), None
-        if isinstance(stamps, pd.DatetimeIndex) and not _is_clock_time(step):
+        step, days, zone = self.step, whole_days(self.step), None
+        if isinstance(stamps, pd.DatetimeIndex) and not is_clock_time(step):
             stamps, zone = _wall_times(stamps), stamps.tz
             if days is not None:
                 step = pd.DateOffset(days=days)  # pd.offsets.Week may move to another weekday
@@ -100,48 +127,6 @@ class Frequency:
         order = np.arange(horizon * len(stamps)).reshape(horizon, len(stamps)).T.ravel()
         found = ahead[0].append(ahead[1:]).take(order)
         return found if zone is None else _localize(found, zone)
-
-
-def infer_frequency(stamps: pd.Index, starts: np.ndarray, freq: Any = None) -> Frequency:
-    """Infer the frequency of a panel.
-
-    Parameters
-    ----------
-    stamps : pandas.Index of shape (n_rows,)
-        Numbers, datetimes, periods or timedeltas, sorted by series and time.
-    starts : ndarray of shape (n_series,)
-        Positions of the first rows of the series.
-    freq : number, str, pandas offset or timedelta, default=None
-        The step, if the user passed it.
-
-    Returns
-    -------
-    Frequency
-        In this order of precedence:
-
-        - `freq`;
-        - the frequency of periods;
-        - the calendar step (such as months or business days) that pandas infers from one of the
-          longest series without gaps;
-        - the most common difference of successive rows. One day becomes a business day if no row
-          is on a weekend.
-
-    Raises
-    ------
-    ValueError
-        If `freq` does not match the time stamps, or if there is no series with two rows.
-    """
-    if freq is not None:
-        return Frequency(_check_freq(stamps, freq))
-    if isinstance(stamps, pd.PeriodIndex):
-        return Frequency(stamps.freq)
-    if isinstance(stamps, pd.DatetimeIndex):
-        return Frequency(_infer_date_step(stamps, starts))
-    if isinstance(stamps, pd.TimedeltaIndex):
-        step = _most_common(_differences(_nanoseconds(stamps), starts))
-        return Frequency(_fixed_offset(step, stamps))
-    differences = _differences(stamps.to_numpy(), starts)
-    return Frequency(_most_common(differences).item() if len(differences) else 1)
 
 
 def fill_gaps(codes: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,7 +147,7 @@ def fill_gaps(codes: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.nd
     starts = run_starts(codes)
     ends = np.append(starts[1:], len(codes)) - 1
     lengths = numbers[ends] + 1
-    if lengths.sum() > MAX_MISSING * len(codes):
+    if lengths.sum() > max(MAX_MISSING * len(codes), SMALL_GRID):
         raise ValueError(
             f"The {len(codes)} rows would have {lengths.sum() - len(codes)} missing steps between "
             "them. Check the time stamps, or pass the step as freq=."
@@ -172,21 +157,21 @@ def fill_gaps(codes: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.nd
     return at, np.repeat(codes[starts], lengths)
 
 
-def _ordinals(stamps: pd.Index, step: Any) -> tuple[np.ndarray, Any]:
+def as_ordinals(stamps: pd.Index, step: Any) -> tuple[np.ndarray, Any]:
     """Convert time stamps to numbers, and return the length of a step in their unit."""
     if isinstance(stamps, pd.PeriodIndex):
         return stamps.asi8, step.n
-    days = _whole_days(step)
+    days = whole_days(step)
     if isinstance(stamps, pd.DatetimeIndex) and days is not None:
-        return _nanoseconds(_wall_times(stamps)), days * DAY
-    if isinstance(stamps, pd.DatetimeIndex) and not _is_clock_time(step):
+        return nanoseconds(_wall_times(stamps)), days * DAY
+    if isinstance(stamps, pd.DatetimeIndex) and not is_clock_time(step):
         local = _wall_times(stamps)
         calendar = pd.date_range(local.min(), local.max(), freq=step.base)
         ordinals = calendar.get_indexer(local).astype(float)
         ordinals[ordinals < 0] = np.nan
         return ordinals, step.n
     if isinstance(stamps, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        return _nanoseconds(stamps), pd.Timedelta(step).value
+        return nanoseconds(stamps), pd.Timedelta(step).value
     return stamps.to_numpy(), step
 
 
@@ -213,118 +198,25 @@ def _localize(wall: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
     return wall.tz_localize(zone, nonexistent="shift_forward", ambiguous=first)
 
 
-def _infer_date_step(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
-    """Infer the step of dates: a calendar offset, or the most common difference."""
-    offset = _infer_offset(stamps, starts)
-    if offset is not None:
-        return offset
-    numbers = _nanoseconds(stamps)
-    differences = _differences(numbers, starts)
-    step = _most_common(differences)
-    if step >= 28 * DAY:
-        # Every series has gaps, but runs of rows without gaps may show months, quarters or years.
-        codes = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(stamps)))
-        offset = _infer_offset(stamps, run_starts(codes, numbers, max_gap=1.5 * step))
-        if offset is not None:
-            return offset
-    if step == DAY and differences.max() > 2 * DAY and (stamps.day_of_week < 5).all():
-        return pd.offsets.BusinessDay()
-    return _fixed_offset(step, stamps)
-
-
-def _infer_offset(stamps: pd.DatetimeIndex, starts: np.ndarray) -> Any:
-    """Infer a calendar offset from one of the longest runs of dates; None if there is none.
-
-    Offsets of fixed length are not inferred here, since three rows are too few to decide whether
-    weeks have seven days or five. The most common difference decides.
-    """
-    ends = np.append(starts[1:], len(stamps))
-    longest = np.argsort(starts - ends, kind="stable")[:MAX_INFERRED_RUNS]
-    for i in longest[(ends - starts)[longest] > 2]:
-        with warnings.catch_warnings():
-            # pandas 3.1 announces that a later version returns an offset; to_offset takes both.
-            warnings.simplefilter("ignore")
-            found = pd.infer_freq(stamps[starts[i] : ends[i]])
-        step = None if found is None else to_offset(found)
-        if step is not None and not _is_clock_time(step) and _whole_days(step) is None:
-            return step
-    return None
-
-
-def _differences(numbers: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Return the differences of successive rows of each series."""
-    is_first = np.zeros(len(numbers), bool)
-    is_first[starts] = True
-    return np.diff(numbers)[~is_first[1:]]
-
-
-def _most_common(differences: np.ndarray) -> Any:
-    """Return the most common difference; of floats, averaged over all differences."""
-    if len(differences) == 0:
-        raise ValueError(
-            "No series has two rows, so the step in time cannot be inferred: pass it as freq=."
-        )
-    values, counts = np.unique(differences, return_counts=True)
-    step = values[np.argmax(counts)]
-    if differences.dtype.kind == "f":
-        # The mean is more precise than a single rounded difference.
-        step = differences.sum() / np.rint(differences / step).sum()
-    return step
-
-
-def _fixed_offset(nanoseconds: Any, stamps: Any) -> Any:
-    return _offset(pd.Timedelta(nanoseconds, "ns").as_unit(stamps.unit))
-
-
-def _check_freq(stamps: pd.Index, freq: Any) -> Any:
-    """Convert `freq` to a step, and check that it is positive and matches the time stamps."""
-    if isinstance(stamps, pd.PeriodIndex):
-        raise ValueError(
-            f"freq={freq!r}, but the time holds periods, which have a frequency: leave freq=None."
-        )
-    is_number = isinstance(freq, Real) and not isinstance(freq, np.timedelta64)
-    if isinstance(stamps, (pd.DatetimeIndex, pd.TimedeltaIndex)):
-        if is_number:
-            raise ValueError(
-                f"freq={freq!r} is a plain number, but the time holds dates: pass a pandas offset "
-                "such as 'h' or 'MS'."
-            )
-        try:
-            step = _offset(freq)
-        except ValueError as error:
-            raise ValueError(
-                f"freq={freq!r} is not a step that pandas knows: pass an offset such as 'h', 'D', "
-                "'W', 'MS' (month) or 'QS' (quarter)."
-            ) from error
-        positive = step.n > 0 if isinstance(step, pd.offsets.BaseOffset) else step.value > 0
-    elif not is_number:
-        raise ValueError(f"freq={freq!r} must be a number, since the time holds numbers.")
-    else:
-        step, positive = freq, freq > 0
-    if not positive:
-        raise ValueError(f"freq={freq!r} must be positive.")
-    return step
-
-
-def _offset(freq: Any) -> Any:
-    """Convert `freq` to an offset or a Timedelta; whole days become calendar days."""
-    if not isinstance(freq, (timedelta, np.timedelta64)):
-        return to_offset(freq)
-    step = pd.Timedelta(freq)
-    is_whole = step.value and step.value % pd.Timedelta(days=1).value == 0
-    return pd.offsets.Day(step.days) if is_whole else step
-
-
-def _nanoseconds(stamps: Any) -> np.ndarray:
+def nanoseconds(stamps: Any) -> np.ndarray:
     numbers: np.ndarray = stamps.as_unit("ns").asi8
     return numbers
 
 
-def _is_clock_time(step: Any) -> bool:
-    return isinstance(step, (pd.Timedelta, pd.tseries.offsets.Tick))
+def is_clock_time(step: Any) -> bool:
+    # Before pandas 3, days are ticks of 24 hours.
+    is_tick = isinstance(step, (pd.Timedelta, pd.tseries.offsets.Tick))
+    return is_tick and not isinstance(step, pd.offsets.Day)
 
 
-def _whole_days(step: Any) -> int | None:
+def _may_be_months(step: Any) -> bool:
+    days = whole_days(step)
+    if days is not None:
+        return days >= 28
+    return isinstance(step, pd.offsets.BaseOffset) and not is_clock_time(step)
+
+
+def whole_days(step: Any) -> int | None:
     """Return the days in a step of days or weeks; None for other steps."""
     if isinstance(step, pd.offsets.Day):
         return int(step.n)

@@ -1,4 +1,4 @@
-"""Check that parameters, and the kind of the time, are those of fit."""
+"""Check that parameters, and the kind and the zone of the time, are those of fit."""
 
 from __future__ import annotations
 
@@ -46,4 +46,16 @@ def check_time_kind(estimator: Any, kind: str | None, reset: bool) -> None:
         raise ValueError(
             f"The time was {expected} in fit and is {found} now. Pass the same column of "
             f"{expected} as in fit."
+        )
+
+
+def check_time_zone(estimator: Any, stamps: Any, reset: bool) -> None:
+    """Store the time zone on the estimator (in `fit`), or check that it is the same."""
+    zone = getattr(stamps, "tz", None)
+    if reset:
+        estimator._time_zone = None if zone is None else str(zone)
+    elif (before := getattr(estimator, "_time_zone", None)) not in (None, str(zone)):
+        raise ValueError(
+            f"The time zone was {before} in fit and is {zone} now, whose days begin at other "
+            f"times. Convert the time with .dt.tz_convert({before!r})."
         )

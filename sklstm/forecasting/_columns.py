@@ -194,7 +194,8 @@ def forecast_table(columns: PanelColumns, ids, stamps, forecasts, quantiles) -> 
     table[columns.time_name] = stamps.take(stamp_of_row)
     table["step"] = np.tile(np.arange(1, horizon + 1), n_series * n_targets)
     if n_targets > 1:
-        table["target"] = np.tile(np.repeat(columns.target_names, horizon), n_series)
+        names = pd.Index(columns.target_names, tupleize_cols=False)
+        table["target"] = np.tile(names.repeat(horizon), n_series)
     for i, name in enumerate(["prediction", *quantile_names(quantiles)]):
         table[name] = forecasts[..., i].ravel()
     return pd.DataFrame(table)

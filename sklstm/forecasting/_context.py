@@ -73,8 +73,8 @@ def check_series(future_rows: SeriesRows, ids: pd.Index):
         )
 
 
-def check_no_missing_values(future, rows: SeriesRows, columns, ids, stamps):
-    """Raise ValueError if a column known beforehand has missing values in the future rows.
+def check_known_values(future, rows: SeriesRows, columns, ids, stamps):
+    """Raise ValueError if columns known beforehand have missing or infinite values in `future`.
 
     Parameters
     ----------
@@ -88,15 +88,21 @@ def check_no_missing_values(future, rows: SeriesRows, columns, ids, stamps):
     stamps : pandas.Index of shape (n_rows,) or None
         Time of each row, if it is known.
     """
-    in_columns = future[columns].isna().to_numpy() & rows.ids.isin(ids)[rows.codes, np.newaxis]
-    is_missing = in_columns.any(axis=1)
-    if is_missing.any():
-        columns = [columns[i] for i in np.flatnonzero(in_columns.any(axis=0))]
-        first = np.flatnonzero(is_missing)[0]
+    values = future[columns].to_numpy(dtype=float, na_value=np.nan)
+    is_forecast = rows.ids.isin(ids)[rows.codes, np.newaxis]
+    for kind, found, remedy in (
+        ("missing", np.isnan(values) & is_forecast, "Fill them in."),
+        ("infinite", np.isinf(values) & is_forecast, "Replace them by finite ones."),
+    ):
+        if not found.any():
+            continue
+        columns = [columns[i] for i in np.flatnonzero(found.any(axis=0))]
+        in_rows = np.flatnonzero(found.any(axis=1))
+        first = in_rows[0]
         time = f"row {first} of the table" if stamps is None else show(stamps[first])
         raise ValueError(
-            f"future has missing values in {columns} in {is_missing.sum()} rows, the first of "
-            f"series {show(rows.ids[rows.codes[first]])} at {time}. Fill them in."
+            f"future has {kind} values in {columns} in {len(in_rows)} rows, the first of series "
+            f"{show(rows.ids[rows.codes[first]])} at {time}. {remedy}"
         )
 
 

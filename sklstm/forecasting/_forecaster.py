@@ -28,7 +28,8 @@ from sklstm._panel.estimator import PanelEstimator
 from sklstm._panel.find_categories import CATEGORICAL_FEATURES, FROM_DTYPE, learn_categories
 from sklstm._panel.forgotten import warn_of_unsorted_rows
 from sklstm._panel.frames import FrameKind, as_plain, frame_kind, in_kind
-from sklstm._panel.frequency import infer_frequency
+from sklstm._panel.infer_frequency import infer_frequency
+from sklstm._panel.numeric_columns import check_numeric_columns
 from sklstm._panel.read import (
     as_table,
     read_panel,
@@ -39,7 +40,7 @@ from sklstm._panel.rows import SeriesRows
 from sklstm._panel.seasons import as_seasons
 from sklstm._panel.show import show
 from sklstm._panel.tables import SERIES_NAME
-from sklstm._panel.unchanged import check_time_kind
+from sklstm._panel.unchanged import check_time_kind, check_time_zone
 from sklstm._panel.user_warnings import warn_user
 from sklstm._progress import fit_task, with_callbacks
 from sklstm._streaming.methods import check_block_series, concatenate_blocks
@@ -56,8 +57,8 @@ from sklstm.forecasting._context import (
     FittedContext,
     JoinedRows,
     check_after,
+    check_known_values,
     check_later,
-    check_no_missing_values,
     check_series,
 )
 from sklstm.forecasting._estimators import (
@@ -67,11 +68,11 @@ from sklstm.forecasting._estimators import (
     set_checkpoint,
 )
 from sklstm.forecasting._grid import RegularGrid
-from sklstm.forecasting._normalization import next_values
+from sklstm.forecasting._normalization import mean_differences, next_values
 from sklstm.forecasting._window_builder import WindowBuilder
 from sklstm.lstm._conformal import check_calibration, conformal_shifts
 from sklstm.lstm._targets import check_quantiles
-from sklstm.metrics import mase, seasonal_scale
+from sklstm.metrics import mase
 
 # Rows of a PanelDataset on which a forecaster is fitted.
 MAX_ROWS = recipe.MAX_WINDOWS
@@ -99,7 +100,9 @@ class MultiSeriesForecaster(PanelEstimator):
         season; the naive forecast is the last value. :func:`suggest_season_length` finds seasons.
     window_length : int, default=None
         Rows of history that a forecast is based on. None: twice the horizon, at least 14 of the
-        shortest and 3 of the longest of several seasons, rounded up to whole seasons.
+        shortest and 3 of the longest of several seasons, rounded up to whole seasons. With
+        `known_future`, choose at least the horizon: a window holds the values of its last
+        `window_length` steps ahead, and a warning names the steps before.
     segment_length : int, default=None
         Rows that enter the LSTM per step; must divide the window length. None: a season, or, if a
         season is shorter than 4 rows or does not divide the window length, the largest divisor of
@@ -354,6 +357,7 @@ class MultiSeriesForecaster(PanelEstimator):
         self._columns = self._find_columns(table)
         self._frame_kind = self._result_kind(X)
         self.window_length_, self.segment_length_ = self._choose_lengths()
+        self._warn_of_unread_steps()
         self._frequency = self._infer_frequency(table, rows)
         self.freq_ = None if self._frequency is None else self._frequency.step
         self._train(self._prepare(table, rows), len(table), task)
@@ -364,7 +368,7 @@ class MultiSeriesForecaster(PanelEstimator):
         self.n_missing_ = len(grid) - len(table)
         self._builder = self._learn_normalization(grid)
         self._context = FittedContext.keep(table, rows, self._builder.reach)
-        self._naive_scale = self._seasonal_scale(table)
+        self._naive_scale = self._seasonal_scale(grid)
         return self._builder.build(grid, self._training_origins(grid))
 
     def _check_quantiles(self):
@@ -425,6 +429,16 @@ class MultiSeriesForecaster(PanelEstimator):
             )
         return int(window_length), int(segment_length)
 
+    def _warn_of_unread_steps(self):
+        """Warn if the windows are too short for the columns known beforehand."""
+        n_unread = self.horizon - self.window_length_
+        if n_unread > 0 and self._columns.future:
+            warn_user(
+                f"window_length={self.window_length_} is shorter than horizon={self.horizon}, so "
+                f"the values of {self._columns.future_names} at the first {n_unread} steps ahead "
+                f"are not used. Choose window_length={self.horizon} or more, or None."
+            )
+
     def _infer_frequency(self, table, rows):
         if self.time is None:
             return None
@@ -478,19 +492,30 @@ class MultiSeriesForecaster(PanelEstimator):
         """Choose how many observed rows a training window must have."""
         largest = prepared.largest_observed()
         if (largest == 0).any():
+            longest, step = prepared.series_rows.sizes.max(), self.horizon
+            why = f": the longest series has {longest} steps. Choose a shorter horizon, or pass"
+            if longest > self.horizon:
+                step = np.flatnonzero(largest == 0)[0] % self.horizon + 1
+                why = (
+                    f", although a series has {longest} steps: all of these values are missing. "
+                    f"Check the time step (freq_={self.freq_}), or pass other or"
+                )
             raise ValueError(
-                f"No row of X (n_samples={n_rows}) has a known target {self.horizon} steps "
-                f"after it: the longest series has {prepared.series_rows.sizes.max()} steps. "
-                "Choose a shorter horizon, or pass longer series."
+                f"No row of X (n_samples={n_rows}) has a known target {step} steps after it{why} "
+                "longer series."
             )
         n_observed = prepared.windows.n_observed[has_target]
         lengths = self.window_length_, self._seasons[0]
         return recipe.choose_min_observed(n_observed, largest, *lengths)
 
-    def _seasonal_scale(self, table):
-        names = self._columns.target_names
-        ids = {"series": self.series, "time": self.time}
-        return pd.DataFrame(seasonal_scale(table, self._seasons[0], names, **ids))
+    def _seasonal_scale(self, grid):
+        """Compute the mean error of the seasonal naive forecast of each series and target."""
+        known, starts = ~np.isnan(grid.values), grid.starts()
+        columns = [
+            mean_differences(*target, starts, self._seasons[0])
+            for target in zip(grid.values.T, known.T, strict=True)
+        ]
+        return pd.DataFrame(np.column_stack(columns), grid.rows.ids)
 
     def _train(self, prepared, n_rows, task):
         """Fit the regressors; calibrate the quantiles on the targets that were held out."""
@@ -781,6 +806,8 @@ class MultiSeriesForecaster(PanelEstimator):
         )
         # Without the values of the panel, which would stay in memory beside those of the table.
         rows = SeriesRows(panel.codes, panel.ids, panel.time, panel.time_kind, panel.order)
+        if self.time is not None:
+            check_time_zone(self, time_stamps(as_table(X), self.time), reset)
         if isinstance(X, pd.DataFrame):
             warn_of_unsorted_rows(X, rows)
             X = order_levels(X, [self.series, self.time])
@@ -802,13 +829,17 @@ class MultiSeriesForecaster(PanelEstimator):
         future = self._columns.place_ids(future, series, time)
         rows = read_series_rows(future, series, time)
         check_time_kind(self, rows.time_kind, reset=False)
+        if time is not None:
+            check_time_zone(self, time_stamps(future, time), reset=False)
         names, known = self._columns.names, self._columns.future
         categories = [
             replace(each, position=future.columns.get_loc(names[each.position]))
             for each in self._categories
             if each.position in known
         ]
-        return encode_categories(future, categories, np.nan), rows
+        future = encode_categories(future, categories, np.nan)
+        check_numeric_columns(future[self._columns.future_names], series, time)
+        return future, rows
 
     def _grid(self, table, rows):
         stamps = None if self.time is None else time_stamps(table, self.time)
@@ -825,7 +856,7 @@ class MultiSeriesForecaster(PanelEstimator):
             names = self._columns.future_names
             check_series(future_rows, rows.ids)
             check_after(joined, future_rows, stamps)
-            check_no_missing_values(future, future_rows, names, rows.ids, stamps)
+            check_known_values(future, future_rows, names, rows.ids, stamps)
         if not self._columns.future:
             return joined
         return joined.with_future(future, future_rows, self._columns.unknown_names)

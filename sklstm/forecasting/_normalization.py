@@ -208,17 +208,22 @@ def typical_scale(values, known, starts, season_length):
     are compared instead. The result is 1 if the values never vary.
     """
     for lag in (season_length, 1):
-        means = []
-        for block in blocks_of_series(starts):
-            own = starts[block] - block.start
-            difference, both = seasonal_differences(values[block], known[block], own, lag)
-            count = np.bincount(own, weights=both)
-            total = np.bincount(own, weights=difference)
-            means.append(total[count > 0] / count[count > 0])
-        joined = np.concatenate(means)
-        if (joined > 0).any():
-            return float(np.median(joined[joined > 0]))
+        means = mean_differences(values, known, starts, lag)
+        if (means > 0).any():
+            return float(np.median(means[means > 0]))
     return 1.0
+
+
+def mean_differences(values, known, starts, season_length):
+    """Compute the mean absolute seasonal difference of each series; NaN where none is known."""
+    means = []
+    for block in blocks_of_series(starts):
+        own = starts[block] - block.start
+        difference, both = seasonal_differences(values[block], known[block], own, season_length)
+        first = np.flatnonzero(np.diff(own, prepend=-1))
+        count, total = (np.add.reduceat(each, first, dtype=float) for each in (both, difference))
+        means.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    return np.concatenate(means)
 
 
 def window_centers_and_scales(

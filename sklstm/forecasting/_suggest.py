@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, validate_params
 
 from sklstm._panel.find_categories import FROM_DTYPE, find_categorical
-from sklstm._panel.frequency import infer_frequency
+from sklstm._panel.infer_frequency import infer_frequency
 from sklstm._panel.read import as_table, read_panel, time_stamps
 from sklstm._streaming.panel_dataset import PanelDataset
 from sklstm.forecasting._autocorrelation import find_seasons

@@ -19,6 +19,8 @@ from sklstm._bar import ReportingParallel
 from sklstm._panel.checks import check_method
 from sklstm._panel.find_categories import find_categorical
 from sklstm._panel.frames import as_plain, frame_kind, in_kind
+from sklstm._panel.frequency import TOLERANCE
+from sklstm._panel.infer_frequency import infer_frequency
 from sklstm._panel.read import (
     as_names,
     id_label,
@@ -90,7 +92,14 @@ class _RollingPanel:
         )
         time = self.ids["time"]
         self.stamps = None if time is None else time_stamps(table, time)
+        self.freq = self._find_step(settings.get("freq"))
         self.series_label, self.time_label = _id_labels(table, **self.ids)
+
+    def _find_step(self, freq: Any) -> Any:
+        """Return the time step of the panel; None without `time`, and for periods."""
+        if self.stamps is None or isinstance(self.stamps, pd.PeriodIndex):
+            return None
+        return infer_frequency(self.stamps[self.rows.sorting], self.rows.run_starts(), freq).step
 
     def in_kind_of_panel(self, result: pd.DataFrame) -> Any:
         """Convert a result to the kind of frame of the panel."""
@@ -110,7 +119,8 @@ class _RollingPanel:
         column = np.arange(len(rows)) % len(self.targets)
         y_true = np.where(rows < 0, np.nan, self.values[rows, column])
         past = self.table.iloc[self.parts.before(cut)]
-        scale = seasonal_scale(past, self.season_length, self.targets, **self.ids)
+        options = {"freq": self.freq, **self.ids}
+        scale = seasonal_scale(past, self.season_length, self.targets, **options)
         scale = self._spread(scale.reindex(self.rows.ids[used]).to_numpy())
         key_columns = keys.to_frame(index=False)
         table = {
@@ -168,8 +178,31 @@ class _RollingPanel:
                 f"The forecaster returned times of kind {kind!r}; expected "
                 f"{self.rows.time_kind!r}, as in the panel."
             )
+        if "f" in (numbers.dtype.kind, self.rows.time.dtype.kind):
+            return self._find_nearest(codes, numbers)
         known = pd.MultiIndex.from_arrays([self.rows.codes, self.rows.time])
         found: np.ndarray = known.get_indexer(pd.MultiIndex.from_arrays([codes, numbers]))
+        return found
+
+    def _find_nearest(self, codes: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Find rows at times that are floats, whose last digits may differ."""
+
+        def in_order_of_time(name: str, codes: np.ndarray, time: np.ndarray) -> pd.DataFrame:
+            table = pd.DataFrame({"code": codes.astype(int), "time": time.astype(float)})
+            return table.assign(**{name: np.arange(len(table))}).sort_values("time")
+
+        all_codes, all_times = self.rows.sort(self.rows.codes), self.rows.sort(self.rows.time)
+        shortest_step = np.diff(all_times)[all_codes[1:] == all_codes[:-1]].min()
+        matched = pd.merge_asof(
+            in_order_of_time("number", codes, numbers),
+            in_order_of_time("row", self.rows.codes, self.rows.time),
+            on="time",
+            by="code",
+            direction="nearest",
+            tolerance=TOLERANCE * float(shortest_step),
+        )
+        found = np.full(len(codes), -1)
+        found[matched["number"]] = matched["row"].fillna(-1)
         return found
 
     def _spread(self, values: np.ndarray) -> np.ndarray:
@@ -303,8 +336,8 @@ def backtest(
     forecaster : estimator
         A :class:`~sklstm.MultiSeriesForecaster`, or an estimator with methods ``fit(panel)`` and
         ``forecast(panel, future)`` and parameters `horizon`, `series` and `time`. Its parameters
-        `target`, `season_length` and `known_future` are used if it has them. It is cloned, not
-        changed.
+        `target`, `season_length`, `known_future` and `freq` are used if it has them. It is cloned,
+        not changed.
     panel : DataFrame of shape (n_rows, n_columns)
         A panel with the ids and the time in columns or index levels. Rows may be in any order.
         The forecaster receives its rows as DataFrames of the same library.
@@ -357,6 +390,9 @@ def backtest(
     ``result.groupby("step")["scaled_error"].mean()`` is the MASE by step, and grouping by the id
     gives the MASE by series. Pass the quantile columns to :func:`sklstm.metrics.coverage` and
     :func:`sklstm.metrics.pinball_loss`.
+
+    **Dates.** If series end at different dates, the forecaster is trained on one series at dates
+    after the cutoff of another.
 
     **Gaps.** Origins are counted in rows, but the forecaster counts steps in time. `y_true` is the
     value of the row at the time of the forecast. It is NaN if the panel has no row at that time.

@@ -71,10 +71,16 @@ class _SeriesScorer:
         self,
         estimator: Any,
         X: ArrayLike | pd.DataFrame | Windows,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> float | pd.Series:
         """Score the predictions of `estimator` for X against y."""
+        if y is None:
+            raise ValueError(
+                "y is None: there is nothing to compare the predictions with. Pass the targets, "
+                "such as those of make_targets, or leave scoring=None: a MultiSeriesForecaster has "
+                "a score of its own, which needs no y."
+            )
         table = as_plain(X)
         if _num_samples(table) == 0:
             raise ValueError("X has no rows: there is nothing to score.")
@@ -168,7 +174,13 @@ class _SeriesScorer:
         return self._call(y_true, predicted[known], sample_weight=shares)
 
     def _call(self, y_true: pd.Series | pd.DataFrame, y_pred: np.ndarray, **options: Any) -> float:
-        return float(self._scorer(_GivenPredictions(), y_pred, y_true, **options))
+        score: Any = self._scorer(_GivenPredictions(), y_pred, y_true, **options)
+        if np.ndim(score) > 0:
+            raise TypeError(
+                f"metric={_metric_name(self._metric)} returned a {type(score).__name__}, expected "
+                "a number. Return the mean over the rows, or one of its elements."
+            )
+        return float(score)
 
     def _accept_sample_weight(self) -> bool:
         """Whether the metric takes weights; scikit-learn's searches ask for it by this name."""
@@ -288,6 +300,20 @@ def _check_arguments(metric: Metric) -> None:
         )
 
 
+def _check_no_values_per_row(metric: Metric) -> None:
+    """Raise ValueError if a metric holds values of rows, which a scorer sorts and selects."""
+    function, given = _unwrap(metric)
+    scale: Any = given.get("scale") if function in LOSSES else None
+    name = "sample_weight" if given.get("sample_weight") is not None else "scale"
+    if name == "scale" and (isinstance(scale, pd.Series) or np.ndim(scale) == 0):
+        return
+    raise ValueError(
+        f"metric={_metric_name(metric)} holds one {name} per row, and the scorer passes other rows "
+        "in another order. Pass a scale as a Series by id, as seasonal_scale returns it, and "
+        "sample_weight to the scorer."
+    )
+
+
 def _get_named_scorer(name: str) -> Metric:
     """Return scikit-learn's scorer of this name, if it needs predictions only."""
     if name not in (names := get_scorer_names()):
@@ -364,8 +390,8 @@ def make_series_scorer(
     Raises
     ------
     ValueError
-        If `metric` needs more than predictions, or if it is a function of another package and
-        `greater_is_better` is None.
+        If `metric` needs more than predictions or holds values per row, or if it is a
+        function of another package and `greater_is_better` is None. When scoring, if y is None.
 
     Notes
     -----
@@ -413,6 +439,7 @@ def make_series_scorer(
         scorer = _get_named_scorer(metric)
     else:
         _check_arguments(metric)
+        _check_no_values_per_row(metric)
         if greater_is_better is None:
             greater_is_better = _infer_greater_is_better(metric)
         scorer = make_scorer(metric, greater_is_better=greater_is_better)

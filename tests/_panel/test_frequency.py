@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklstm._panel.frequency import fill_gaps, infer_frequency
+from sklstm._panel.frequency import fill_gaps
+from sklstm._panel.infer_frequency import infer_frequency
 
 N = 24
 
@@ -38,6 +39,10 @@ RUNS = {
     "months with a zone": dates("MS", tz="Europe/Berlin"),
     "quarters": dates("QE"),
     "years": dates("YS"),
+    "half months": dates("SMS"),
+    "half months with a zone": dates("SMS", tz="America/New_York"),
+    "days 1 and 16": dates(pd.offsets.SemiMonthBegin(day_of_month=16)),
+    "middles and ends of months": dates(pd.offsets.SemiMonthEnd(), "2023-12-20"),
     "days of 1875 in seconds": dates("D", "1875-01-01", unit="s"),
     "daily periods": pd.period_range("2024-01-01", periods=N, freq="D"),
     "monthly periods": pd.period_range("2024-01", periods=N, freq="M"),
@@ -96,6 +101,41 @@ def test_weekends_are_no_gaps_in_business_days():
     assert infer_frequency(weekend, np.array([0])).numbers(weekend, [0])[-1] == 33
 
 
+def test_series_with_and_without_weekends():
+    stamps = dates("B").append(dates("D")[:20])
+    frequency = infer_frequency(stamps, np.array([0, N]))
+    assert frequency.numbers(stamps, np.array([0, N]))[:7].tolist() == [0, 1, 2, 3, 4, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("QS-JAN", "QS-FEB"), ("QE-DEC", "QE-JAN"), ("YS-JAN", "YS-APR")]
+)
+def test_quarters_and_years_that_start_in_different_months(first, second):
+    stamps = dates(first)[:20].append(dates(second)[:5])
+    starts = np.array([0, 20])
+    frequency = infer_frequency(stamps, starts)
+    assert frequency.numbers(stamps, starts).tolist() == [*range(20), *range(5)]
+    ahead = frequency.after(stamps.take([19, 24]), 2)
+    assert ahead.tolist() == [*dates(first)[20:22], *dates(second)[5:7]]
+    same = infer_frequency(stamps[:20], starts[:1]).step
+    assert same.freqstr.startswith(first[:2])
+
+
+@pytest.mark.parametrize("freq", ["MS", "ME"])
+@pytest.mark.parametrize("rows", [[0, 1], [0, 1, 3, 4, 6, 7], [[0, 1], [4, 5]]])
+def test_months_of_which_no_three_follow_each_other(freq, rows):
+    rows = np.atleast_2d(rows)
+    stamps, starts = dates(freq)[rows.ravel()], np.arange(len(rows)) * rows.shape[1]
+    frequency = infer_frequency(stamps, starts)
+    assert_array_equal(frequency.numbers(stamps, starts), (rows - rows[:, :1]).ravel())
+    assert frequency.after(stamps[1:2], 2).tolist() == dates(freq)[2:4].tolist()
+
+
+def test_two_weeks_that_begin_on_the_days_of_half_months():
+    days = pd.DatetimeIndex(["2023-02-01", "2023-02-15", "2023-03-01"])
+    assert infer_frequency(days, np.array([0])).after(days[2:], 2).day.tolist() == [15, 29]
+
+
 def test_weeks_are_counted_from_the_first_weekday_of_each_series():
     sunday, monday = dates("W-SUN"), dates("W-MON")
     stamps = sunday[:5].append(monday[:3])
@@ -138,6 +178,9 @@ def test_passed_freq(stamps, freq, expected):
         (pd.Index(range(4)), "D", "freq='D' must be a number, since the time holds numbers"),
         (pd.Index(range(4)), 0, "freq=0 must be positive"),
         (RUNS["daily periods"], "D", "periods, which have a frequency"),
+        (RUNS["timedeltas"], "MS", "freq='MS' has no fixed length, .* lengths of time: .*'h' or"),
+        (RUNS["timedeltas"], pd.offsets.Week(), "has no fixed length"),
+        (pd.Index(range(4)), np.inf, "freq=inf must be positive and finite"),
     ],
 )
 def test_bad_freq(stamps, freq, message):
@@ -151,12 +194,34 @@ def test_bad_freq(stamps, freq, message):
         (pd.Index([0, 2, 4, 5, 7, 9]), r"3 of them are not .* \(2\) .* that at 5"),
         (dates("MS").append(dates("MS") + pd.Timedelta(days=3)), "24 of them are not a whole"),
         (dates("D").insert(3, pd.Timestamp("2024-01-03 01:00")), "1 of them are not"),
+        (dates("MS") + pd.Timedelta(days=9), r"pd\.DateOffset\(months=1\), the same day of each"),
+        (
+            dates("12h", "2024-03-25").tz_localize("Europe/Berlin"),
+            r"summer time, drop the zone with \.dt\.tz_localize\(None\)",
+        ),
     ],
 )
 def test_irregular_time_stamps(stamps, message):
     starts = np.array([0]) if len(stamps) < 2 * N else np.array([0, N])
     with pytest.raises(ValueError, match=message):
         infer_frequency(stamps, starts).numbers(stamps, starts)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "freq"),
+    [
+        (dates("D").insert(3, dates("D")[2] + pd.Timedelta(seconds=9)), None),
+        (dates("15min"), "365D"),
+        (pd.Index([0.0, 1.0, 2.0, 3.0, 3.0001, 4.0]), None),
+    ],
+)
+def test_two_rows_at_one_step(stamps, freq):
+    frequency = infer_frequency(stamps, np.array([0]), freq)
+    with pytest.raises(ValueError, match="of the rows are at the same step .* pass a smaller"):
+        frequency.numbers(stamps, np.array([0]))
+    # Rows of different series may have the same step.
+    later = stamps[[0, 0]]
+    assert frequency.numbers(later, np.array([0, 1])).tolist() == [0, 0]
 
 
 def test_series_of_one_row_each():

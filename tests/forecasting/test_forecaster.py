@@ -313,6 +313,10 @@ def test_rows_far_after_fit_continue_their_series():
     assert_allclose(model.predict(later), model.predict(whole)[-1:], rtol=1e-6)
     new = model.predict(later.assign(unit="new"))
     assert (np.abs(model.predict(later) - new) > 1e-6).any()
+    # After a long pause, one row is enough, and nothing is left of what was before.
+    much_later = later.assign(cycle=50_000)
+    assert_allclose(model.predict(much_later), new)
+    assert model.forecast(much_later)["cycle"].tolist() == [50_001, 50_002]
 
 
 def test_earlier_rows_look_ahead_at_rows_that_continue():
@@ -533,6 +537,26 @@ def test_time_of_all_kinds(stamps, ahead):
     assert_allclose(linear().fit(index).predict(index), expected.predict(panel), rtol=1e-6)
 
 
+def test_the_time_zone_is_that_of_fit():
+    days = pd.date_range("2024-03-20", periods=30, tz="Europe/Berlin")
+    panel = with_covariates(PANEL).drop(columns="x")
+    panel = panel.assign(cycle=days.take(panel["cycle"] % 30))
+    past, later = panel[panel["cycle"] < days[25]], panel[panel["cycle"] >= days[25]]
+    model = linear(1, target="y", known_future=["promo"]).fit(past)
+    utc = later.assign(cycle=later["cycle"].dt.tz_convert("UTC"))
+    future = utc.drop(columns="y")
+    message = r"Europe/Berlin in fit and is UTC now.*\.dt\.tz_convert\('Europe/Berlin'\)"
+    for call in (
+        model.predict,
+        model.forecast,
+        model.score,
+        lambda _: model.forecast(past, future),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(utc)
+    assert pickle.loads(pickle.dumps(model)).score(later) == model.score(later)
+
+
 @pytest.mark.parametrize("season_length", SEASONS)
 def test_several_targets_are_forecast_side_by_side(season_length):
     panel = PANEL.assign(z=-2 * PANEL["y"], w=np.cos(PANEL["cycle"]))
@@ -566,6 +590,18 @@ def test_several_targets_are_forecast_side_by_side(season_length):
     every = linear(1, regressor=Zero(), season_length=1).fit(panel)
     assert_allclose(every.predict(panel), panel[["y", "z", "w"]])
     assert make_targets(panel, 1, **IDS).columns.tolist() == ["y_lead1", "z_lead1", "w_lead1"]
+
+
+def test_columns_of_two_levels():
+    panel = PANEL.assign(z=-2 * PANEL["y"])
+    pairs = [("id", "unit"), ("id", "cycle"), ("value", "y"), ("value", "z")]
+    of_pairs = panel.set_axis(pd.MultiIndex.from_tuples(pairs), axis=1)
+    expected = linear().fit(panel).forecast()
+    found = linear(series=0, time=1).fit(of_pairs).forecast()
+    assert found["target"].tolist() == [("value", name) for name in expected["target"]]
+    assert_array_equal(found["prediction"], expected["prediction"])
+    errors = backtest(linear(series=0, time=1), of_pairs, 2)["scaled_error"]
+    assert_array_equal(errors, backtest(linear(), panel, 2)["scaled_error"])
 
 
 def test_covariates_change_forecasts():
@@ -666,6 +702,17 @@ def test_score_is_the_mean_absolute_scaled_error_of_the_next_rows(timed):
     part = test.groupby("unit").head(2).iloc[:-1]
     assert model.score(part) < 0
     assert model.score(test[test["unit"] == "b"]) < 0
+
+
+def test_missing_rows_and_missing_values_have_the_same_score():
+    before_end = PANEL.groupby("unit")["cycle"].transform("max") - PANEL["cycle"]
+    absent = (PANEL["cycle"] % 5 == 3) & (before_end > 3) & (PANEL["cycle"] > 3)
+    scores = []
+    for panel in (PANEL.assign(y=PANEL["y"].mask(absent)), PANEL[~absent]):
+        is_last = before_end[panel.index] < 3
+        model = linear(3, regressor=Zero()).fit(panel[~is_last])
+        scores.append(model.score(panel[is_last]))
+    assert scores[0] == pytest.approx(scores[1])
 
 
 def test_scores_of_ids_that_are_bools():
@@ -864,6 +911,10 @@ def test_early_stopping():
         ({"known_future": "y"}, "No column is left to forecast"),
         ({"known_future": 1.5}, "'known_future' parameter of MultiSeriesForecaster"),
         ({"horizon": 30}, "known target 30 steps after it: the longest series has 30 steps"),
+        (
+            {"freq": 0.5},
+            r"known target 1 steps after it, .* the time step \(freq_=0\.5\)",
+        ),
         ({"horizon": 0}, "'horizon' parameter of MultiSeriesForecaster"),
         ({"segment_length": 3}, "segment_length=3 does not divide the window length 4"),
         ({"quantiles": [0.1, 0.9]}, r"quantiles=\[0.1, 0.9\] needs .* Ridge\(\) has no"),

@@ -168,6 +168,19 @@ def test_backtest_with_missing_days(refit):
         assert_allclose(last["prediction"], forecast["prediction"])
 
 
+def test_a_warning_names_the_steps_that_a_short_window_does_not_read():
+    expected = r"window_length=2 is .* horizon=3, .*\['promo'\] at the first 1 steps"
+    with pytest.warns(UserWarning, match=expected):
+        short = make_model(window_length=2).fit(COMPLETE)
+    promo = FUTURE["promo"].mask(FUTURE.index % HORIZON == 0, 9.0)  # at the first step
+    first, second = (short.forecast(future=table) for table in (FUTURE, FUTURE.assign(promo=promo)))
+    assert_allclose(first["prediction"], second["prediction"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_model(window_length=3).fit(PANEL)
+        make_model(window_length=2, known_future=()).fit(PANEL.drop(columns="promo"))
+
+
 def test_a_warning_counts_the_days_that_were_filled():
     message = (
         r"1 of the steps ahead has no known \['promo'\]: series 103 at 2024-02-09. The last known "
@@ -323,8 +336,10 @@ def test_a_future_that_is_passed_as_panel():
         (PANEL, "rows that are not later than the last row of their series, the first of series"),
         (FUTURE.rename(columns={"promo": "Promo"}), r"\['shop', 'day', 'Promo'\]. Did you mean 'P"),
         (FUTURE.drop(columns="promo"), r"Its columns are \['shop', 'day'\]. Add or rename"),
+        (FUTURE.assign(promo="1"), r"'promo' holds text .* pandas.to_numeric"),
+        (FUTURE.assign(promo=[np.inf] * 2 + [1.0] * 7), r"future .* \['promo'\] in 2 rows.*finite"),
     ],
-    ids=["series", "type", "early", "panel", "column", "no column"],
+    ids=["series", "type", "early", "panel", "column", "no column", "text", "infinite"],
 )
 def test_a_future_that_does_not_fit(future, message):
     for call in (lambda: MODEL.forecast(future=future), lambda: MODEL.predict(PANEL, future)):

@@ -34,6 +34,7 @@ class SeasonalNaive(BaseEstimator):
         season_length=None,
         known_future=(),
         quantiles=None,
+        freq=None,
         series=None,
         time=None,
     ):
@@ -42,6 +43,7 @@ class SeasonalNaive(BaseEstimator):
         self.season_length = season_length
         self.known_future = known_future
         self.quantiles = quantiles
+        self.freq = freq
         self.series = series
         self.time = time
 
@@ -105,7 +107,9 @@ def rolling_loop(panel, horizon, n_origins, stride, m=1, refit=True, promo=None)
             level = pd.concat(past.values())["p"].mean()
         for unit, part in series.items():
             history = past[unit]["p"].to_numpy()
-            scale = np.nanmean(np.abs(history[m:] - history[:-m])) if len(history) > m else np.nan
+            by_cycle = past[unit].set_index("cycle")["p"]
+            before = by_cycle.reindex(by_cycle.index - m).to_numpy()
+            scale = np.abs(by_cycle - before).mean()
             for s in range(1, horizon + 1):
                 cycle = past[unit]["cycle"].iloc[-1] + s
                 true = part.loc[part["cycle"] == cycle, "p"]
@@ -149,7 +153,7 @@ def test_backtest_equals_a_plain_loop(refit, n_origins, stride, m, form):
 @settings(deadline=None)
 @given(panels(("p",)), st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.booleans())
 def test_backtest_of_random_panels(panel, n_origins, horizon, stride, refit):
-    forecaster = SeasonalNaive(horizon, **IDS)
+    forecaster = SeasonalNaive(horizon, freq=1, **IDS)
     n_needed = horizon + stride * (n_origins - 1) + 1
     sizes = panel.groupby("unit").size()
     if sizes.max() < n_needed:
@@ -278,6 +282,29 @@ class SeasonalNaiveDays(SeasonalNaive):
         )
         cycle = pd.Timestamp(0) + pd.to_timedelta(forecast["cycle"], unit="D")
         return forecast.astype({"unit": panel["unit"].dtype}).assign(cycle=cycle)
+
+
+class SeasonalNaiveTenths(SeasonalNaive):
+    """Forecast a panel whose time is in tenths, with errors of rounding."""
+
+    def forecast(self, panel=None, future=None):
+        forecast = super().forecast(panel.assign(cycle=(10 * panel["cycle"]).round().astype(int)))
+        return forecast.assign(cycle=forecast["cycle"] / 10 + 1e-9)
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_times_that_are_rounded_floats(refit):
+    panel = PANEL[PANEL["cycle"] % 5 > 0]  # with gaps
+    expected = backtest(SeasonalNaive(4, **IDS), panel, 3, 2, refit=refit)
+    assert 0 < expected["y_true"].isna().sum() < len(expected) / 2
+    tenths = panel.assign(cycle=0.1 * panel["cycle"])
+    result = backtest(SeasonalNaiveTenths(4, **IDS), tenths, 3, 2, refit=refit)
+    for name in ("unit", "origin", "step", "y_true", "prediction", "scaled_error"):
+        assert_array_equal(result[name], expected[name])
+    # A number of the forecaster may be an integer where those of the panel are floats.
+    floats = panel.assign(cycle=panel["cycle"].astype(float))
+    result = backtest(SeasonalNaive(4, **IDS), floats, 3, 2, refit=refit)
+    assert_array_equal(result["y_true"], expected["y_true"])
 
 
 class SeasonalNaiveNumbers(SeasonalNaiveDays):

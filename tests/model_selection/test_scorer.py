@@ -538,6 +538,34 @@ def test_arguments_that_a_metric_needs():
             make_series_scorer(metric)
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [
+        partial(mase, scale=np.ones(len(PANEL))),
+        partial(partial(mase, scale=1.0), scale=[1.0] * len(PANEL)),
+        partial(smape, sample_weight=np.ones(len(PANEL))),
+        partial(mean_absolute_error, sample_weight=np.ones(len(PANEL))),
+    ],
+)
+def test_values_per_row_cannot_be_part_of_the_metric(metric):
+    # They would be those of other rows: a scorer sorts the rows, and receives those of a fold.
+    with pytest.raises(ValueError, match=r"=\.\.\.\) holds one \w+ per row.* by id"):
+        make_series_scorer(metric, **IDS)
+
+
+def test_a_metric_that_returns_no_number():
+    scorer = make_series_scorer(lambda true, _: true, greater_is_better=False, **IDS)
+    with pytest.raises(TypeError, match="returned a Series, expected a number. Return the mean"):
+        scorer(Noisy(), PANEL, PANEL["p"])
+
+
+def test_a_search_without_targets():
+    scorer, split = make_series_scorer("r2", **IDS), PerSeriesTimeSplit(2, **IDS)
+    search = GridSearchCV(Noisy(), {}, scoring=scorer, cv=split, error_score="raise")
+    with pytest.raises(ValueError, match=r"y is None.*make_targets.*leave scoring=None"):
+        search.fit(PANEL)
+
+
 def test_a_misspelt_name():
     with pytest.raises(ValueError, match=r"is not a scorer .* mean 'neg_mean_absolute_error'\?"):
         make_series_scorer("neg_mean_absolut_error")
