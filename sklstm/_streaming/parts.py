@@ -96,7 +96,7 @@ def find_parts(source: Any) -> tuple[list[Part], list[str]]:
         return _parts_of_dask(source)
     if isinstance(source, pd.DataFrame) or is_foreign(source):
         frame = as_plain(source)
-        return [FramePart(frame)], list(frame.columns)
+        return [FramePart(frame)] if len(frame) else [], list(frame.columns)
     return _parts_of_arrow(source)
 
 

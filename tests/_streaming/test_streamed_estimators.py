@@ -305,6 +305,76 @@ def test_quantiles_of_a_pipeline_are_written(panel, tmp_path):
         write_predictions(pipe, panel, tmp_path / "other")
 
 
+class Bounds(BaseEstimator):
+    """Predict p, in the forms in which methods return predictions."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def predict(self, X, return_std=False):
+        p = X["p"].to_numpy()
+        return (p, np.ones(len(p))) if return_std else p
+
+    def prediction_interval(self, X, coverage=0.8):
+        both = np.column_stack([X["p"], -X["p"]])
+        return both - coverage, both + coverage
+
+    def report(self, X):
+        return X.groupby("unit")[["p"]].mean()
+
+
+def test_several_arrays_of_a_method_are_columns(panel, tmp_path):
+    dataset, model = PanelDataset(panel, series="unit", block_rows=9), Bounds().fit(panel)
+    write_predictions(model, dataset, tmp_path / "std", return_std=True)
+    found = pd.read_parquet(tmp_path / "std")
+    np.testing.assert_array_equal(found["prediction_0"], panel["p"])
+    assert (found["prediction_1"] == 1).all()
+    write_predictions(model, dataset, tmp_path / "bounds", method="prediction_interval")
+    found = pd.read_parquet(tmp_path / "bounds")
+    assert list(found) == ["unit", *(f"prediction_{at}" for at in ("0_0", "0_1", "1_0", "1_1"))]
+    np.testing.assert_allclose(found["prediction_1_0"], -panel["p"] - 0.8)
+    np.testing.assert_allclose(found["prediction_1_1"], -panel["p"] + 0.8)
+
+
+def test_a_written_frame_keeps_the_names_of_its_rows(panel, tmp_path):
+    dataset, model = PanelDataset(panel, series="unit", block_rows=9), Bounds().fit(panel)
+    write_predictions(model, dataset, tmp_path / "reports", method="report")
+    found = pd.read_parquet(tmp_path / "reports")
+    pd.testing.assert_frame_equal(found, model.report(panel), check_index_type=False)
+
+
+def test_columns_beside_predictions(panel, tmp_path):
+    dataset, model = PanelDataset(panel, series="unit", block_rows=9), Bounds().fit(panel)
+    write_predictions(model, dataset, tmp_path / "one", columns="cycle")
+    assert list(pd.read_parquet(tmp_path / "one")) == ["cycle", "prediction"]
+    with pytest.raises(KeyError, match="'cycl' is not a column of the panel"):
+        write_predictions(model, dataset, tmp_path / "none", columns=["cycl"])
+    with pytest.raises(ValueError, match=r"columns= contains 'prediction_1', .* prediction_1"):
+        write_predictions(
+            model,
+            PanelDataset(panel.assign(prediction_1=0.0), series="unit"),
+            tmp_path / "lost",
+            columns=["unit", "prediction_1"],
+            return_std=True,
+        )
+
+
+def test_blocks_that_divide_the_series_of_a_step_are_not_predicted(panel, tmp_path):
+    panel = panel.assign(site=np.arange(len(panel)) % 2)
+    dataset = PanelDataset(panel, series="unit", block_rows=9)
+    scaler = PerSeriesScaler(columns=["p"], series="site")
+    pipe = make_pipeline("passthrough", scaler, Bounds()).fit(panel)
+    with pytest.raises(ValueError, match="has series='site', .* whole series of 'unit'"):
+        write_predictions(pipe, dataset, tmp_path / "predictions")
+    assert not (tmp_path / "predictions").exists()
+    pipe.set_params(perseriesscaler__series=panel.columns.get_loc("unit")).fit(panel)
+    write_predictions(pipe, dataset, tmp_path / "predictions")
+    np.testing.assert_allclose(
+        pd.read_parquet(tmp_path / "predictions")["prediction"], pipe.predict(panel)
+    )
+
+
 def test_forecasts_are_written_with_progress(panel, tmp_path, capsys):
     dataset = stored(panel.drop(columns="y"), tmp_path)
     forecaster = MultiSeriesForecaster(2, target="p", n_estimators=1, random_state=0, **NAMES)
