@@ -399,10 +399,9 @@ class PerSeriesScaler(ChangesColumns):
         positions = self.series_ids_.get_indexer(panel.ids)
         if self.statistics == "fit" and self.unknown == "error" and (positions < 0).any():
             unseen = panel.ids[positions < 0][:10].tolist()
-            choice = "'pooled' or 'expanding'" if isinstance(self.scaler, str) else "'pooled'"
             raise ValueError(
                 f"Series {unseen} were not seen in fit and unknown='error'. Fit on them, or choose "
-                f"unknown={choice}."
+                "unknown='pooled'."
             )
         return positions
 
