@@ -90,7 +90,7 @@ def test_scaler(scaler, panel, tmp_path):
 
 
 def test_quartiles_need_all_rows(panel, tmp_path):
-    with pytest.raises(ValueError, match="robust.*all rows"):
+    with pytest.raises(ValueError, match="robust' needs all rows.*Choose 'standard'"):
         PerSeriesScaler("robust", **NAMES).fit(stored(panel, tmp_path))
 
 
