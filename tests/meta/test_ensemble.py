@@ -295,6 +295,34 @@ def test_clusters_are_made_from_the_named_columns():
     assert_array_equal(from_windows.assignment_, fitted.assignment_)
 
 
+def test_clusters_of_new_series_do_not_depend_on_the_order_of_columns():
+    # A value of p in the place of q would be far from all clusters.
+    panel, new = PANEL.assign(q=PANEL["q"] / 1000), NEW.assign(q=NEW["q"] / 1000)
+    reordered = new[["q", "cycle", "p", "unit"]]
+    fitted = ensemble(Mean(), assign="cluster").fit(panel, Y)
+    expected = fitted.predict(new)
+    assert len(set(expected)) == 2
+    polars = pytest.importorskip("polars")
+    assert_array_equal(fitted.predict(reordered), expected)
+    assert_array_equal(fitted.predict(polars.from_pandas(reordered)), expected)
+    by_position = ensemble(Mean(), assign="cluster", columns=[2]).fit(panel, Y)
+    assert_array_equal(by_position.predict(reordered), by_position.predict(new))
+    windows, same = (
+        WindowTransformer(3, columns=columns, **IDS).fit_transform(new)
+        for columns in (["q", "p"], ["p", "q"])
+    )
+    of_windows = ensemble(Mean(), assign="cluster")
+    of_windows.fit(WindowTransformer(3, **IDS).fit_transform(panel), Y)
+    assert_array_equal(of_windows.predict(windows), of_windows.predict(same))
+    message = r"X lacks the columns \['q'\], .* \['unit', 'cycle', 'p', 'load'\]"
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(new.rename(columns={"q": "load"}))
+    # As everywhere in scikit-learn, columns are compared by position if X has no names.
+    array = new.to_numpy(dtype=object)
+    of_array = ensemble(Mean(), assign="cluster", series=0, time=1).fit(panel.to_numpy(object), Y)
+    assert_array_equal(of_array.predict(new), of_array.predict(array))
+
+
 def test_the_last_window_of_a_new_series_determines_its_cluster():
     fitted = ensemble(Mean(), assign="cluster").fit(WINDOWS, Y)
     clusters = fitted.assignment_
