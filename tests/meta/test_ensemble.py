@@ -721,6 +721,23 @@ def test_weights_and_fit_parameters_are_passed_to_the_members():
     assert alone.estimators_[0].sample_weight_ is None
 
 
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_weights_that_are_requested_by_another_name_are_multiplied_by_the_draws(in_pipeline):
+    weights = np.random.default_rng(0).uniform(1, 2, len(Y))
+    inner = (lambda member: member[-1]) if in_pipeline else (lambda member: member)
+    with config_context(enable_metadata_routing=True):
+        mean = Mean().set_fit_request(sample_weight="trust", mark=True)
+        model = ensemble(plain(mean) if in_pipeline else mean, 3)
+        weighted = clone(model).fit(PANEL, Y, trust=weights.tolist())
+        unweighted = clone(model).fit(PANEL, Y)
+    draws = weighted.draws_.loc[UNITS].to_numpy().T
+    assert (draws > 1).any(axis=1).all()
+    for member, drawn in zip(weighted.estimators_, draws, strict=True):
+        assert_array_equal(inner(member).sample_weight_, (weights * drawn)[drawn > 0])
+    for member, drawn in zip(unweighted.estimators_, draws, strict=True):
+        assert_array_equal(inner(member).sample_weight_, drawn[drawn > 0])
+
+
 def test_metadata_routing():
     weight = np.arange(1.0, len(Y) + 1)
     with config_context(enable_metadata_routing=True):
