@@ -8,6 +8,7 @@ from functools import partial, wraps
 from typing import Any, TypeVar
 
 import numpy as np
+from sklearn.utils._set_output import _auto_wrap_is_configured, _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from sklstm._bar import follow
@@ -54,9 +55,23 @@ def transforms_blocks(method: Method) -> Method:
     """
 
     def transform(self: Any, X: Blocks) -> Blocks:
+        if method.__name__ == "transform":
+            _check_output(self)
         return X.map(partial(getattr(type(self), method.__name__), copy(self)))
 
     return _for_blocks(method, transform)
+
+
+def _check_output(transformer: Any) -> None:
+    """Raise an error if scikit-learn would convert the transformed blocks to one DataFrame."""
+    output = _get_output_config("transform", transformer)["dense"]
+    if output != "default" and _auto_wrap_is_configured(transformer):
+        raise ValueError(
+            f"The output is set to {output!r} by set_output or in scikit-learn's configuration, "
+            "but a PanelDataset is transformed block by block, and each block becomes a DataFrame "
+            "of pandas. Call set_output(transform='default') on the "
+            f"{type(transformer).__name__}."
+        )
 
 
 def concatenate_blocks(

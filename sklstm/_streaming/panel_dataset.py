@@ -26,10 +26,11 @@ BLOCK_ROWS = 2**19
 class PanelDataset(Blocks):
     """Represent a panel in Parquet files, of which one block of whole series is read at a time.
 
-    It is passed as X and y to :class:`PerSeriesScaler`, :class:`WindowTransformer`,
-    :class:`MultiSeriesLSTMRegressor` and :class:`MultiSeriesForecaster`, alone or in a pipeline, in
-    place of a DataFrame: ``pipe.fit(panel.drop("y"), panel["y"])``. These estimators then work with
-    bounded memory. See the guide to scaling.
+    It is passed as X and y to :class:`PerSeriesScaler`, :class:`PerSeriesImputer`,
+    :class:`WindowTransformer`, :class:`MultiSeriesLSTMRegressor`,
+    :class:`MultiSeriesLSTMClassifier` and :class:`MultiSeriesForecaster`, alone or in a pipeline,
+    in place of a DataFrame: ``pipe.fit(panel.drop("y"), panel["y"])``. These estimators then work
+    with bounded memory. See the guide to scaling.
 
     Parameters
     ----------

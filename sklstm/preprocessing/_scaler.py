@@ -286,7 +286,7 @@ class PerSeriesScaler(ChangesColumns):
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or PanelDataset
             A panel. If `time` is known, rows of fitted series may continue them.
         y : None
             Ignored.
@@ -304,7 +304,10 @@ class PerSeriesScaler(ChangesColumns):
         if not hasattr(self, "series_ids_"):
             return self.fit(X)
         fitted = copy(self)  # an error leaves `self` unchanged
-        fitted._update(X)
+        if isinstance(X, Blocks):
+            check_block_series(self, X)
+        for part in X if isinstance(X, Blocks) else [X]:
+            fitted._update(part)
         self.__dict__ = fitted.__dict__
         return self
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import make_panel
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -87,6 +88,34 @@ def test_scaler(scaler, panel, tmp_path):
     pd.testing.assert_frame_equal(
         found.partial_fit(later).transform(later), expected.partial_fit(later).transform(later)
     )
+
+
+@pytest.mark.parametrize("scaler", ["standard", StandardScaler()], ids=["named", "clones"])
+def test_a_partial_fit_to_blocks_equals_one_to_a_table(scaler, panel, tmp_path):
+    statistics = "expanding" if isinstance(scaler, str) else "fit"
+    scaler = PerSeriesScaler(scaler, statistics=statistics, **NAMES)
+    later = make_panel(LENGTHS, features=("p", "q", "y"), starts=LENGTHS, seed=1)
+    expected = clone(scaler).partial_fit(panel).partial_fit(later)
+    found = (
+        clone(scaler)
+        .partial_fit(stored(panel, tmp_path))
+        .partial_fit(PanelDataset(later, series="unit", block_rows=9))
+    )
+    pd.testing.assert_frame_equal(found.transform(later), expected.transform(later), rtol=1e-12)
+    with pytest.raises(ValueError, match="whole series of 'cycle'"):
+        found.partial_fit(PanelDataset(later, series="cycle"))
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_blocks_are_not_converted_to_frames(output, panel, tmp_path):
+    pytest.importorskip(output)
+    dataset = stored(panel, tmp_path)
+    scaler = PerSeriesScaler(**NAMES).fit(dataset)
+    message = f"'{output}' .* block by block, .*set_output\\(transform='default'\\)"
+    with config_context(transform_output=output), pytest.raises(ValueError, match=message):
+        scaler.transform(dataset)
+    with pytest.raises(ValueError, match=message):
+        scaler.set_output(transform=output).fit_transform(dataset)
 
 
 def test_quartiles_need_all_rows(panel, tmp_path):
