@@ -78,6 +78,18 @@ class DaskPart:
         return self.partition[list(columns)].compute()
 
 
+def import_pyarrow() -> Any:
+    """Import and return pyarrow; raise ImportError that names the extra that installs it."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise ImportError(
+            "Parquet files are read and written by pyarrow, which is not installed: run pip "
+            'install "sklstm[polars]".'
+        ) from error
+    return pyarrow
+
+
 def find_parts(source: Any) -> tuple[list[Part], list[str]]:
     """Find the parts of a stored panel and its columns.
 
@@ -110,13 +122,9 @@ def _parts_of_dask(frame: Any) -> tuple[list[Part], list[str]]:
 
 
 def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
-    try:
-        from pyarrow import dataset
-    except ImportError as error:
-        raise ImportError(
-            "Panels in Parquet files are read by pyarrow, which is not installed: run pip install "
-            '"sklstm[polars]".'
-        ) from error
+    import_pyarrow()
+    from pyarrow import dataset
+
     is_given = isinstance(source, dataset.Dataset)
     if not is_given:
         source = _open_files(source, dataset)

@@ -17,6 +17,7 @@ from sklstm._panel.last_step import input_of_last_step
 from sklstm._panel.read import as_names
 from sklstm._streaming.methods import check_series_of_parts
 from sklstm._streaming.panel_dataset import PanelDataset
+from sklstm._streaming.parts import import_pyarrow
 
 
 def write_predictions(
@@ -84,15 +85,49 @@ def write_predictions(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
+    types = _types_of_empty_columns(kept)
     with follow(X.n_blocks, "block", title="write", show=verbose > 0) as progress:
         for number in range(X.n_blocks):
             with progress.step():
                 predicted = _call(estimator, method, X.block(number), options)
                 if not isinstance(predicted, pd.DataFrame):
                     predicted = _beside(kept.block(number), predicted)
-                is_named = any(name is not None for name in predicted.index.names)
-                parquet = predicted.to_parquet(index=is_named)
+                parquet = _to_parquet(predicted, types)
                 write_atomically(folder / f"part-{number:05d}.parquet", [parquet])
+
+
+def _types_of_empty_columns(kept: PanelDataset) -> dict[str, Any]:
+    """Find the types in Arrow of columns that have no value in the first block.
+
+    Readers of a folder take the types of the first file. Without a value, it would have none.
+    """
+    pa = import_pyarrow()
+    types: dict[str, Any] = {}
+    for number, block in enumerate(kept):
+        schema = pa.Schema.from_pandas(block, preserve_index=False)
+        found = {field.name: field.type for field in schema}
+        if number == 0:
+            types = {name: kind for name, kind in found.items() if pa.types.is_null(kind)}
+        types |= {name: found[name] for name, kind in types.items() if pa.types.is_null(kind)}
+        if not any(map(pa.types.is_null, types.values())):
+            break
+    return types
+
+
+def _to_parquet(table: pd.DataFrame, types: dict[str, Any]) -> Any:
+    """Return a file of Parquet; columns of these names have these types if they are empty."""
+    pa = import_pyarrow()
+    from pyarrow import parquet
+
+    is_named = any(name is not None for name in table.index.names)
+    arrow = pa.Table.from_pandas(table, preserve_index=is_named)
+    for at, field in enumerate(arrow.schema):
+        if field.name in types and pa.types.is_null(field.type):
+            empty = pa.nulls(len(table), types[field.name])
+            arrow = arrow.set_column(at, field.with_type(types[field.name]), empty)
+    file = pa.BufferOutputStream()
+    parquet.write_table(arrow, file)
+    return file.getvalue()
 
 
 def _call(estimator: Any, method: str, X: pd.DataFrame, options: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Estimators give the same on a PanelDataset as on the panel in memory."""
 
+import datetime
 from functools import lru_cache
 
 import numpy as np
@@ -387,6 +388,27 @@ def test_columns_beside_predictions(panel, tmp_path):
             columns=["unit", "prediction_1"],
             return_std=True,
         )
+
+
+@pytest.mark.parametrize("in_files", [True, False])
+def test_columns_without_values_in_the_first_blocks(in_files, panel, tmp_path):
+    later = panel["unit"] > "c"
+    panel["day"] = pd.Series(datetime.date(2020, 1, 1), panel.index, dtype=object).where(
+        later, None
+    )
+    panel["note"] = pd.Series("worn", panel.index, dtype=object).where(later, None)
+    panel["never"] = pd.Series(None, panel.index, dtype=object)
+    dataset = (
+        stored(panel, tmp_path) if in_files else PanelDataset(panel, series="unit", block_rows=9)
+    )
+    assert dataset.n_blocks == 6
+    columns = ["unit", "day", "note", "never"]
+    write_predictions(Bounds().fit(panel), dataset, tmp_path / "predictions", columns=columns)
+    found = pd.read_parquet(tmp_path / "predictions")
+    assert list(found) == [*columns, "prediction"]
+    for name in columns:
+        expected = panel[name].astype(object).where(panel[name].notna(), None)
+        assert found[name].astype(object).where(found[name].notna(), None).equals(expected)
 
 
 def test_blocks_that_divide_the_series_of_a_step_are_not_predicted(panel, tmp_path):
