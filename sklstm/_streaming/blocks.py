@@ -145,9 +145,9 @@ class Blocks:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise TypeError(
             f"A PanelDataset of {len(self)} rows is read block by block, and is not "
-            "converted to an array. PerSeriesScaler, WindowTransformer, MultiSeriesLSTMRegressor "
-            "and MultiSeriesForecaster can read it, if set_output was not changed. Give other "
-            "estimators a sample of series: X.sample(n_series)."
+            "converted to an array. PerSeriesScaler, PerSeriesImputer, WindowTransformer, "
+            "MultiSeriesLSTMRegressor, MultiSeriesLSTMClassifier and MultiSeriesForecaster can "
+            "read it. Give other estimators a sample of series: X.sample(n_series)."
         )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sklstm._panel.pickles import PlainIds
 from sklstm._panel.rows import encode_ids
-from sklstm._panel.show import show
+from sklstm._panel.show import describe_missing, show
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +47,31 @@ class BlockLayout(PlainIds):
         Raises
         ------
         ValueError
-            If the rows of several series lie between each other over more than `block_rows` rows.
+            If an id is missing, or if the rows of several series lie between each other over more
+            than `block_rows` rows.
         """
-        ids, sizes, first, last = _spans(ids_by_part)
+        ids, sizes, first, last = _spans(ids_by_part, series)
         cuts = _cuts(first, last)
         _check_segments(cuts, ids, first, series, block_rows)
         return cls(ids, sizes, _block_bounds(cuts, block_rows))
 
 
-def _spans(ids_by_part):
+def check_no_missing_ids(values: pd.Series, first_row: int, series: str) -> None:
+    """Raise ValueError if an id of a part is missing; `first_row` is the number of its first row.
+
+    The rows are those of the panel as far as it was read.
+    """
+    missing = np.flatnonzero(values.isna())
+    if len(missing):
+        n_rows = first_row + len(values)
+        raise ValueError(describe_missing("series id", first_row + missing, n_rows, series))
+
+
+def _spans(ids_by_part, series):
     """Find the ids, the number of rows, the first and the last row of each series."""
     found, n_rows = [], 0
     for values in ids_by_part:
+        check_no_missing_ids(values, n_rows, series)
         codes, ids = encode_ids(values, len(values))
         rows = np.arange(n_rows, n_rows + len(codes))
         first, last = np.empty((2, len(ids)), np.int64)

@@ -26,10 +26,11 @@ BLOCK_ROWS = 2**19
 class PanelDataset(Blocks):
     """Represent a panel in Parquet files, of which one block of whole series is read at a time.
 
-    It is passed as X and y to :class:`PerSeriesScaler`, :class:`WindowTransformer`,
-    :class:`MultiSeriesLSTMRegressor` and :class:`MultiSeriesForecaster`, alone or in a pipeline, in
-    place of a DataFrame: ``pipe.fit(panel.drop("y"), panel["y"])``. These estimators then work with
-    bounded memory. See the guide to scaling.
+    It is passed as X and y to :class:`PerSeriesScaler`, :class:`PerSeriesImputer`,
+    :class:`WindowTransformer`, :class:`MultiSeriesLSTMRegressor`,
+    :class:`MultiSeriesLSTMClassifier` and :class:`MultiSeriesForecaster`, alone or in a pipeline,
+    in place of a DataFrame: ``pipe.fit(panel.drop("y"), panel["y"])``. These estimators then work
+    with bounded memory. See the guide to scaling.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ class PanelDataset(Blocks):
     def __init__(self, source: Any, *, series: str, block_rows: int = BLOCK_ROWS) -> None:
         parts, columns = find_parts(source)
         if not parts:
-            raise ValueError(f"{source!r} has no rows. Pass files that hold at least one row.")
+            given = shorten(repr(source), 60)
+            raise ValueError(f"{given} has no rows. Pass files that hold at least one row.")
         _check_series(series, columns)
         check_scalar(block_rows, "block_rows", Integral, min_val=1)
         self.series = series
@@ -145,6 +147,7 @@ class PanelDataset(Blocks):
         DataFrame, or Series for one column
         """
         n_all = len(self.series_ids)
+        check_scalar(n_series, "n_series", Integral)
         if not 0 < n_series <= n_all:
             raise ValueError(f"n_series={n_series} is not between 1 and {n_all}, all series.")
         drawn = check_random_state(random_state).permutation(n_all)[:n_series]
@@ -156,13 +159,15 @@ class PanelDataset(Blocks):
         Parameters
         ----------
         positions : array-like of int
-            Positions in `series_ids`.
+            Positions in `series_ids`, or a mask of them.
 
         Returns
         -------
         DataFrame, or Series for one column
+            The rows in their order in the panel.
         """
-        chosen = self.series_ids[np.asarray(positions)]
+        at = np.atleast_1d(np.asarray(positions))
+        chosen = self.series_ids[at if len(at) else slice(0)]
         blocks = zip(self, self._select(self.series), strict=True)
         return concatenate_tables([block[ids.isin(chosen)] for block, ids in blocks])
 

@@ -78,6 +78,18 @@ class DaskPart:
         return self.partition[list(columns)].compute()
 
 
+def import_pyarrow() -> Any:
+    """Import and return pyarrow; raise ImportError that names the extra that installs it."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise ImportError(
+            "Parquet files are read and written by pyarrow, which is not installed: run pip "
+            'install "sklstm[polars]".'
+        ) from error
+    return pyarrow
+
+
 def find_parts(source: Any) -> tuple[list[Part], list[str]]:
     """Find the parts of a stored panel and its columns.
 
@@ -96,7 +108,7 @@ def find_parts(source: Any) -> tuple[list[Part], list[str]]:
         return _parts_of_dask(source)
     if isinstance(source, pd.DataFrame) or is_foreign(source):
         frame = as_plain(source)
-        return [FramePart(frame)], list(frame.columns)
+        return [FramePart(frame)] if len(frame) else [], list(frame.columns)
     return _parts_of_arrow(source)
 
 
@@ -110,13 +122,9 @@ def _parts_of_dask(frame: Any) -> tuple[list[Part], list[str]]:
 
 
 def _parts_of_arrow(source: Any) -> tuple[list[Part], list[str]]:
-    try:
-        from pyarrow import dataset
-    except ImportError as error:
-        raise ImportError(
-            "Panels in Parquet files are read by pyarrow, which is not installed: run pip install "
-            '"sklstm[polars]".'
-        ) from error
+    import_pyarrow()
+    from pyarrow import dataset
+
     is_given = isinstance(source, dataset.Dataset)
     if not is_given:
         source = _open_files(source, dataset)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from sklstm._bar import Progress
+from sklstm._streaming.layout import check_no_missing_ids
 from sklstm._streaming.parts import Part
 
 
@@ -67,10 +68,13 @@ def _distribute(parts, columns, folder, series, n_files, progress) -> list[Path]
     from pyarrow import parquet
 
     writers: dict[int, Any] = {}
+    n_rows = 0
     with ExitStack() as stack:
         for part in parts:
             with progress.step():
                 frame = part.read(columns)
+                check_no_missing_ids(frame[series], n_rows, series)
+                n_rows += len(frame)
                 hashes = pd.util.hash_array(frame[series].to_numpy()) % n_files
                 for number, rows in frame.groupby(hashes):
                     table = pa.Table.from_pandas(rows, preserve_index=False)

@@ -14,7 +14,10 @@ from sklstm._bar import follow
 from sklstm._files.atomic import write_atomically
 from sklstm._panel.checks import check_type
 from sklstm._panel.last_step import input_of_last_step
+from sklstm._panel.read import as_names
+from sklstm._streaming.methods import check_series_of_parts
 from sklstm._streaming.panel_dataset import PanelDataset
+from sklstm._streaming.parts import import_pyarrow
 
 
 def write_predictions(
@@ -23,7 +26,7 @@ def write_predictions(
     folder: str | os.PathLike[str],
     *,
     method: str = "predict",
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     verbose: int = 0,
     **options: Any,
 ) -> None:
@@ -40,8 +43,11 @@ def write_predictions(
         A new or empty folder. It receives one file per block, ``part-00000.parquet`` and so on, in
         the order of the blocks. A file that exists is complete.
     method : str, default="predict"
-        Method of the estimator: "predict", "predict_quantiles" or "forecast", for example.
-    columns : list of str, default=None
+        Method of the estimator: "predict", "predict_quantiles" or "forecast", for example. An array
+        is written to the column ``prediction``, or to ``prediction_0``, ``prediction_1`` and so on
+        if there are several values per row: ``prediction_1_0`` is the first quantile of the second
+        output. Several arrays, such as the bounds of "prediction_interval", are written alike.
+    columns : str or list of str, default=None
         Columns of X that are written beside an array of predictions. None: the series ids. They do
         not appear beside a DataFrame, such as a forecaster's `forecast` returns.
     verbose : int, default=0
@@ -52,7 +58,7 @@ def write_predictions(
     Raises
     ------
     ValueError
-        If the folder is not empty.
+        If the folder is not empty, or if a step of the estimator has another `series` than X.
 
     Examples
     --------
@@ -73,19 +79,55 @@ def write_predictions(
     2     2         2.0
     """
     check_type(X, PanelDataset, "X", f"For a table in memory call {method}(X).")
+    check_series_of_parts(estimator, X)
+    kept = X[[X.series] if columns is None else as_names(columns)]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
-    kept = X[[X.series] if columns is None else list(columns)]
+    types = _types_of_empty_columns(kept)
     with follow(X.n_blocks, "block", title="write", show=verbose > 0) as progress:
         for number in range(X.n_blocks):
             with progress.step():
                 predicted = _call(estimator, method, X.block(number), options)
                 if not isinstance(predicted, pd.DataFrame):
-                    predicted = _beside(kept.block(number), np.asarray(predicted))
-                parquet = predicted.to_parquet(index=False)
+                    predicted = _beside(kept.block(number), predicted)
+                parquet = _to_parquet(predicted, types)
                 write_atomically(folder / f"part-{number:05d}.parquet", [parquet])
+
+
+def _types_of_empty_columns(kept: PanelDataset) -> dict[str, Any]:
+    """Find the types in Arrow of columns that have no value in the first block.
+
+    Readers of a folder take the types of the first file. Without a value, it would have none.
+    """
+    pa = import_pyarrow()
+    types: dict[str, Any] = {}
+    for number, block in enumerate(kept):
+        schema = pa.Schema.from_pandas(block, preserve_index=False)
+        found = {field.name: field.type for field in schema}
+        if number == 0:
+            types = {name: kind for name, kind in found.items() if pa.types.is_null(kind)}
+        types |= {name: found[name] for name, kind in types.items() if pa.types.is_null(kind)}
+        if not any(map(pa.types.is_null, types.values())):
+            break
+    return types
+
+
+def _to_parquet(table: pd.DataFrame, types: dict[str, Any]) -> Any:
+    """Return a file of Parquet; columns of these names have these types if they are empty."""
+    pa = import_pyarrow()
+    from pyarrow import parquet
+
+    is_named = any(name is not None for name in table.index.names)
+    arrow = pa.Table.from_pandas(table, preserve_index=is_named)
+    for at, field in enumerate(arrow.schema):
+        if field.name in types and pa.types.is_null(field.type):
+            empty = pa.nulls(len(table), types[field.name])
+            arrow = arrow.set_column(at, field.with_type(types[field.name]), empty)
+    file = pa.BufferOutputStream()
+    parquet.write_table(arrow, file)
+    return file.getvalue()
 
 
 def _call(estimator: Any, method: str, X: pd.DataFrame, options: dict[str, Any]) -> Any:
@@ -95,11 +137,18 @@ def _call(estimator: Any, method: str, X: pd.DataFrame, options: dict[str, Any])
     return getattr(estimator, method)(X, **options)
 
 
-def _beside(kept: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
-    """Put predictions, flattened to columns, beside columns of the panel."""
+def _beside(kept: pd.DataFrame, predicted: Any) -> pd.DataFrame:
+    """Put an array or several arrays, flattened to columns, beside columns of the panel."""
+    is_several = isinstance(predicted, tuple)
+    predicted = np.stack(predicted, axis=-1) if is_several else np.asarray(predicted)
     table = predicted.reshape(len(predicted), -1)
     names = ["prediction"]
     if predicted.ndim > 1:
         places = np.ndindex(predicted.shape[1:])
         names = ["_".join(["prediction", *map(str, place)]) for place in places]
+    if lost := [name for name in kept.columns if name in names]:
+        raise ValueError(
+            f"columns= contains {lost[0]!r}, but the predictions have the columns "
+            f"{', '.join(names)}. Rename that column, or leave it out."
+        )
     return kept.assign(**dict(zip(names, table.T, strict=True)))

@@ -264,13 +264,15 @@ class BaseSeriesEnsemble(AssignsSeries):
         weights : ndarray of shape (n_rows,) or None
             They are multiplied by the draws. None: members are fitted without weights.
         params : dict
-            Further parameters of `fit`, for all rows.
+            Further parameters of `fit`, for all rows. If they hold weights, these are multiplied.
         seeds : RandomState
         fit : Task
             The task that holds the fits of the members.
         """
         name = None if weights is None else weight_parameter(self.estimator)
-        params = {key: value for key, value in params.items() if key != name}
+        if name in params:
+            params = dict(params)
+            weights = check_weights(params.pop(name), len(rows))
         own_data = dict.fromkeys(("X", "y", "metadata"))  # set where the member is fitted
 
         def jobs():

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
+from sklearn.utils._metadata_requests import request_is_alias
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -37,10 +38,19 @@ def takes_fit_parameter(estimator, name: str) -> bool:
 
 
 def weight_parameter(estimator) -> str | None:
-    """Return the name of the `fit` parameter for sample weights; None if there is none."""
+    """Return the name of the `fit` parameter for sample weights; None if there is none.
+
+    With metadata routing, it is the name that a pipeline requests, which may be an alias.
+    """
     name = "sample_weight"
     if get_config()["enable_metadata_routing"]:
-        return name if get_routing_for_object(estimator).consumes("fit", [name]) else None
+        if get_routing_for_object(estimator).consumes("fit", [name]):
+            return name
+        request = get_routing_for_object(last_step(estimator))
+        alias = request.fit.requests.get(name) if hasattr(request, "fit") else None
+        if not request_is_alias(alias):
+            return None
+        return alias if isinstance(estimator, Pipeline) else name
     return fit_parameter(estimator, name) if takes_fit_parameter(estimator, name) else None
 
 

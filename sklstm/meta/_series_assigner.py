@@ -175,28 +175,28 @@ class AssignsSeries(PanelEstimator):
         if self._kind == "partition":
             member = partition_series(n_series, n_members, random)
             return Assignment(one_member_each(member, n_members), labels)
-        history, names = self._history(X, rows)
+        history, names = self._history(X, rows, self.columns)
         features = features_of_series(history)[usable]
         clusterer, member = fit_clusterer(features, n_members, random)
         named = name_features(features, rows.ids[usable], names)
         return Assignment(one_member_each(member, n_members), labels, named, clusterer)
 
-    def _history(self, X, rows) -> tuple[SeriesHistory, list[str]]:
+    def _history(self, X, rows, columns) -> tuple[SeriesHistory, list[str]]:
         """Return the history from which clusters are made, and the names of its features."""
         if len(X.shape) == 3:
             windows = X if isinstance(X, Windows) else Windows.from_array(np.ascontiguousarray(X))
             table = pd.DataFrame(columns=windows.names or range(windows.shape[2]))
-            positions = select_features(table, self.columns, None, None)
-            if self.columns is None:
+            positions = select_features(table, columns, None, None)
+            if columns is None:
                 codes = {each.position for each in windows.categories}
                 positions = [position for position in positions if position not in codes]
             history = history_of_windows(windows.with_series(rows.codes, rows.ids), positions)
             check_array(history.values, ensure_all_finite="allow-nan", input_name="X")
             return history, feature_names(table.columns, positions)
         X, series, time = as_plain(X), self.series, self.time
-        by_dtype = FROM_DTYPE if self.columns is None else None
+        by_dtype = FROM_DTYPE if columns is None else None
         skipped = find_categorical(X, by_dtype, series=series, time=time)
-        panel = read_panel(X, columns=self.columns, skipped=skipped, series=series, time=time)
+        panel = read_panel(X, columns=columns, skipped=skipped, series=series, time=time)
         order = panel.order
         if self.series is None:  # the ids were passed beside X, or there are none
             order = panel.sorting[group_order(rows.codes[panel.sorting])]
@@ -242,7 +242,27 @@ class AssignsSeries(PanelEstimator):
                 f"X has {n_columns} features, but {type(self).__name__} is expecting "
                 f"{self._n_columns} features as input."
             )
-        return cluster_rows(self.clusterer_, self._history(X, rows)[0], new)
+        history, _ = self._history(X, rows, self._fitted_columns(X))
+        return cluster_rows(self.clusterer_, history, new)
+
+    def _fitted_columns(self, X) -> Any:
+        """Return the features from which fit made clusters: by name, in whatever order X has them.
+
+        If X or the X of fit has no names, they are at the same positions.
+        """
+        means = self.features_.columns[: self.features_.shape[1] // 3]
+        fitted = [name.removeprefix("mean_") for name in means]
+        names = X.names if isinstance(X, Windows) else getattr(as_plain(X), "columns", None)
+        names = [] if names is None else list(names)
+        missing = [name for name in fitted if name not in names]
+        if len(missing) == len(fitted):
+            return self.columns
+        if missing:
+            raise ValueError(
+                f"X lacks the columns {missing}, from which clusters were made in fit: its columns "
+                f"are {names}. Pass the columns of fit."
+            )
+        return fitted
 
     def _check_unchanged(self, reset):
         check_unchanged(self, ["assign", "combine", "columns", "series", "time"], reset=reset)

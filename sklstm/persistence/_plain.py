@@ -85,7 +85,7 @@ def decode_dict(entry, decoder):
 
 
 def encode_slice(value, encoder, place):
-    """Encode a slice."""
+    """Encode a slice or a range."""
     return encode_items([value.start, value.stop, value.step], encoder, place)
 
 
@@ -93,6 +93,11 @@ def decode_slice(entry, decoder):
     """Decode a slice of ids."""
     start, stop, step = items_of(entry, decoder)
     return slice(check_id(start), check_id(stop), check_id(step))
+
+
+def decode_range(entry, decoder):
+    """Decode a range, of which no number is stored beside its bounds."""
+    return range(*items_of(entry, decoder))
 
 
 def decode_float(entry, decoder):
@@ -127,6 +132,7 @@ CODECS = [
     Codec("set", of_type(set), encode_set, lambda *parts: set(map(check_id, items_of(*parts)))),
     Codec("dict", of_type(dict), encode_dict, decode_dict),
     Codec("slice", of_type(slice), encode_slice, decode_slice),
+    Codec("range", of_type(range), encode_slice, decode_range),
     Codec("float", of_type(float), lambda value, *_: {"value": str(value)}, decode_float),
     Codec(
         "type",

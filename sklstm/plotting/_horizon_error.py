@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any, Self
 
@@ -201,7 +202,7 @@ class HorizonErrorDisplay:
                 f"No error of {', '.join(map(show, unknown))} is known: there are no rows, or all "
                 "observed values are missing. Pass rows with observed values."
             )
-        label = metric.__name__.replace("_", " ") if callable(metric) else LABELS[metric]
+        label = _name_of(metric) if callable(metric) else LABELS[metric]
         return cls(pd.DataFrame(errors), label=label, baseline=baseline).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -252,6 +253,14 @@ class HorizonErrorDisplay:
         """Draw the curve of one model."""
         curve = self.errors[name]
         self.ax_.plot(curve.index, curve.to_numpy(), label=str(name), **style)
+
+
+def _name_of(metric: Callable[..., float]) -> str:
+    """Return the name of a function, of the function inside a partial one, or of a class."""
+    if isinstance(metric, partial):
+        return _name_of(metric.func)
+    name: str = getattr(metric, "__name__", type(metric).__name__)
+    return name.replace("_", " ")
 
 
 def _by_name(values: Any) -> list[tuple[Any, Any]]:

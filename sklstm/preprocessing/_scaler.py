@@ -34,15 +34,18 @@ from sklstm.preprocessing._scaling import (
 )
 
 
+def _can_merge(scaler):
+    """Whether the statistics of some rows can be updated with further rows."""
+    if not isinstance(scaler, str):
+        return hasattr(scaler, "partial_fit")
+    # For an unknown name, `fit` raises the better error.
+    return scaler not in SCALER_STATISTICS or SCALER_STATISTICS[scaler].can_merge
+
+
 def _check_can_merge(estimator):
     """Raise an error if the statistics cannot be updated by `partial_fit`."""
     scaler = estimator.scaler
-    if isinstance(scaler, str):
-        # For an unknown name, `fit` raises the better error.
-        can_merge = scaler not in SCALER_STATISTICS or SCALER_STATISTICS[scaler].can_merge
-    else:
-        can_merge = hasattr(scaler, "partial_fit")
-    if not can_merge:
+    if not _can_merge(scaler):
         raise ValueError(
             f"partial_fit cannot update the statistics of scaler={scaler!r}, which need all rows "
             "at once. Call fit with all rows."
@@ -233,7 +236,12 @@ class PerSeriesScaler(ChangesColumns):
 
     def _fit_blocks(self, blocks) -> None:
         """Fit to blocks, of which each holds other series."""
-        _check_can_merge(self)
+        if not _can_merge(self.scaler):
+            raise ValueError(
+                f"scaler={self.scaler!r} needs all rows at once, and a PanelDataset is read block "
+                "by block. Choose 'standard', 'minmax' or 'maxabs', or a transformer that has "
+                "partial_fit."
+            )
         check_block_series(self, blocks)
         if not isinstance(self.scaler, str):
             for number, block in enumerate(blocks):
@@ -278,7 +286,7 @@ class PerSeriesScaler(ChangesColumns):
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or PanelDataset
             A panel. If `time` is known, rows of fitted series may continue them.
         y : None
             Ignored.
@@ -296,7 +304,10 @@ class PerSeriesScaler(ChangesColumns):
         if not hasattr(self, "series_ids_"):
             return self.fit(X)
         fitted = copy(self)  # an error leaves `self` unchanged
-        fitted._update(X)
+        if isinstance(X, Blocks):
+            check_block_series(self, X)
+        for part in X if isinstance(X, Blocks) else [X]:
+            fitted._update(part)
         self.__dict__ = fitted.__dict__
         return self
 
@@ -399,10 +410,9 @@ class PerSeriesScaler(ChangesColumns):
         positions = self.series_ids_.get_indexer(panel.ids)
         if self.statistics == "fit" and self.unknown == "error" and (positions < 0).any():
             unseen = panel.ids[positions < 0][:10].tolist()
-            choice = "'pooled' or 'expanding'" if isinstance(self.scaler, str) else "'pooled'"
             raise ValueError(
                 f"Series {unseen} were not seen in fit and unknown='error'. Fit on them, or choose "
-                f"unknown={choice}."
+                "unknown='pooled'."
             )
         return positions
 

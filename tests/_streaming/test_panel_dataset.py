@@ -222,6 +222,9 @@ def test_files_without_rows(tmp_path):
             TypeError,
             r"got array\(\[0, 1\]\)\. Rows are not chosen by position",
         ),
+        (lambda panel, **ids: PanelDataset(panel.iloc[:0], **ids), ValueError, "has no rows"),
+        (lambda *args, **ids: PanelDataset(*args, **ids).sample(1.5), TypeError, "n_series"),
+        (lambda *args, **ids: PanelDataset(*args, **ids).sample(3), ValueError, "between 1 and 2"),
     ],
 )
 def test_bad_arguments(open_panel, error, message):
@@ -239,3 +242,24 @@ def test_repartition_of_a_misspelt_series(tmp_path):
     with pytest.raises(ValueError, match=r"series='units' is not a column .* 'unit'"):
         PanelDataset.repartition(make_panel([3, 2]), tmp_path / "new", series="units")
     assert not (tmp_path / "new").exists()
+
+
+def test_missing_ids_are_named_by_their_rows(tmp_path):
+    panel = make_panel([6, 6]).astype({"unit": object})
+    panel.loc[[7, 9], "unit"] = None
+    path = write(panel, tmp_path, row_group_size=5)
+    message = r"series id \('unit'\) is missing .* in 2 of 10 rows \(the first is row 7\)"
+    with pytest.raises(ValueError, match=message):
+        PanelDataset(path, series="unit")
+    with pytest.raises(ValueError, match=message):
+        PanelDataset.repartition(path, tmp_path / "new", series="unit")
+    assert not list((tmp_path / "new").iterdir())  # it can be passed again
+
+
+def test_series_are_taken_by_position():
+    panel = make_panel([4, 6, 3])
+    dataset = PanelDataset(panel, series="unit", block_rows=6)
+    same_rows(dataset.take_series([-1, 0]), panel[panel["unit"].isin(["a", "c"])])
+    same_rows(dataset.take_series(1), panel[panel["unit"] == "b"])
+    same_rows(dataset.take_series([]), panel.iloc[:0])
+    same_rows(dataset.take_series([False, True, False]), panel[panel["unit"] == "b"])

@@ -1,11 +1,13 @@
 """Estimators give the same on a PanelDataset as on the panel in memory."""
 
+import datetime
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import make_panel
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -90,8 +92,36 @@ def test_scaler(scaler, panel, tmp_path):
     )
 
 
+@pytest.mark.parametrize("scaler", ["standard", StandardScaler()], ids=["named", "clones"])
+def test_a_partial_fit_to_blocks_equals_one_to_a_table(scaler, panel, tmp_path):
+    statistics = "expanding" if isinstance(scaler, str) else "fit"
+    scaler = PerSeriesScaler(scaler, statistics=statistics, **NAMES)
+    later = make_panel(LENGTHS, features=("p", "q", "y"), starts=LENGTHS, seed=1)
+    expected = clone(scaler).partial_fit(panel).partial_fit(later)
+    found = (
+        clone(scaler)
+        .partial_fit(stored(panel, tmp_path))
+        .partial_fit(PanelDataset(later, series="unit", block_rows=9))
+    )
+    pd.testing.assert_frame_equal(found.transform(later), expected.transform(later), rtol=1e-12)
+    with pytest.raises(ValueError, match="whole series of 'cycle'"):
+        found.partial_fit(PanelDataset(later, series="cycle"))
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_blocks_are_not_converted_to_frames(output, panel, tmp_path):
+    pytest.importorskip(output)
+    dataset = stored(panel, tmp_path)
+    scaler = PerSeriesScaler(**NAMES).fit(dataset)
+    message = f"'{output}' .* block by block, .*set_output\\(transform='default'\\)"
+    with config_context(transform_output=output), pytest.raises(ValueError, match=message):
+        scaler.transform(dataset)
+    with pytest.raises(ValueError, match=message):
+        scaler.set_output(transform=output).fit_transform(dataset)
+
+
 def test_quartiles_need_all_rows(panel, tmp_path):
-    with pytest.raises(ValueError, match="robust.*all rows"):
+    with pytest.raises(ValueError, match="robust' needs all rows.*Choose 'standard'"):
         PerSeriesScaler("robust", **NAMES).fit(stored(panel, tmp_path))
 
 
@@ -313,6 +343,97 @@ def test_quantiles_of_a_pipeline_are_written(panel, tmp_path):
         write_predictions(pipe, dataset, tmp_path / "other", method="predict_quantile")
     with pytest.raises(TypeError, match="X is of type DataFrame, expected PanelDataset"):
         write_predictions(pipe, panel, tmp_path / "other")
+
+
+class Bounds(BaseEstimator):
+    """Predict p, in the forms in which methods return predictions."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def predict(self, X, return_std=False):
+        p = X["p"].to_numpy()
+        return (p, np.ones(len(p))) if return_std else p
+
+    def prediction_interval(self, X, coverage=0.8):
+        both = np.column_stack([X["p"], -X["p"]])
+        return both - coverage, both + coverage
+
+    def report(self, X):
+        return X.groupby("unit")[["p"]].mean()
+
+
+def test_several_arrays_of_a_method_are_columns(panel, tmp_path):
+    dataset, model = PanelDataset(panel, series="unit", block_rows=9), Bounds().fit(panel)
+    write_predictions(model, dataset, tmp_path / "std", return_std=True)
+    found = pd.read_parquet(tmp_path / "std")
+    np.testing.assert_array_equal(found["prediction_0"], panel["p"])
+    assert (found["prediction_1"] == 1).all()
+    write_predictions(model, dataset, tmp_path / "bounds", method="prediction_interval")
+    found = pd.read_parquet(tmp_path / "bounds")
+    assert list(found) == ["unit", *(f"prediction_{at}" for at in ("0_0", "0_1", "1_0", "1_1"))]
+    np.testing.assert_allclose(found["prediction_1_0"], -panel["p"] - 0.8)
+    np.testing.assert_allclose(found["prediction_1_1"], -panel["p"] + 0.8)
+
+
+def test_a_written_frame_keeps_the_names_of_its_rows(panel, tmp_path):
+    dataset, model = PanelDataset(panel, series="unit", block_rows=9), Bounds().fit(panel)
+    write_predictions(model, dataset, tmp_path / "reports", method="report")
+    found = pd.read_parquet(tmp_path / "reports")
+    pd.testing.assert_frame_equal(found, model.report(panel), check_index_type=False)
+
+
+def test_columns_beside_predictions(panel, tmp_path):
+    dataset, model = PanelDataset(panel, series="unit", block_rows=9), Bounds().fit(panel)
+    write_predictions(model, dataset, tmp_path / "one", columns="cycle")
+    assert list(pd.read_parquet(tmp_path / "one")) == ["cycle", "prediction"]
+    with pytest.raises(KeyError, match="'cycl' is not a column of the panel"):
+        write_predictions(model, dataset, tmp_path / "none", columns=["cycl"])
+    with pytest.raises(ValueError, match=r"columns= contains 'prediction_1', .* prediction_1"):
+        write_predictions(
+            model,
+            PanelDataset(panel.assign(prediction_1=0.0), series="unit"),
+            tmp_path / "lost",
+            columns=["unit", "prediction_1"],
+            return_std=True,
+        )
+
+
+@pytest.mark.parametrize("in_files", [True, False])
+def test_columns_without_values_in_the_first_blocks(in_files, panel, tmp_path):
+    later = panel["unit"] > "c"
+    panel["day"] = pd.Series(datetime.date(2020, 1, 1), panel.index, dtype=object).where(
+        later, None
+    )
+    panel["note"] = pd.Series("worn", panel.index, dtype=object).where(later, None)
+    panel["never"] = pd.Series(None, panel.index, dtype=object)
+    dataset = (
+        stored(panel, tmp_path) if in_files else PanelDataset(panel, series="unit", block_rows=9)
+    )
+    assert dataset.n_blocks == 6
+    columns = ["unit", "day", "note", "never"]
+    write_predictions(Bounds().fit(panel), dataset, tmp_path / "predictions", columns=columns)
+    found = pd.read_parquet(tmp_path / "predictions")
+    assert list(found) == [*columns, "prediction"]
+    for name in columns:
+        expected = panel[name].astype(object).where(panel[name].notna(), None)
+        assert found[name].astype(object).where(found[name].notna(), None).equals(expected)
+
+
+def test_blocks_that_divide_the_series_of_a_step_are_not_predicted(panel, tmp_path):
+    panel = panel.assign(site=np.arange(len(panel)) % 2)
+    dataset = PanelDataset(panel, series="unit", block_rows=9)
+    scaler = PerSeriesScaler(columns=["p"], series="site")
+    pipe = make_pipeline("passthrough", scaler, Bounds()).fit(panel)
+    with pytest.raises(ValueError, match="has series='site', .* whole series of 'unit'"):
+        write_predictions(pipe, dataset, tmp_path / "predictions")
+    assert not (tmp_path / "predictions").exists()
+    pipe.set_params(perseriesscaler__series=panel.columns.get_loc("unit")).fit(panel)
+    write_predictions(pipe, dataset, tmp_path / "predictions")
+    np.testing.assert_allclose(
+        pd.read_parquet(tmp_path / "predictions")["prediction"], pipe.predict(panel)
+    )
 
 
 def test_forecasts_are_written_with_progress(panel, tmp_path, capsys):

@@ -295,6 +295,34 @@ def test_clusters_are_made_from_the_named_columns():
     assert_array_equal(from_windows.assignment_, fitted.assignment_)
 
 
+def test_clusters_of_new_series_do_not_depend_on_the_order_of_columns():
+    # A value of p in the place of q would be far from all clusters.
+    panel, new = PANEL.assign(q=PANEL["q"] / 1000), NEW.assign(q=NEW["q"] / 1000)
+    reordered = new[["q", "cycle", "p", "unit"]]
+    fitted = ensemble(Mean(), assign="cluster").fit(panel, Y)
+    expected = fitted.predict(new)
+    assert len(set(expected)) == 2
+    polars = pytest.importorskip("polars")
+    assert_array_equal(fitted.predict(reordered), expected)
+    assert_array_equal(fitted.predict(polars.from_pandas(reordered)), expected)
+    by_position = ensemble(Mean(), assign="cluster", columns=[2]).fit(panel, Y)
+    assert_array_equal(by_position.predict(reordered), by_position.predict(new))
+    windows, same = (
+        WindowTransformer(3, columns=columns, **IDS).fit_transform(new)
+        for columns in (["q", "p"], ["p", "q"])
+    )
+    of_windows = ensemble(Mean(), assign="cluster")
+    of_windows.fit(WindowTransformer(3, **IDS).fit_transform(panel), Y)
+    assert_array_equal(of_windows.predict(windows), of_windows.predict(same))
+    message = r"X lacks the columns \['q'\], .* \['unit', 'cycle', 'p', 'load'\]"
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(new.rename(columns={"q": "load"}))
+    # As everywhere in scikit-learn, columns are compared by position if X has no names.
+    array = new.to_numpy(dtype=object)
+    of_array = ensemble(Mean(), assign="cluster", series=0, time=1).fit(panel.to_numpy(object), Y)
+    assert_array_equal(of_array.predict(new), of_array.predict(array))
+
+
 def test_the_last_window_of_a_new_series_determines_its_cluster():
     fitted = ensemble(Mean(), assign="cluster").fit(WINDOWS, Y)
     clusters = fitted.assignment_
@@ -691,6 +719,23 @@ def test_weights_and_fit_parameters_are_passed_to_the_members():
     assert ensemble(Mean()).fit(PANEL, Y, mark="x").estimators_[0].mark_ == "x"
     alone = ensemble(Mean(), assign="partition").fit(PANEL, Y)
     assert alone.estimators_[0].sample_weight_ is None
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_weights_that_are_requested_by_another_name_are_multiplied_by_the_draws(in_pipeline):
+    weights = np.random.default_rng(0).uniform(1, 2, len(Y))
+    inner = (lambda member: member[-1]) if in_pipeline else (lambda member: member)
+    with config_context(enable_metadata_routing=True):
+        mean = Mean().set_fit_request(sample_weight="trust", mark=True)
+        model = ensemble(plain(mean) if in_pipeline else mean, 3)
+        weighted = clone(model).fit(PANEL, Y, trust=weights.tolist())
+        unweighted = clone(model).fit(PANEL, Y)
+    draws = weighted.draws_.loc[UNITS].to_numpy().T
+    assert (draws > 1).any(axis=1).all()
+    for member, drawn in zip(weighted.estimators_, draws, strict=True):
+        assert_array_equal(inner(member).sample_weight_, (weights * drawn)[drawn > 0])
+    for member, drawn in zip(unweighted.estimators_, draws, strict=True):
+        assert_array_equal(inner(member).sample_weight_, drawn[drawn > 0])
 
 
 def test_metadata_routing():

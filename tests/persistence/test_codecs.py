@@ -78,7 +78,7 @@ def test_nested_values_come_back(value):
 @pytest.mark.parametrize(
     "value",
     [
-        *({1, 2}, set(), slice(1, None, 2), slice("a", "b"), float, str, object),
+        *({1, 2}, set(), slice(1, None, 2), slice("a", "b"), range(2, 9, 3), float, str, object),
         *(-0.0, float("inf"), 2**200, "\ud800", (1, (2, 3))),
         *(np.float64, np.int32, np.dtype("f4"), np.dtype(object), np.dtype("M8[us]")),
         *(np.float32(1.5), np.int8(-3), np.bool_(True), np.float64("nan"), np.str_("ü")),

@@ -1,5 +1,7 @@
 """Tests of HorizonErrorDisplay."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from helpers import line_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import median_absolute_error
+from sklearn.metrics import mean_pinball_loss, median_absolute_error
 
 from sklstm import backtest
 from sklstm.plotting import HorizonErrorDisplay
@@ -62,6 +64,26 @@ def test_errors_equal_a_plain_loop_over_steps(metric):
     if metric != "mase":
         from_arrays = HorizonErrorDisplay.from_predictions(TRUE, PREDICTED, metric=metric)
         assert_allclose(from_arrays.ax_.lines[0].get_ydata(), expected)
+
+
+class Largest:
+    """A metric that is an object."""
+
+    def __call__(self, true, predicted):
+        return np.abs(true - predicted).max()
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [
+        (partial(mean_pinball_loss, alpha=0.9), "mean pinball loss"),
+        (partial(partial(median_absolute_error)), "median absolute error"),
+        (Largest(), "Largest"),
+    ],
+)
+def test_a_metric_need_not_be_a_function(metric, label):
+    display = HorizonErrorDisplay.from_predictions(TRUE[1:], PREDICTED[1:], metric=metric)
+    assert display.ax_.get_ylabel() == label
 
 
 def test_models_have_curves_of_their_own():
