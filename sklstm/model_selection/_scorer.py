@@ -28,7 +28,7 @@ from sklstm._panel.tables import SERIES_NAME
 from sklstm._panel.weights import check_weights
 from sklstm._panel.windows import Windows
 from sklstm.meta import predict_quantiles
-from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair
+from sklstm.metrics import LOSSES, WEIGHTED_MEANS, check_pair, coverage
 from sklstm.model_selection._sums_by_series import METRICS, score_by_series
 
 Metric = Callable[..., float]
@@ -303,15 +303,18 @@ def _check_arguments(metric: Metric) -> None:
 def _check_no_values_per_row(metric: Metric) -> None:
     """Raise ValueError if a metric holds values of rows, which a scorer sorts and selects."""
     function, given = _unwrap(metric)
-    scale: Any = given.get("scale") if function in LOSSES else None
-    name = "sample_weight" if given.get("sample_weight") is not None else "scale"
-    if name == "scale" and (isinstance(scale, pd.Series) or np.ndim(scale) == 0):
-        return
-    raise ValueError(
-        f"metric={_metric_name(metric)} holds one {name} per row, and the scorer passes other rows "
-        "in another order. Pass a scale as a Series by id, as seasonal_scale returns it, and "
-        "sample_weight to the scorer."
-    )
+    names = ["sample_weight"]
+    if function in (*LOSSES, coverage):
+        names += ["scale", "lower", "upper"]
+    for name in names:
+        value: Any = given.get(name)
+        if np.ndim(value) > 0 and not (name == "scale" and isinstance(value, pd.Series)):
+            raise ValueError(
+                f"metric={_metric_name(metric)} holds one {name} per row, and the scorer passes "
+                "other rows in another order. Pass a scale as a Series by id, as seasonal_scale "
+                "returns it, sample_weight to the scorer, and bounds as predictions, with "
+                "response_method='predict_quantiles'."
+            )
 
 
 def _get_named_scorer(name: str) -> Metric:

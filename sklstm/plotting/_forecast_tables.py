@@ -67,7 +67,9 @@ def read_forecast(
     table = pd.DataFrame(
         {
             "series": 0 if series is None else forecast[series_name],
-            "target": forecast["target"] if "target" in columns else targets[0],
+            "target": forecast["target"]
+            if "target" in columns
+            else _repeat(targets[0], len(forecast)),
             "time": time_index(forecast[time_name]).array,
             "prediction": forecast["prediction"],
         }
@@ -137,7 +139,7 @@ def read_observed(
         pd.DataFrame(
             {
                 "series": rows.ids.take(codes),
-                "target": name,
+                "target": _repeat(name, len(stamps)),
                 "time": stamps,
                 "value": values[:, position],
             }
@@ -145,6 +147,11 @@ def read_observed(
         for position, name in enumerate(targets)
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def _repeat(name: Any, n_rows: int) -> pd.Index:
+    """Repeat the name of a column, which is a tuple if columns have several levels."""
+    return pd.Index([name], tupleize_cols=False).repeat(n_rows)
 
 
 def by_series_and_target(table: pd.DataFrame) -> dict[tuple[Any, Any], pd.DataFrame]:

@@ -39,7 +39,14 @@ from sklstm import (
     make_series_scorer,
     make_targets,
 )
-from sklstm.metrics import mase, pinball_loss, prognostic_score, seasonal_scale, smape
+from sklstm.metrics import (
+    coverage,
+    mase,
+    pinball_loss,
+    prognostic_score,
+    seasonal_scale,
+    smape,
+)
 
 IDS = {"series": "unit", "time": "cycle"}
 PANEL = make_random_walks()
@@ -545,12 +552,15 @@ def test_arguments_that_a_metric_needs():
         partial(partial(mase, scale=1.0), scale=[1.0] * len(PANEL)),
         partial(smape, sample_weight=np.ones(len(PANEL))),
         partial(mean_absolute_error, sample_weight=np.ones(len(PANEL))),
+        partial(coverage, upper=np.ones(len(PANEL))),
     ],
 )
 def test_values_per_row_cannot_be_part_of_the_metric(metric):
     # They would be those of other rows: a scorer sorts the rows, and receives those of a fold.
     with pytest.raises(ValueError, match=r"=\.\.\.\) holds one \w+ per row.* by id"):
-        make_series_scorer(metric, **IDS)
+        make_series_scorer(metric, greater_is_better=True, **IDS)
+    # A function of one's own may have other uses for these names.
+    make_series_scorer(partial(max, scale=[1.0]), greater_is_better=True)
 
 
 def test_a_metric_that_returns_no_number():

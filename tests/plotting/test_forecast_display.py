@@ -182,6 +182,22 @@ def test_targets_of_a_series_are_side_by_side():
         ForecastDisplay.from_forecast(forecast, panel.assign(price=1.0), target="price", **IDS)
 
 
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_columns_of_two_levels_are_drawn(n_targets):
+    panel = make_panel().assign(returned=1.0)[["shop", "day", "sold", "returned"][: 2 + n_targets]]
+    forecast = make_forecast(panel)
+    pairs = [("id", "shop"), ("id", "day"), ("value", "sold"), ("value", "returned")]
+    if n_targets > 1:
+        names = pd.Index([pairs[3]], tupleize_cols=False).repeat(len(forecast))
+        first = forecast.assign(target=pd.Index([pairs[2]], tupleize_cols=False).repeat(len(names)))
+        forecast = pd.concat([first, forecast.assign(target=names)], ignore_index=True)
+    columns = pd.MultiIndex.from_tuples(pairs[: 2 + n_targets])
+    display = ForecastDisplay.from_forecast(
+        forecast, panel.set_axis(columns, axis=1), series=0, time=1
+    )
+    assert len(display.axes_) == 3 * n_targets
+
+
 def test_interval_is_between_the_outermost_quantiles():
     panel = make_panel(["a"])
     forecast = make_forecast(panel, quantiles=(0.5, 0.95, 0.2, 0.05))
