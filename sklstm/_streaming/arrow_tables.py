@@ -1,28 +1,24 @@
-"""Convert DataFrames to tables of Arrow, whose columns have the same types in all blocks."""
+"""Convert DataFrames to tables of Arrow, whose columns have the same types in all files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from sklstm._streaming.parts import import_pyarrow
+from sklstm._streaming.parts import ArrowPart, Part, import_pyarrow
 
 
-def column_types(
-    read: Callable[[int, Sequence[str]], pd.DataFrame], n_blocks: int, columns: Sequence[str]
-) -> dict[str, Any]:
-    """Find the types in Arrow of columns, each in the first block in which it has a value.
+def column_types(parts: Sequence[Part], columns: Sequence[str]) -> dict[str, Any]:
+    """Find the types in Arrow of columns: those of the files, or of the values.
 
-    A column of objects without a value has no type, and files of one folder are read with the types
-    of the first one.
+    Values of objects do not show them everywhere: there may be none in some parts, and decimals of
+    few digits have another type than those of many.
 
     Parameters
     ----------
-    read : callable
-        It receives the number of a block and names of columns, and reads them.
-    n_blocks : int
+    parts : list of Part
     columns : list of str
 
     Returns
@@ -30,11 +26,13 @@ def column_types(
     dict
         By name. The type of a column without any value is that of nulls.
     """
+    if isinstance(parts[0], ArrowPart):
+        return {name: parts[0].schema.field(name).type for name in columns}
     pa = import_pyarrow()
     types: dict[str, Any] = {}
     unknown = list(columns)
-    for number in range(n_blocks):
-        schema = pa.Schema.from_pandas(read(number, unknown), preserve_index=False)
+    for part in parts:
+        schema = pa.Schema.from_pandas(part.read(unknown), preserve_index=False)
         types |= {field.name: field.type for field in schema}
         unknown = [name for name in unknown if pa.types.is_null(types[name])]
         if not unknown:
@@ -43,7 +41,7 @@ def column_types(
 
 
 def as_arrow(table: pd.DataFrame, types: dict[str, Any]) -> Any:
-    """Convert a DataFrame; columns without values have the types that are given by name.
+    """Convert a DataFrame; columns without values and decimals have the types given by name.
 
     An index is kept if it has a name.
     """
@@ -51,7 +49,9 @@ def as_arrow(table: pd.DataFrame, types: dict[str, Any]) -> Any:
     is_named = any(name is not None for name in table.index.names)
     arrow = pa.Table.from_pandas(table, preserve_index=is_named)
     for at, field in enumerate(arrow.schema):
-        if field.name in types and pa.types.is_null(field.type):
-            kind = types[field.name]
+        kind = types.get(field.name, field.type)
+        if pa.types.is_null(field.type):
             arrow = arrow.set_column(at, field.with_type(kind), pa.nulls(len(table), kind))
+        elif pa.types.is_decimal(field.type):
+            arrow = arrow.set_column(at, field.with_type(kind), arrow.column(at).cast(kind))
     return arrow

@@ -46,7 +46,7 @@ def write_by_series(
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
     with TemporaryDirectory(dir=folder) as unsorted:
-        types = column_types(lambda at, names: parts[at].read(names), len(parts), columns)
+        types = column_types(parts, columns)
         first = progress.part(len(parts), "part")
         written = _distribute(parts, columns, types, Path(unsorted), series, n_files, first)
         first.finish()

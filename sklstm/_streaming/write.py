@@ -85,7 +85,7 @@ def write_predictions(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
-    types = column_types(lambda at, names: kept[names].block(at), kept.n_blocks, kept.columns)
+    types = column_types(X._parts, kept.columns)
     with follow(X.n_blocks, "block", title="write", show=verbose > 0) as progress:
         for number in range(X.n_blocks):
             with progress.step():
@@ -97,7 +97,7 @@ def write_predictions(
 
 
 def _to_parquet(table: pd.DataFrame, types: dict[str, Any]) -> Any:
-    """Return a file of Parquet; columns without values have the types that are given by name."""
+    """Return a file of Parquet; `types` are as of `column_types`."""
     from pyarrow import BufferOutputStream, parquet
 
     file = BufferOutputStream()

@@ -1,6 +1,7 @@
 """A stored panel is read in blocks of whole series, without losing or changing a row."""
 
 import datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -131,6 +132,7 @@ def test_repartition_of_columns_without_values_in_the_first_rows(tmp_path):
     )
     panel["note"] = pd.Series("worn", panel.index, dtype=object).where(later, None)
     panel["never"] = pd.Series(None, panel.index, dtype=object)
+    panel["price"] = [Decimal(10**number) / 1000 for number in range(len(panel))]
     path = write(panel, tmp_path, row_group_size=4)
     dataset = PanelDataset.repartition(path, tmp_path / "new", series="unit", n_files=2)
     found = dataset.to_pandas().sort_values(["unit", "cycle"], ignore_index=True)
