@@ -28,12 +28,12 @@ def check_series_of_parts(estimator: Any, X: PanelDataset) -> None:
     """Check each part of an estimator that names the ids, such as a step of a pipeline.
 
     It will receive one block after the other as a DataFrame. None is permitted, since parts that
-    receive windows name no ids.
+    receive windows name no ids, and so is what is no name of a column.
     """
     parameters = estimator.get_params() if hasattr(estimator, "get_params") else {}
     for name, value in parameters.items():
         *owners, last = name.split("__")
-        if last != "series" or value is None:
+        if last != "series" or not isinstance(value, (str, int, np.integer)):
             continue
         n_columns = len(X.columns)
         is_position = isinstance(value, (int, np.integer)) and -n_columns <= value < n_columns

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from sklstm._bar import Progress
+from sklstm._streaming.arrow_tables import as_arrow, column_types
 from sklstm._streaming.layout import check_no_missing_ids
 from sklstm._streaming.parts import Part
 
@@ -45,26 +46,29 @@ def write_by_series(
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
     with TemporaryDirectory(dir=folder) as unsorted:
+        types = column_types(parts, columns)
         first = progress.part(len(parts), "part")
-        written = _distribute(parts, columns, Path(unsorted), series, n_files, first)
+        written = _distribute(parts, columns, types, Path(unsorted), series, n_files, first)
         first.finish()
         second = progress.part(len(written), "file")
         for number, path in enumerate(written):
             with second.step():
-                _sort_file(path, folder / f"part-{number:05d}.parquet", series)
+                _sort_file(path, folder / f"part-{number:05d}.parquet", series, types)
         second.finish()
 
 
-def _sort_file(source, target, series) -> None:
+def _sort_file(source, target, series, types) -> None:
     """Write the rows of a file by series."""
+    from pyarrow import parquet
+
     frame = pd.read_parquet(source)
     codes, _ = pd.factorize(frame[series])
-    frame.iloc[codes.argsort(kind="stable")].to_parquet(target, index=False)
+    in_order = frame.iloc[codes.argsort(kind="stable")]
+    parquet.write_table(as_arrow(in_order, types), target)
 
 
-def _distribute(parts, columns, folder, series, n_files, progress) -> list[Path]:
+def _distribute(parts, columns, types, folder, series, n_files, progress) -> list[Path]:
     """Write each row to the file that the hash of its id determines."""
-    import pyarrow as pa
     from pyarrow import parquet
 
     writers: dict[int, Any] = {}
@@ -72,12 +76,12 @@ def _distribute(parts, columns, folder, series, n_files, progress) -> list[Path]
     with ExitStack() as stack:
         for part in parts:
             with progress.step():
-                frame = part.read(columns)
+                frame = part.read(columns).reset_index(drop=True)
                 check_no_missing_ids(frame[series], n_rows, series)
                 n_rows += len(frame)
                 hashes = pd.util.hash_array(frame[series].to_numpy()) % n_files
                 for number, rows in frame.groupby(hashes):
-                    table = pa.Table.from_pandas(rows, preserve_index=False)
+                    table = as_arrow(rows, types)
                     if number not in writers:
                         path = folder / f"{number:05d}.parquet"
                         writer = parquet.ParquetWriter(path, table.schema)

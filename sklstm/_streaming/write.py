@@ -15,9 +15,9 @@ from sklstm._files.atomic import write_atomically
 from sklstm._panel.checks import check_type
 from sklstm._panel.last_step import input_of_last_step
 from sklstm._panel.read import as_names
+from sklstm._streaming.arrow_tables import as_arrow, column_types
 from sklstm._streaming.methods import check_series_of_parts
 from sklstm._streaming.panel_dataset import PanelDataset
-from sklstm._streaming.parts import import_pyarrow
 
 
 def write_predictions(
@@ -85,7 +85,7 @@ def write_predictions(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"The folder {str(folder)!r} is not empty. Choose a new folder.")
-    types = _types_of_empty_columns(kept)
+    types = column_types(X._parts, kept.columns)
     with follow(X.n_blocks, "block", title="write", show=verbose > 0) as progress:
         for number in range(X.n_blocks):
             with progress.step():
@@ -96,37 +96,12 @@ def write_predictions(
                 write_atomically(folder / f"part-{number:05d}.parquet", [parquet])
 
 
-def _types_of_empty_columns(kept: PanelDataset) -> dict[str, Any]:
-    """Find the types in Arrow of columns that have no value in the first block.
-
-    Readers of a folder take the types of the first file. Without a value, it would have none.
-    """
-    pa = import_pyarrow()
-    types: dict[str, Any] = {}
-    for number, block in enumerate(kept):
-        schema = pa.Schema.from_pandas(block, preserve_index=False)
-        found = {field.name: field.type for field in schema}
-        if number == 0:
-            types = {name: kind for name, kind in found.items() if pa.types.is_null(kind)}
-        types |= {name: found[name] for name, kind in types.items() if pa.types.is_null(kind)}
-        if not any(map(pa.types.is_null, types.values())):
-            break
-    return types
-
-
 def _to_parquet(table: pd.DataFrame, types: dict[str, Any]) -> Any:
-    """Return a file of Parquet; columns of these names have these types if they are empty."""
-    pa = import_pyarrow()
-    from pyarrow import parquet
+    """Return a file of Parquet; `types` are as of `column_types`."""
+    from pyarrow import BufferOutputStream, parquet
 
-    is_named = any(name is not None for name in table.index.names)
-    arrow = pa.Table.from_pandas(table, preserve_index=is_named)
-    for at, field in enumerate(arrow.schema):
-        if field.name in types and pa.types.is_null(field.type):
-            empty = pa.nulls(len(table), types[field.name])
-            arrow = arrow.set_column(at, field.with_type(types[field.name]), empty)
-    file = pa.BufferOutputStream()
-    parquet.write_table(arrow, file)
+    file = BufferOutputStream()
+    parquet.write_table(as_arrow(table, types), file)
     return file.getvalue()
 
 

@@ -177,6 +177,7 @@ class PerSeriesImputer(ChangesColumns):
             else:
                 parts = [fitted._read_part(X)]
             fitted._set_state(KnownValues.concatenate(parts))
+            fitted._check_indicator_names()
             self.__dict__ = fitted.__dict__
 
     def _read_part(self, X) -> KnownValues:
@@ -196,6 +197,16 @@ class PerSeriesImputer(ChangesColumns):
             self.fill_values_ = np.full(len(self._positions), float(self.fill_value))
         indicated = known.has_missing if self.add_indicator else np.zeros_like(known.has_missing)
         self.indicator_features_ = np.asarray(self._positions)[indicated]
+
+    def _check_indicator_names(self) -> None:
+        """Raise ValueError if X has a column of the name of an indicator."""
+        labels = [] if self._labels is None else list(self._labels)
+        for name in self._indicator_names():
+            if name in labels:
+                raise ValueError(
+                    f"X has a column {name!r}, which is the name of an indicator. Rename it, or "
+                    "choose add_indicator=False."
+                )
 
     def _warn_of_unknown(self, unknown) -> None:
         """Warn of the features that have no known value in fit."""

@@ -1,5 +1,8 @@
 """A stored panel is read in blocks of whole series, without losing or changing a row."""
 
+import datetime
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,6 +114,31 @@ def test_repartition_puts_each_series_together_in_its_order(tmp_path, n_files):
     assert (found["unit"] != found["unit"].shift()).sum() == 4
     with pytest.raises(ValueError, match="not empty"):
         PanelDataset.repartition(path, tmp_path / "new", series="unit")
+
+
+def test_repartition_leaves_the_index_out(tmp_path):
+    panel = make_panel([5, 2, 7])
+    indexed = panel.set_index(pd.Index(panel["cycle"], name="cycle"))
+    new = PanelDataset.repartition(indexed, tmp_path / "new", series="unit", n_files=1)
+    assert new.columns == list(panel)
+    same_rows(new.to_pandas(), panel)
+
+
+def test_repartition_of_columns_without_values_in_the_first_rows(tmp_path):
+    panel = make_panel([6, 6, 6])
+    later = panel.index > 11
+    panel["day"] = pd.Series(datetime.date(2020, 1, 1), panel.index, dtype=object).where(
+        later, None
+    )
+    panel["note"] = pd.Series("worn", panel.index, dtype=object).where(later, None)
+    panel["never"] = pd.Series(None, panel.index, dtype=object)
+    panel["price"] = [Decimal(10**number) / 1000 for number in range(len(panel))]
+    path = write(panel, tmp_path, row_group_size=4)
+    dataset = PanelDataset.repartition(path, tmp_path / "new", series="unit", n_files=2)
+    found = dataset.to_pandas().sort_values(["unit", "cycle"], ignore_index=True)
+    for name in panel:
+        expected = panel[name].astype(object).where(panel[name].notna(), None)
+        assert found[name].astype(object).where(found[name].notna(), None).equals(expected)
 
 
 def test_folders_by_series(tmp_path):

@@ -1,6 +1,7 @@
 """Estimators give the same on a PanelDataset as on the panel in memory."""
 
 import datetime
+from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
@@ -408,11 +409,12 @@ def test_columns_without_values_in_the_first_blocks(in_files, panel, tmp_path):
     )
     panel["note"] = pd.Series("worn", panel.index, dtype=object).where(later, None)
     panel["never"] = pd.Series(None, panel.index, dtype=object)
+    panel["price"] = [Decimal(10 ** (number % 20)) / 1000 for number in range(len(panel))]
     dataset = (
         stored(panel, tmp_path) if in_files else PanelDataset(panel, series="unit", block_rows=9)
     )
     assert dataset.n_blocks == 6
-    columns = ["unit", "day", "note", "never"]
+    columns = ["unit", "day", "note", "never", "price"]
     write_predictions(Bounds().fit(panel), dataset, tmp_path / "predictions", columns=columns)
     found = pd.read_parquet(tmp_path / "predictions")
     assert list(found) == [*columns, "prediction"]

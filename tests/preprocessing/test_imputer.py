@@ -206,3 +206,15 @@ def test_the_strategy_is_a_parameter_of_a_grid():
     assert len(set(search.cv_results_["mean_test_score"])) == 4
     with pytest.raises(ValueError, match="PerSeriesImputer"):
         make_pipeline(WindowTransformer(3, **IDS), net).fit(panel, y)
+
+
+@pytest.mark.parametrize("convert", [lambda panel: panel, pl.from_pandas], ids=["pandas", "polars"])
+def test_indicators_do_not_replace_columns(convert):
+    panel = make_panel([4, 5]).assign(missingindicator_p=0.5)
+    imputer = PerSeriesImputer(add_indicator=True, **IDS).fit(convert(panel))  # p is known
+    panel.loc[2, "p"] = nan
+    with pytest.raises(ValueError, match=r"has a column 'missingindicator_p', .* Rename it, or"):
+        imputer.fit(convert(panel))
+    assert len(imputer.indicator_features_) == 0  # still that of the first fit
+    kept = PerSeriesImputer(**IDS).fit_transform(convert(panel))
+    assert (kept["missingindicator_p"] == 0.5).all()
