@@ -142,6 +142,7 @@ def distribute():
     keras.distribution.set_distribution(None)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_batches_are_divided_evenly(distribute):
     assert active_devices() == ("",) and evenly_divided(5) == 5

@@ -87,6 +87,7 @@ def test_ensemble_warns():
         model.predict(with_text(X))
 
 
+@pytest.mark.slow
 def test_series_embedding_warns():
     X = panel()
     windows = WindowTransformer(4, series="unit").fit(X)
@@ -97,7 +98,7 @@ def test_series_embedding_warns():
 
 def test_forecaster_warns():
     X = panel()
-    forecaster = MultiSeriesForecaster(2, window_length=4, regressor=lstm(), n_estimators=1, **IDS)
+    forecaster = MultiSeriesForecaster(2, window_length=4, regressor=LinearRegression(), **IDS)
     forecaster.fit(X[["unit", "cycle", "p"]])
     with pytest.warns(UserWarning, match=RETYPED):
         forecaster.forecast(with_text(X)[["unit", "cycle", "p"]])

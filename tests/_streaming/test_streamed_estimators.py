@@ -149,7 +149,7 @@ def test_windows(length, panel, tmp_path):
             "embargo": 1,
             "validation_fraction": 0.3,
         },
-        {"series_weight": None, "series_embedding": 2},
+        pytest.param({"series_weight": None, "series_embedding": 2}, marks=pytest.mark.slow),
         {"series_weight": dict(zip("abcdef", [1, 0, 2, 1, 0.5, 3], strict=True)), "loss": "mae"},
         {"quantiles": (0.1, 0.9), "steps_per_epoch": 3},
     ],

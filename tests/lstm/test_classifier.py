@@ -100,6 +100,7 @@ def test_labels_of_every_kind(labels):
     assert set(fitted.predict(X)) <= set(found.tolist())
 
 
+@pytest.mark.slow
 def test_outputs_start_at_the_frequencies_of_the_classes():
     y = np.repeat(["a", "b", "c"], [10, 20, 30])
     fitted = classifier(**FIXED, epochs=1, series_weight=None).fit(X, y)
@@ -327,6 +328,7 @@ def test_grid_search_over_stratified_groups():
     assert search.predict_proba(PANEL).shape == (len(PANEL), 2)
 
 
+@pytest.mark.slow
 def test_calibration_thresholds_and_curves():
     folds = list(GroupKFold(2).split(PANEL, RISES, PANEL["unit"]))
     calibrated = CalibratedClassifierCV(pipeline(), cv=folds).fit(PANEL, RISES)

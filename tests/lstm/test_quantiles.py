@@ -188,6 +188,7 @@ def test_units_of_the_targets_do_not_matter(unit, fitted):
 
 
 # ------------------------------------------------------------------------------- coverage
+@pytest.mark.slow
 def test_share_of_targets_below_each_quantile():
     # One feature sets the level, the other the spread.
     rng = np.random.default_rng(0)
@@ -274,6 +275,7 @@ def test_search_over_quantiles_in_a_pipeline():
     assert_array_equal(quantiles[:, 1], pipe.predict(table))
 
 
+@pytest.mark.slow
 def test_equal_quantiles_share_a_compiled_network(monkeypatch):
     monkeypatch.setattr(program_cache, "programs", program_cache.ProgramCache(8))
     for levels in (LEVELS, list(LEVELS), (0.1, 0.9)):

@@ -130,8 +130,7 @@ ALONE = [
 ]
 CASES = [
     *(pytest.param(*case.values, "nan", marks=case.marks) for case in ALONE),
-    ("attention", "edge"),
-    pytest.param("all", "edge", marks=pytest.mark.slow),
+    *(pytest.param(name, "edge", marks=pytest.mark.slow) for name in ("attention", "all")),
 ]
 
 

@@ -197,8 +197,8 @@ def test_embedding_vectors_are_copied_by_id():
     ("trainable", "free"),
     [
         ("all", ("head", "attention", "lstm_2", "lstm_1")),
-        ("head", ("head",)),
-        (3, ("head", "attention", "lstm_2")),
+        pytest.param("head", ("head",), marks=pytest.mark.slow),
+        pytest.param(3, ("head", "attention", "lstm_2"), marks=pytest.mark.slow),
     ],
 )
 def test_training_changes_only_the_top_layers(source, trainable, free):
@@ -211,6 +211,7 @@ def test_training_changes_only_the_top_layers(source, trainable, free):
             assert_array_equal(weight, there[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_frozen_layers_survive_pickling_and_further_training(source):
     net = transferred(source, learning_rate=0.05, trainable="head").fit(OTHER_EDGE, OTHER_Y)
     twin = pickle.loads(pickle.dumps(net)).partial_fit(OTHER_EDGE, OTHER_Y)
