@@ -105,7 +105,8 @@ def _resume(model, spec, batches, validation, plan, optimizer_state, checkpoint,
             raise
         warn_user(
             f"The training was interrupted: the network has the weights after {state.n_epochs} of "
-            f"{plan.epochs} epochs. Fitting again with the same checkpoint continues it."
+            f"{plan.epochs} epochs. Fitting again with the same checkpoint, without warm_start, "
+            "continues it."
         )
         return state.losses, state.optimizer
 
