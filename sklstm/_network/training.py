@@ -78,11 +78,9 @@ def train(
         If the training diverges: a loss or a weight is no longer finite.
     """
     _warn_of_idle_devices(spec, plan.callbacks)
-    data = (batches, validation)
+    run = _train if checkpoint is None else _resume
     with _restored_on_error(model):
-        if checkpoint is None:
-            return _train(model, spec, *data, plan, optimizer_state, reported=reported)
-        return _resume(model, spec, *data, plan, optimizer_state, checkpoint, reported)
+        return run(model, spec, batches, validation, plan, optimizer_state, checkpoint, reported)
 
 
 def _resume(model, spec, batches, validation, plan, optimizer_state, checkpoint, reported):
@@ -94,11 +92,11 @@ def _resume(model, spec, batches, validation, plan, optimizer_state, checkpoint,
         if reported is not None:
             reported.skip(checkpoint.state.n_epochs)
         return checkpoint.state.losses, optimizer_state
-    data = (batches, validation)
-    options = {"reported": reported, "checkpoint": checkpoint}
     try:
         with sigterm_interrupts(checkpoint.stops):
-            return _train(model, spec, *data, plan, optimizer_state, **options)
+            return _train(
+                model, spec, batches, validation, plan, optimizer_state, checkpoint, reported
+            )
     except KeyboardInterrupt:
         state = keep_last_epoch(model, checkpoint)
         if state is None:
@@ -111,7 +109,7 @@ def _resume(model, spec, batches, validation, plan, optimizer_state, checkpoint,
         return state.losses, state.optimizer
 
 
-def _train(model, spec, batches, validation, plan, optimizer_state, *, reported, checkpoint=None):
+def _train(model, spec, batches, validation, plan, optimizer_state, checkpoint, reported):
     """Train `model` in place, from the first epoch or the one after the checkpoint's last."""
     state = TrainingState(0, []) if checkpoint is None else checkpoint.state
     earlier_epochs = batches.first_epoch
